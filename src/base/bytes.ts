@@ -1,0 +1,198 @@
+// Reading and writing bytes without Node.js. A reader never throws: after the first bad read `failed` is
+// true and every further read gives zero or nothing, so that callers check once, at the end.
+import { assert } from "./assert.js";
+
+const EMPTY = new Uint8Array(0);
+const TWO_32 = 2 ** 32;
+
+export function bytesEqual(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i += 1) if (a[i] !== b[i]) return false;
+  return true;
+}
+
+/** Byte order, as etcd compares keys; a prefix comes before what it starts. */
+export function compareBytes(a: Uint8Array, b: Uint8Array): number {
+  const shared = Math.min(a.length, b.length);
+  for (let i = 0; i < shared; i += 1) {
+    const difference = a[i]! - b[i]!;
+    if (difference !== 0) return difference;
+  }
+  return a.length - b.length;
+}
+
+export function concatBytes(parts: readonly Uint8Array[]): Uint8Array {
+  let length = 0;
+  for (const part of parts) length += part.length;
+  const all = new Uint8Array(length);
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
+
+/** A growing buffer, little-endian. */
+export class ByteWriter {
+  #buffer: Uint8Array;
+  #view: DataView;
+  length: number;
+
+  constructor(capacity = 256) {
+    this.#buffer = new Uint8Array(capacity);
+    this.#view = new DataView(this.#buffer.buffer);
+    this.length = 0;
+  }
+
+  #reserve(more: number): void {
+    const needed = this.length + more;
+    if (needed <= this.#buffer.length) return;
+    const grown = new Uint8Array(Math.max(needed, this.#buffer.length * 2));
+    grown.set(this.#buffer.subarray(0, this.length));
+    this.#buffer = grown;
+    this.#view = new DataView(grown.buffer);
+  }
+
+  u8(value: number): void {
+    this.#reserve(1);
+    this.#buffer[this.length] = value;
+    this.length += 1;
+  }
+
+  u16(value: number): void {
+    this.#reserve(2);
+    this.#view.setUint16(this.length, value, true);
+    this.length += 2;
+  }
+
+  u32(value: number): void {
+    this.#reserve(4);
+    this.#view.setUint32(this.length, value, true);
+    this.length += 4;
+  }
+
+  /** A safe integer from 0, in eight bytes. */
+  u53(value: number): void {
+    assert(Number.isSafeInteger(value) && value >= 0, "u53 takes a safe integer from 0");
+    this.u32(value % TWO_32);
+    this.u32(Math.floor(value / TWO_32));
+  }
+
+  /** A safe integer from 0, in one to eight bytes, seven bits a byte. */
+  varint(value: number): void {
+    assert(Number.isSafeInteger(value) && value >= 0, "varint takes a safe integer from 0");
+    this.#reserve(8);
+    let rest = value;
+    while (rest >= 0x80) {
+      this.#buffer[this.length] = (rest % 0x80) | 0x80;
+      this.length += 1;
+      rest = Math.floor(rest / 0x80);
+    }
+    this.#buffer[this.length] = rest;
+    this.length += 1;
+  }
+
+  /** Length, then the bytes. */
+  bytes(value: Uint8Array): void {
+    this.varint(value.length);
+    this.raw(value);
+  }
+
+  raw(value: Uint8Array): void {
+    this.#reserve(value.length);
+    this.#buffer.set(value, this.length);
+    this.length += value.length;
+  }
+
+  /** Overwrites four bytes written before, for a length or checksum known only at the end. */
+  patchU32(at: number, value: number): void {
+    assert(at + 4 <= this.length, "patchU32 stays within what was written");
+    this.#view.setUint32(at, value, true);
+  }
+
+  /** The bytes written so far, as a view: the writer must not be used after it. */
+  finish(): Uint8Array {
+    return this.#buffer.subarray(0, this.length);
+  }
+}
+
+export class ByteReader {
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+  position: number;
+  failed: boolean;
+
+  constructor(bytes: Uint8Array, position = 0) {
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.position = position;
+    this.failed = position > bytes.length;
+  }
+
+  get atEnd(): boolean {
+    return this.position === this.#bytes.length;
+  }
+
+  get remaining(): number {
+    return this.#bytes.length - this.position;
+  }
+
+  #take(count: number): number {
+    const at = this.position;
+    if (this.failed || count > this.#bytes.length - at) {
+      this.failed = true;
+      return -1;
+    }
+    this.position = at + count;
+    return at;
+  }
+
+  u8(): number {
+    const at = this.#take(1);
+    return at < 0 ? 0 : this.#bytes[at]!;
+  }
+
+  u16(): number {
+    const at = this.#take(2);
+    return at < 0 ? 0 : this.#view.getUint16(at, true);
+  }
+
+  u32(): number {
+    const at = this.#take(4);
+    return at < 0 ? 0 : this.#view.getUint32(at, true);
+  }
+
+  u53(): number {
+    const low = this.u32();
+    const high = this.u32();
+    if (high >= 2 ** 21) this.failed = true;
+    return this.failed ? 0 : high * TWO_32 + low;
+  }
+
+  varint(): number {
+    let value = 0;
+    let scale = 1;
+    for (let i = 0; i < 8; i += 1) {
+      const byte = this.u8();
+      value += (byte & 0x7f) * scale;
+      if (byte < 0x80) {
+        if (!Number.isSafeInteger(value)) this.failed = true;
+        return this.failed ? 0 : value;
+      }
+      scale *= 0x80;
+    }
+    this.failed = true;
+    return 0;
+  }
+
+  /** A view of the bytes whose length comes first. */
+  bytes(): Uint8Array {
+    return this.raw(this.varint());
+  }
+
+  raw(length: number): Uint8Array {
+    const at = this.#take(length);
+    return at < 0 ? EMPTY : this.#bytes.subarray(at, at + length);
+  }
+}

@@ -1,0 +1,38 @@
+// What an embedder writes: a deterministic state machine. The same commands in the same order give the same
+// state and the same results on every replica. Source: Schneider, "Implementing Fault-Tolerant Services".
+
+/**
+ * A state machine that is replicated. `apply` may use nothing but the state and the command: no clock, no
+ * randomness, no local setting. It is total: a command it does not like is answered with a result that says
+ * so. If it throws all the same, the command counts as refused (`CommandRefused`), so throw before changing anything.
+ */
+export interface StateMachine<Command, Result, Query, Answer> {
+  /** Bytes of a command, as they go to disk and peers. Throws when the command is malformed. */
+  encode(command: Command): Uint8Array;
+  /** The inverse of `encode`; throws on bytes that are no command, on every replica alike. */
+  decode(bytes: Uint8Array): Command;
+  /** Executes a command; `slot` is its place in the log, growing, not strictly (a slot holds a batch). */
+  apply(command: Command, slot: number): Result;
+  /** Answers from the present state and changes nothing. */
+  query(query: Query): Answer | Promise<Answer>;
+  /** The whole present state in chunks, of a frozen copy: commands applied meanwhile do not show. */
+  snapshot(): AsyncIterable<Uint8Array>;
+  /** Replaces the state by a snapshot's. */
+  restore(chunks: AsyncIterable<Uint8Array>): Promise<void>;
+  /** Present in a machine that keeps its state on disk itself. */
+  readonly durable?: DurableState;
+}
+
+/** How a durable machine says what it holds; without it a machine is volatile, and the log is replayed at start. */
+export interface DurableState {
+  /** The last slot whose effects are held durably, with the bytes stored along with it; slot 0 when empty. */
+  held(): { readonly slot: number; readonly meta: Uint8Array };
+  /**
+   * Makes the state as of this call durable, atomically with `slot` and `meta`; resolves when flushed to disk.
+   * `apply` goes on meanwhile. Called again only after it has resolved. A rejection ends the replica.
+   */
+  commit(slot: number, meta: Uint8Array): Promise<void>;
+  /** Bytes applied and not yet committed: the driver commits, and slows proposers, by it. */
+  uncommittedBytes(): number;
+  close(): Promise<void>;
+}

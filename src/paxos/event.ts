@@ -1,0 +1,28 @@
+// Everything that can happen to the core. `step` takes one event and the present time, in milliseconds.
+import type { ReplicaId } from "./ballot.js";
+import type { Message } from "./message.js";
+
+export type Event =
+  | { readonly kind: "message"; readonly from: ReplicaId; readonly message: Message }
+  /** Everything produced up to `turn` is on disk. */
+  | { readonly kind: "synced"; readonly turn: number }
+  /** A command of a caller here; numbers count up from 1 within one life. */
+  | {
+      readonly kind: "propose";
+      readonly number: number;
+      readonly settled: number;
+      readonly payload: Uint8Array;
+    }
+  /** The caller waits no more: its outcome is unknown and it is not sent again. */
+  | { readonly kind: "abandon"; readonly number: number }
+  /** A linearizable read of a caller here; answered by a `readReady` notice. */
+  | { readonly kind: "read"; readonly id: number }
+  | { readonly kind: "abandonRead"; readonly id: number }
+  /** A connection with `peer` has shaken hands. */
+  | { readonly kind: "linkUp"; readonly peer: ReplicaId }
+  /** The connection closed, and one reconnect was refused or not shaken hands within 30 ms; or the first attempt failed. */
+  | { readonly kind: "linkDown"; readonly peer: ReplicaId }
+  /** Hand leadership over; `to` 0: to whom it suits best. */
+  | { readonly kind: "transfer"; readonly to: ReplicaId }
+  /** Nothing happened but time: the deadline has come. */
+  | { readonly kind: "tick" };

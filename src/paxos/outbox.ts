@@ -1,0 +1,96 @@
+// What one turn of the core asks of the outside, as data. `prepare`, `promise` and `accepted` can only enter
+// the after-sync queue, and that queue opens only with a proof that the write-ahead log alone can make (S13).
+import { assert } from "../base/assert.js";
+import type { Ballot, ReplicaId, Slot } from "./ballot.js";
+import type { ChosenEntry, DurableMessage, ImmediateMessage } from "./message.js";
+import type { Value } from "./value.js";
+
+declare const syncedBrand: unique symbol;
+/** "Everything that was appended up to `turn` is on disk." Made in `wal/` only; a test forbids casts elsewhere. */
+export interface Synced {
+  readonly turn: number;
+  readonly [syncedBrand]: true;
+}
+
+export interface Envelope<M> {
+  readonly to: readonly ReplicaId[];
+  readonly message: M;
+}
+
+/** A vote: durable before its `accepted` leaves. */
+export interface AcceptedRecord {
+  readonly kind: "accepted";
+  readonly slot: Slot;
+  readonly ballot: Ballot;
+  readonly value: Value;
+}
+
+/** The chosen value of a slot, told by another replica; it supersedes every vote in that slot. */
+export interface LearnedRecord {
+  readonly kind: "learned";
+  readonly slot: Slot;
+  readonly value: Value;
+}
+
+/** Every slot up to `upTo` is chosen, each with the value that the log shows for it here. Need not be synced soon. */
+export interface ChosenRecord {
+  readonly kind: "chosen";
+  readonly upTo: Slot;
+}
+
+export type LogRecord = AcceptedRecord | LearnedRecord | ChosenRecord;
+
+/** What the driver should know; nothing in it is needed for safety. */
+export type Notice =
+  /** Leadership as seen here changed; `leader` 0: nobody leads. */
+  | { readonly kind: "leader"; readonly leader: ReplicaId; readonly ballot: Ballot }
+  /** The read `id` of the driver is linearizable once everything up to `slot` is executed. */
+  | { readonly kind: "readReady"; readonly id: number; readonly slot: Slot }
+  /** Send `learned` from the log on disk: what `to` needs is not in memory any more. */
+  | { readonly kind: "serveLog"; readonly to: ReplicaId; readonly fromSlot: Slot }
+  /** Something an operator should know, as a sentence. */
+  | { readonly kind: "alarm"; readonly text: string };
+
+export class Outbox {
+  /** Numbers the turns of one life, from 1; a proof for a turn is one for all before it. */
+  readonly turn: number;
+  /** The promise to make durable in this turn; 0: unchanged. */
+  promise: Ballot;
+  /** In the order in which they must be in the log. */
+  readonly records: LogRecord[];
+  readonly sendNow: Envelope<ImmediateMessage>[];
+  /** Chosen values to execute, in slot order, without gaps. */
+  readonly chosen: ChosenEntry[];
+  readonly notices: Notice[];
+  readonly #afterSync: Envelope<DurableMessage>[];
+
+  constructor(turn: number) {
+    this.turn = turn;
+    this.promise = 0;
+    this.records = [];
+    this.sendNow = [];
+    this.chosen = [];
+    this.notices = [];
+    this.#afterSync = [];
+  }
+
+  send(to: readonly ReplicaId[], message: ImmediateMessage): void {
+    this.sendNow.push({ to, message });
+  }
+
+  sendAfterSync(to: readonly ReplicaId[], message: DurableMessage): void {
+    this.#afterSync.push({ to, message });
+  }
+
+  /** Whether something waits for the disk: the log must then sync without delay. */
+  get isUrgent(): boolean {
+    if (this.promise !== 0 || this.#afterSync.length > 0) return true;
+    for (const record of this.records) if (record.kind !== "chosen") return true;
+    return false;
+  }
+
+  releaseAfterSync(proof: Synced): readonly Envelope<DurableMessage>[] {
+    assert(proof.turn >= this.turn, "messages released before their turn was synced");
+    return this.#afterSync;
+  }
+}
