@@ -1,6 +1,6 @@
 // The driver's ports to the world: time, and the other replicas. `io/` has them for Node.js, a simulator its own.
 import type { ReplicaId } from "../paxos/ballot.js";
-import type { Message } from "../paxos/message.js";
+import type { PeerMessage } from "../wire/peer-message.js";
 
 export interface Clock {
   /** Monotonic, in milliseconds. */
@@ -39,15 +39,6 @@ export interface NetworkHandlers {
   onMessage(from: ReplicaId, message: PeerMessage): void;
   onFault(fault: LinkFault): void;
 }
-
-/** What a cluster begins with, as one replica tells it to another (design 2.8). */
-export interface GenesisMessage {
-  readonly kind: "genesis";
-  /** Encoded genesis (`paxos/genesis.ts`). */
-  readonly bytes: Uint8Array;
-}
-
-export type PeerMessage = Message | GenesisMessage;
 
 export interface Network {
   /** Listens and dials; resolves when listening, rejects when the address cannot be used. */
