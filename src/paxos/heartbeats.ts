@@ -1,0 +1,72 @@
+// The leader's heartbeat rounds: they confirm reads and tell whether a quorum still hears the leader. An
+// acknowledgement counts by when its heartbeat was sent, not by when it came back (F35).
+import type { ReplicaId } from "./ballot.js";
+import { isPhase2Quorum, type Membership } from "./membership.js";
+
+/** Rounds remembered; an acknowledgement of an older one says too little to count. */
+const ROUNDS = 256;
+
+export class Heartbeats {
+  /** The newest round; grows over all ballots of one life, so that no round is named twice. */
+  round: number;
+  /** When round `r` was sent, at `r % ROUNDS`. */
+  sentAt: number[];
+  /** The newest round that each replica has acknowledged, for the present ballot. */
+  acked: Map<ReplicaId, number>;
+  /** When the newest acknowledged heartbeat of each replica was sent. */
+  ackedSentAt: Map<ReplicaId, number>;
+  nextAt: number;
+
+  constructor() {
+    this.round = 0;
+    this.sentAt = new Array<number>(ROUNDS).fill(0);
+    this.acked = new Map();
+    this.ackedSentAt = new Map();
+    this.nextAt = 0;
+  }
+
+  /** A new ballot is led: those who promised it are counted as heard just now. */
+  start(promised: readonly ReplicaId[], now: number): void {
+    this.acked = new Map();
+    this.ackedSentAt = new Map();
+    for (const replica of promised) this.ackedSentAt.set(replica, now);
+    this.nextAt = now;
+  }
+
+  /** Begins the next round. */
+  begin(now: number, interval: number): number {
+    this.round += 1;
+    this.sentAt[this.round % ROUNDS] = now;
+    this.nextAt = now + interval;
+    return this.round;
+  }
+
+  acknowledge(from: ReplicaId, round: number): void {
+    if (round > this.round || round <= this.round - ROUNDS) return;
+    if (round <= (this.acked.get(from) ?? 0)) return;
+    this.acked.set(from, round);
+    this.ackedSentAt.set(from, this.sentAt[round % ROUNDS]!);
+  }
+
+  /** Whether a phase-2 quorum, `self` included, has acknowledged `round` or a later one. */
+  isConfirmed(round: number, membership: Membership, self: ReplicaId): boolean {
+    const confirming: ReplicaId[] = [self];
+    for (const [replica, acked] of this.acked) if (acked >= round) confirming.push(replica);
+    return isPhase2Quorum(membership, confirming);
+  }
+
+  /** Whether a quorum, `self` included, has acknowledged heartbeats sent after `since`. */
+  isQuorumConnected(since: number, membership: Membership, self: ReplicaId): boolean {
+    const connected: ReplicaId[] = [self];
+    for (const [replica, at] of this.ackedSentAt) if (at > since) connected.push(replica);
+    return isPhase2Quorum(membership, connected);
+  }
+
+  copy(): Heartbeats {
+    const copy = Object.assign(new Heartbeats(), this);
+    copy.sentAt = [...this.sentAt];
+    copy.acked = new Map(this.acked);
+    copy.ackedSentAt = new Map(this.ackedSentAt);
+    return copy;
+  }
+}

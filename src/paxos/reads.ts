@@ -1,0 +1,117 @@
+// Linearizable reads without the log (2.7): a read is good at slot c = chosenUpTo once a heartbeat round that
+// started after it is acknowledged by a phase-2 quorum. An id is used once, so that no late answer counts.
+// Source: Ongaro, "Consensus", section 6.4 (read index), with Paxos' quorums.
+import { assert } from "../base/assert.js";
+import type { ReplicaId, Slot } from "./ballot.js";
+
+/** A read of another replica, asked for through `via`; of the own callers `via` is the replica itself. */
+export interface ReadRequest {
+  readonly via: ReplicaId;
+  readonly origin: ReplicaId;
+  readonly id: number;
+}
+
+/** Reads that a heartbeat round will confirm, at the `chosenUpTo` of its start. */
+export interface ReadRound {
+  readonly round: number;
+  readonly slot: Slot;
+  readonly requests: readonly ReadRequest[];
+}
+
+interface Attempt {
+  readonly id: number;
+  readonly reads: readonly number[];
+  readonly at: number;
+}
+
+/** Reads of others that wait at a leader; more are dropped, and asked again by them. */
+const WAITING_READS = 65536;
+
+export class Reads {
+  /** The next id: incarnation and counter, so that no two lives of this replica share one. */
+  nextId: number;
+  /** The callers' reads that wait to be asked for. */
+  fresh: number[];
+  /** Asked for and not answered yet. */
+  attempts: Attempt[];
+  /** At the leader: wait for the next round. */
+  waiting: ReadRequest[];
+  /** At the leader: rounds under way, oldest first. */
+  rounds: ReadRound[];
+
+  constructor(incarnation: number) {
+    assert(incarnation < 2 ** 20, "an incarnation fits 20 bits");
+    this.nextId = incarnation * 2 ** 32 + 1;
+    this.fresh = [];
+    this.attempts = [];
+    this.waiting = [];
+    this.rounds = [];
+  }
+
+  add(read: number): void {
+    this.fresh.push(read);
+  }
+
+  abandon(read: number): void {
+    this.fresh = this.fresh.filter((candidate) => candidate !== read);
+    this.attempts = this.attempts.map((attempt) =>
+      attempt.reads.includes(read)
+        ? { ...attempt, reads: attempt.reads.filter((candidate) => candidate !== read) }
+        : attempt,
+    );
+  }
+
+  /** Begins an attempt for all fresh reads; returns its id, 0 when there are none. */
+  begin(now: number): number {
+    if (this.fresh.length === 0) return 0;
+    const id = this.nextId;
+    this.nextId += 1;
+    this.attempts.push({ id, reads: this.fresh, at: now });
+    this.fresh = [];
+    return id;
+  }
+
+  /** The reads that the attempt `id` was for; none when it was given up or answered. */
+  finish(id: number): readonly number[] {
+    for (let i = 0; i < this.attempts.length; i += 1) {
+      const attempt = this.attempts[i]!;
+      if (attempt.id !== id) continue;
+      this.attempts.splice(i, 1);
+      return attempt.reads;
+    }
+    return [];
+  }
+
+  /** Attempts begun before `before` are given up: their reads will be asked for anew, under a fresh id. */
+  retry(before: number): void {
+    for (const attempt of this.attempts) if (attempt.at < before) this.fresh.push(...attempt.reads);
+    this.attempts = this.attempts.filter((attempt) => attempt.at >= before);
+  }
+
+  /** At the leader: takes a request for the next round. */
+  enqueue(request: ReadRequest): void {
+    if (this.waiting.length < WAITING_READS) this.waiting.push(request);
+  }
+
+  /** All that wait ride on the heartbeat round `round`, which starts now. */
+  ride(round: number, chosenUpTo: Slot): void {
+    this.rounds.push({ round, slot: chosenUpTo, requests: this.waiting });
+    this.waiting = [];
+  }
+
+  /** Stepping down fails everything that waited here; the askers retry. */
+  stop(): void {
+    this.waiting = [];
+    this.rounds = [];
+    this.retry(Number.POSITIVE_INFINITY);
+  }
+
+  copy(): Reads {
+    const copy = Object.assign(new Reads(0), this);
+    copy.fresh = [...this.fresh];
+    copy.attempts = [...this.attempts];
+    copy.waiting = [...this.waiting];
+    copy.rounds = [...this.rounds];
+    return copy;
+  }
+}
