@@ -40,7 +40,7 @@ export class Acceptor {
   /** The vote for a slot not known chosen; true when it is new, and so must go to disk. */
   vote(slot: Slot, ballot: Ballot, value: Value): boolean {
     const before = this.votes.get(slot);
-    if (before !== undefined && before.ballot === ballot) return false;
+    if (before !== undefined && before.ballot === ballot && !this.isFaulty(slot)) return false;
     this.votes.set(slot, { slot, ballot, value });
     this.heal(slot);
     return true;

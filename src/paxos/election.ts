@@ -91,6 +91,7 @@ export class Election {
   lead(ballot: Ballot): void {
     this.leader = this.self;
     this.leaderBallot = ballot;
+    this.heardAt = Number.NEGATIVE_INFINITY;
     this.isSuspected = false;
     this.canvass = null;
     this.candidacyAt = NEVER;
