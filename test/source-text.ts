@@ -1,5 +1,5 @@
-// Reads TypeScript just well enough for `tidy.test.ts`: blanks comments and strings, finds imports and functions.
-// Blanked text keeps every line and column, so that a finding can say where it is.
+// Reads TypeScript just well enough for `tidy.test.ts`: blanks comments and strings, finds imports and
+// functions. Blanked text keeps every line and column, so that a finding can say where it is.
 
 export interface SourceFile {
   /** From the root of the project, with slashes. */
@@ -120,6 +120,8 @@ export function importsOf(text: string): Import[] {
   return found;
 }
 
+/** A brace after it opens a type or an object literal, which may be within the header of a function. */
+const PARTIAL = /[:|&<,(=?]\s*$/;
 const CONTROL =
   /^(?:\}\s*)?(?:else\b|if\b|for\b|while\b|switch\b|do\b|try\b|catch\b|finally\b|class\b|with\b)/;
 const DECLARED = /\bfunction\s*\*?\s*([\w$]+)|(?:^|\s)(?:async\s+)?\*?([#\w$]+)\s*(?:<[^()]*>)?\(/;
@@ -129,13 +131,15 @@ const ASSIGNED = /(?:const|let)\s+([\w$]+)[^=]*=/;
 export function functionsOf(text: string): FunctionSpan[] {
   const code = codeOf(text);
   const spans: FunctionSpan[] = [];
-  const open: { name: string | null; line: number; inner: number }[] = [];
+  const open: { name: string | null; line: number; inner: number; header: string }[] = [];
   let line = 1;
   let header = "";
   for (const char of code) {
     if (char === "\n") line += 1;
     if (char === "{") {
-      open.push({ name: functionName(header.trim()), line, inner: 0 });
+      const isPartOfHeader = PARTIAL.test(header);
+      const name = isPartOfHeader ? null : functionName(header.trim());
+      open.push({ name, line, inner: 0, header: isPartOfHeader ? `${header}{}` : "" });
       header = "";
     } else if (char === "}") {
       const block = open.pop();
@@ -148,7 +152,7 @@ export function functionsOf(text: string): FunctionSpan[] {
         const parent = open.at(-1);
         if (parent) parent.inner += isFunction ? lines : block.inner;
       }
-      header = "";
+      header = block?.header ?? "";
     } else if (char === ";") header = "";
     else header += char;
   }
@@ -158,8 +162,12 @@ export function functionsOf(text: string): FunctionSpan[] {
 /** The name of the function whose body opens after `header`; null: it opens something else. */
 function functionName(header: string): string | null {
   if (header.endsWith("=>")) return (ASSIGNED.exec(header) ?? DECLARED.exec(header))?.[1] ?? "=>";
-  const mayBeBody = /\)\s*(?::\s*[^=]*)?$/.test(header) && !header.endsWith("(");
-  if (!mayBeBody || CONTROL.test(header) || /\b(?:interface|type|enum|namespace)\s/.test(header)) return null;
+  if (
+    !/\)\s*(?::[^=]*)?$/.test(header) ||
+    CONTROL.test(header) ||
+    /\b(?:interface|type|enum|namespace)\s/.test(header)
+  )
+    return null;
   const match = DECLARED.exec(header);
   return match?.[1] ?? match?.[2] ?? null;
 }

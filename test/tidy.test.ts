@@ -170,7 +170,7 @@ describe("tidy: how the checks fail", () => {
     const body = file("src/base/a.ts", "function f() {", ...repeated("a();", 69), "}");
     assert.match(checkSizes([body], {}, {})[0]!, /function f has 71 lines/);
     assert.equal(checkSizes([body], {}, { "src/base/a.ts f": "why" }).length, 0);
-    assert.match(checkSizes([file("src/base/a.ts", "a".repeat(111))], {}, {})[0]!, /111 columns/);
+    assert.match(checkSizes([file("src/base/a.ts", "a".repeat(121))], {}, {})[0]!, /121 columns/);
     const nested = ["f(() => {", "  g(() => {", ...repeated("    a();", 68), "  });", "});"];
     assert.equal(checkSizes([file("src/base/a.ts", ...nested)], {}, {}).length, 1);
     assert.equal(checkSizes([file("src/base/a.test.ts", ...nested)], {}, {}).length, 0, "a suite of tests");

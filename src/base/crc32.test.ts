@@ -1,3 +1,4 @@
+// The checksum against known vectors and a plain bit-by-bit one.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";

@@ -1,3 +1,4 @@
+// The seeded generator: the same numbers for a seed, spread evenly.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Random } from "./random.js";

@@ -20,7 +20,7 @@ export type Event =
   | { readonly kind: "abandonRead"; readonly id: number }
   /** A connection with `peer` has shaken hands. */
   | { readonly kind: "linkUp"; readonly peer: ReplicaId }
-  /** The connection closed, and one reconnect was refused or not shaken hands within 30 ms; or the first attempt failed. */
+  /** The connection closed, and a reconnect was refused or took over 30 ms; or the first attempt failed. */
   | { readonly kind: "linkDown"; readonly peer: ReplicaId }
   /** Hand leadership over; `to` 0: to whom it suits best. */
   | { readonly kind: "transfer"; readonly to: ReplicaId }

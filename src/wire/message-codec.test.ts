@@ -1,3 +1,4 @@
+// The codec of peer messages: what is written is read, and broken bytes of every sort give null.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
