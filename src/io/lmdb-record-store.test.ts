@@ -1,0 +1,74 @@
+// The record store on lmdb keeps the contract of record stores, also when its process is killed.
+import assert from "node:assert/strict";
+import { cpSync } from "node:fs";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import type { RecordStore } from "../kv/record-store.js";
+import { type RecordStoreUnderTest, recordStoreContract } from "../kv/record-store-contract.js";
+import { LmdbRecordStore } from "./lmdb-record-store.js";
+
+/** A crash is a copy of the files as they are: what lmdb has not flushed does not count there (`safeRestore`). */
+async function make(): Promise<RecordStoreUnderTest> {
+  const root = await mkdtemp(join(tmpdir(), "synod-lmdb-"));
+  let directory = join(root, "0");
+  let life = 0;
+  let current = await LmdbRecordStore.open(directory);
+  /** Closings of stores that crashed, once what they were doing is done. */
+  const closed: Promise<void>[] = [];
+  let underWay: Promise<void> = Promise.resolve();
+  const watchCommits = (store: LmdbRecordStore): void => {
+    const commit = store.commit.bind(store);
+    store.commit = (batch) => {
+      underWay = commit(batch);
+      return underWay;
+    };
+  };
+  watchCommits(current);
+  const openAgain = async (): Promise<RecordStore> => {
+    current = await LmdbRecordStore.open(directory);
+    watchCommits(current);
+    return current;
+  };
+  return {
+    store: current,
+    async reopen() {
+      await current.close();
+      return openAgain();
+    },
+    async crash() {
+      life += 1;
+      const next = join(root, String(life));
+      cpSync(directory, next, { recursive: true });
+      const crashed = current;
+      closed.push(underWay.then(() => crashed.close()));
+      directory = next;
+      return openAgain();
+    },
+    async damage({ main, sub }) {
+      const sealed = current.read(main, sub);
+      assert.ok(sealed);
+      await current.close();
+      const file = join(directory, "data.mdb");
+      const bytes = await readFile(file);
+      let found = 0;
+      // Pages that are free again hold older copies: every copy is damaged.
+      for (let at = bytes.indexOf(sealed); at >= 0; at = bytes.indexOf(sealed, at + 1)) {
+        bytes[at + sealed.length - 1]! ^= 0x10;
+        found += 1;
+      }
+      assert.ok(found > 0, "the record is found in the file");
+      await writeFile(file, bytes);
+      return openAgain();
+    },
+    async dispose() {
+      await Promise.all([...closed, current.close()]);
+      await rm(root, { recursive: true });
+    },
+  };
+}
+
+describe("lmdb record store", () => {
+  for (const one of recordStoreContract) test(one.name, () => one.run(make));
+});

@@ -1,0 +1,269 @@
+// Records in lmdb, keyed by revision. lmdb has no checksums, so every value is sealed; it is opened so that after
+// a crash only what was flushed counts (`safeRestore`), and with a fixed map, because a growing one is mapped twice.
+import { type Database, open } from "lmdb";
+import { assert } from "../base/assert.js";
+import {
+  type ReadRecord,
+  type RecordBatch,
+  type RecordStore,
+  type Replacement,
+  type RevisionKey,
+  recordName,
+  type StoredRecord,
+  sealedCopy,
+  unseal,
+} from "../kv/record-store.js";
+
+/** Address space, not memory or disk: the largest store there can be. */
+const MAP_BYTES = 64 * 2 ** 30;
+/** Writes handed to lmdb between two pauses: about 2 ms. */
+const SLICE_WRITES = 1_000;
+
+const TAG_HEAD = 0;
+const TAG_RECORD = 1;
+const TAG_CHUNK = 2;
+const TAG_END = 3;
+const AREAS = 1 << 16;
+
+/** tag, area (2 bytes), main (7), sub (4), big-endian, so that lmdb's order is that of revisions. */
+const KEY_BYTES = 14;
+
+function recordKey(area: number, main: number, sub: number): Buffer {
+  const key = Buffer.allocUnsafe(KEY_BYTES);
+  key[0] = TAG_RECORD;
+  key.writeUInt16BE(area, 1);
+  key.writeUInt8(Math.floor(main / 2 ** 48), 3);
+  key.writeUIntBE(main % 2 ** 48, 4, 6);
+  key.writeUInt32BE(sub, 10);
+  return key;
+}
+
+function chunkKey(generation: number, number: number): Buffer {
+  const key = Buffer.allocUnsafe(9);
+  key[0] = TAG_CHUNK;
+  key.writeUInt32BE(generation, 1);
+  key.writeUInt32BE(number, 5);
+  return key;
+}
+
+/** Area and revision of the head, before the owner's bytes. */
+const HEAD_FACTS = 10;
+
+class LmdbReplacement implements Replacement {
+  readonly area: number;
+  readonly #write: (area: number, records: readonly StoredRecord[]) => Promise<void>;
+  readonly #forget: (area: number) => Promise<void>;
+
+  constructor(
+    area: number,
+    write: (area: number, records: readonly StoredRecord[]) => Promise<void>,
+    forget: (area: number) => Promise<void>,
+  ) {
+    this.area = area;
+    this.#write = write;
+    this.#forget = forget;
+  }
+
+  async load(records: readonly StoredRecord[]): Promise<void> {
+    await this.#write(this.area, records);
+  }
+
+  async abandon(): Promise<void> {
+    await this.#forget(this.area);
+  }
+}
+
+export class LmdbRecordStore implements RecordStore {
+  readonly #db: Database<Buffer, Uint8Array>;
+  /** Records of a replacement lie in another area until a commit makes it this one. */
+  #area: number;
+  #durableArea: number;
+  #head: Uint8Array | undefined;
+
+  private constructor(db: Database<Buffer, Uint8Array>) {
+    this.#db = db;
+    this.#area = 0;
+    this.#durableArea = 0;
+  }
+
+  /** Opens or makes the store in a directory of its own. Throws `StoreCorrupt`, or what lmdb says. */
+  static async open(directory: string): Promise<LmdbRecordStore> {
+    const options = {
+      path: directory,
+      noSubdir: false,
+      encoding: "binary",
+      keyEncoding: "binary",
+      compression: false,
+      mapSize: MAP_BYTES,
+      overlappingSync: true,
+      noMemInit: true,
+      safeRestore: true,
+    } as const;
+    const store = new LmdbRecordStore(open<Buffer, Uint8Array>(options));
+    try {
+      await store.#takeUp();
+    } catch (error) {
+      await store.close();
+      throw error;
+    }
+    return store;
+  }
+
+  /** Reads the head, and removes what a crash left of commits and replacements that never were. */
+  async #takeUp(): Promise<void> {
+    const sealed = this.#db.getBinary(Buffer.of(TAG_HEAD));
+    let revision = 0;
+    if (sealed !== undefined) {
+      const facts = unseal(sealed, 0, 0, "head of the store");
+      const view = Buffer.from(facts.buffer, facts.byteOffset, facts.length);
+      this.#area = view.readUInt16BE(0);
+      this.#durableArea = this.#area;
+      revision = view.readUInt32BE(2) * 2 ** 32 + view.readUInt32BE(6);
+      this.#head = facts.subarray(HEAD_FACTS);
+    }
+    await this.#removeKeys(recordKey(0, 0, 0), recordKey(this.#area, 0, 0));
+    await this.#removeKeys(recordKey(this.#area, revision + 1, 0), Buffer.of(TAG_CHUNK));
+  }
+
+  async #removeKeys(start: Buffer, end: Buffer): Promise<void> {
+    while (true) {
+      let last: Promise<unknown> | undefined;
+      for (const key of this.#db.getKeys({ start, end, limit: SLICE_WRITES })) last = this.#db.remove(key);
+      if (last === undefined) return;
+      await last;
+    }
+  }
+
+  head(): Uint8Array | undefined {
+    return this.#head;
+  }
+
+  read(main: number, sub: number): Uint8Array | undefined {
+    const sealed = this.#db.getBinary(recordKey(this.#area, main, sub));
+    return sealed === undefined ? undefined : unseal(sealed, main, sub, recordName(main, sub));
+  }
+
+  scan(main: number, sub: number, limit: number): ReadRecord[] {
+    const found: ReadRecord[] = [];
+    const start = recordKey(this.#area, main, sub);
+    const end = this.#area + 1 < AREAS ? recordKey(this.#area + 1, 0, 0) : Buffer.of(TAG_CHUNK);
+    for (const { key, value } of this.#db.getRange({ start, end, limit })) {
+      const at = Buffer.from(key.buffer, key.byteOffset, key.length);
+      const foundMain = at.readUInt8(3) * 2 ** 48 + at.readUIntBE(4, 6);
+      const foundSub = at.readUInt32BE(10);
+      const body = unseal(value, foundMain, foundSub, recordName(foundMain, foundSub));
+      found.push({ main: foundMain, sub: foundSub, body });
+    }
+    return found;
+  }
+
+  chunk(generation: number, number: number): Uint8Array | undefined {
+    const sealed = this.#db.getBinary(chunkKey(generation, number));
+    if (sealed === undefined) return undefined;
+    return unseal(sealed, generation, number, `chunk ${number} of index checkpoint ${generation}`);
+  }
+
+  /** Records come before the head in as many transactions of lmdb as it takes: without the head they do not count. */
+  async commit(batch: RecordBatch): Promise<void> {
+    await this.#write(this.#area, batch.append);
+    const written: Promise<unknown>[] = [];
+    for (const { generation, number, sealed } of batch.chunks) {
+      written.push(this.#put(chunkKey(generation, number), sealed));
+      await this.turn();
+    }
+    const facts = Buffer.alloc(HEAD_FACTS + batch.head.length);
+    facts.writeUInt16BE(this.#area, 0);
+    facts.writeUInt32BE(Math.floor(batch.revision / 2 ** 32), 2);
+    facts.writeUInt32BE(batch.revision % 2 ** 32, 6);
+    facts.set(batch.head, HEAD_FACTS);
+    written.push(this.#put(Buffer.of(TAG_HEAD), sealedCopy(facts, 0, 0)));
+    // Asked for in the turn of the write, `flushed` stands for exactly this one's flush.
+    await Promise.all([...written, this.#db.flushed]);
+    this.#head = facts.subarray(HEAD_FACTS);
+    // The transaction for reading is renewed now and not a turn later: what was appended must be there.
+    this.#db.resetReadTxn();
+    await this.remove(batch.remove);
+    await this.#removeOtherGenerations(batch.keepGenerations);
+    if (this.#durableArea !== this.#area) {
+      await this.#forget(this.#durableArea);
+      this.#durableArea = this.#area;
+    }
+  }
+
+  async #write(area: number, records: readonly StoredRecord[]): Promise<void> {
+    let last: Promise<unknown> | undefined;
+    for (let i = 0; i < records.length; i += 1) {
+      const { main, sub, sealed } = records[i]!;
+      last = this.#put(recordKey(area, main, sub), sealed);
+      if ((i + 1) % SLICE_WRITES === 0) await this.turn();
+    }
+    await last;
+  }
+
+  #put(key: Buffer, sealed: Uint8Array): Promise<unknown> {
+    return this.#db.put(key, Buffer.from(sealed.buffer, sealed.byteOffset, sealed.length));
+  }
+
+  async remove(revisions: readonly RevisionKey[]): Promise<void> {
+    let last: Promise<unknown> | undefined;
+    for (let i = 0; i < revisions.length; i += 1) {
+      last = this.#db.remove(recordKey(this.#area, revisions[i]!.main, revisions[i]!.sub));
+      if ((i + 1) % SLICE_WRITES === 0) await this.turn();
+    }
+    await last;
+  }
+
+  async #removeOtherGenerations(kept: readonly number[]): Promise<void> {
+    let from = 0;
+    for (const generation of [...kept].sort((a, b) => a - b)) {
+      await this.#removeKeys(chunkKey(from, 0), chunkKey(generation, 0));
+      from = generation + 1;
+    }
+    await this.#removeKeys(chunkKey(from, 0), Buffer.of(TAG_END));
+  }
+
+  async replacement(): Promise<Replacement> {
+    const area = (this.#area + 1) % AREAS;
+    await this.#forget(area);
+    return new LmdbReplacement(
+      area,
+      (to, records) => this.#write(to, records),
+      (from) => this.#forget(from),
+    );
+  }
+
+  async #forget(area: number): Promise<void> {
+    const end = area + 1 < AREAS ? recordKey(area + 1, 0, 0) : Buffer.of(TAG_CHUNK);
+    await this.#removeKeys(recordKey(area, 0, 0), end);
+  }
+
+  adopt(replacement: Replacement): void {
+    assert(replacement instanceof LmdbReplacement, "a replacement comes from the store that adopts it");
+    this.#area = replacement.area;
+    this.#db.resetReadTxn();
+  }
+
+  turn(): Promise<void> {
+    return new Promise((resolve) => setImmediate(resolve));
+  }
+
+  size(): { total: number; inUse: number } {
+    const stats = this.#db.getStats() as LmdbStats;
+    const pages = stats.treeBranchPageCount + stats.treeLeafPageCount + stats.overflowPages;
+    return { total: (stats.lastPageNumber + 1) * stats.pageSize, inUse: pages * stats.pageSize };
+  }
+
+  async close(): Promise<void> {
+    await this.#db.flushed;
+    await this.#db.close();
+  }
+}
+
+/** What lmdb tells of its pages; missing from its typings. */
+interface LmdbStats {
+  readonly pageSize: number;
+  readonly treeBranchPageCount: number;
+  readonly treeLeafPageCount: number;
+  readonly overflowPages: number;
+  readonly lastPageNumber: number;
+}

@@ -1,0 +1,131 @@
+// Commits: the overlay's records of one moment, the slot, and now and then a part of a checkpoint of the index.
+// What a restart finds is what the last flushed commit said, exactly.
+import { assert } from "../base/assert.js";
+import { Compactor } from "./compactor.js";
+import { type Checkpoint, encodeHead, FRESH_HEAD, type Head } from "./head.js";
+import { encodeChunk } from "./index-checkpoint.js";
+import type { MvccStore } from "./mvcc-store.js";
+import { type CheckpointChunk, type RecordStore, type RevisionKey, sealedCopy } from "./record-store.js";
+
+/** A checkpoint is made when a restart would read this many records, or half as many as there are keys. */
+const CHECKPOINT_RECORDS = 50_000;
+/** Tombstones that wait for a checkpoint at most, about. */
+const CHECKPOINT_TOMBSTONES = 50_000;
+/** Keys that a commit adds to a checkpoint under way: at least so many, and four for each of its records. */
+const CHECKPOINT_KEYS = 4_000;
+const CHECKPOINT_KEYS_PER_RECORD = 4;
+/** What a compaction that is not durable yet counts for, so that it is committed. */
+const COMPACTION_BYTES = 64;
+
+interface CheckpointUnderWay {
+  readonly generation: number;
+  readonly base: number;
+  chunks: number;
+  /** Where the next chunk starts; null: every key is in. */
+  next: string | null;
+}
+
+export class Committer {
+  readonly #records: RecordStore;
+  readonly #store: MvccStore;
+  compactor: Compactor;
+  #head: Head;
+  readonly #checkpointRecords: number;
+  #underWay: CheckpointUnderWay | null = null;
+  #isCommitting = false;
+  /** The state came from a snapshot, and no commit has made it durable yet. */
+  #isReplaced = false;
+
+  constructor(records: RecordStore, store: MvccStore, head: Head, checkpointRecords = CHECKPOINT_RECORDS) {
+    this.#records = records;
+    this.#checkpointRecords = checkpointRecords;
+    this.#store = store;
+    this.#head = head;
+    this.compactor = new Compactor(store, records, head.compactRevision, head.checkpoint.base);
+    this.compactor.committed(head.compactRevision);
+  }
+
+  /** The committer of a state that replaces this one's; the head stays until that state is committed. */
+  replacedBy(store: MvccStore): Committer {
+    const head = {
+      ...this.#head,
+      checkpoint: { ...FRESH_HEAD.checkpoint, generation: this.#nextGeneration() },
+    };
+    const ofRestored = { ...head, compactRevision: FRESH_HEAD.compactRevision };
+    const next = new Committer(this.#records, store, ofRestored, this.#checkpointRecords);
+    next.#isReplaced = true;
+    return next;
+  }
+
+  #nextGeneration(): number {
+    return (this.#underWay?.generation ?? this.#head.checkpoint.generation) + 1;
+  }
+
+  held(): { slot: number; meta: Uint8Array } {
+    return { slot: this.#head.slot, meta: this.#head.meta };
+  }
+
+  uncommittedBytes(): number {
+    const isCompacted = this.#store.compactRevision !== this.#head.compactRevision || this.#isReplaced;
+    return this.#store.overlay.bytes + (isCompacted ? COMPACTION_BYTES : 0);
+  }
+
+  async stop(): Promise<void> {
+    assert(!this.#isCommitting, "the commit under way is awaited first");
+    await this.compactor.stop();
+  }
+
+  async commit(slot: number, meta: Uint8Array): Promise<void> {
+    assert(!this.#isCommitting, "one commit at a time");
+    assert(slot >= this.#head.slot, "a commit never goes back");
+    if (this.compactor.failure !== null) throw this.compactor.failure;
+    this.#isCommitting = true;
+    const { revision, compactRevision, overlay } = this.#store;
+    const append = overlay.beginCommit();
+    const chunks = await this.#advanceCheckpoint(append.length, revision);
+    const checkpoint = this.#finishedCheckpoint() ?? this.#head.checkpoint;
+    const isNew = checkpoint !== this.#head.checkpoint;
+    const remove: RevisionKey[] = isNew ? this.compactor.takeDeferred(checkpoint.base) : [];
+    const head: Head = { slot, meta: meta.slice(), revision, compactRevision, checkpoint };
+    const keepGenerations = [checkpoint.generation, this.#underWay?.generation ?? checkpoint.generation];
+    await this.#records.commit({ head: encodeHead(head), revision, append, remove, chunks, keepGenerations });
+    overlay.committed();
+    this.#head = head;
+    this.#isCommitting = false;
+    this.#isReplaced = false;
+    if (isNew) this.compactor.checkpointed(checkpoint.base);
+    this.compactor.committed(compactRevision);
+  }
+
+  /** Chunks for this commit; starts a checkpoint up to `revision` when one is due. */
+  async #advanceCheckpoint(recordsInCommit: number, revision: number): Promise<CheckpointChunk[]> {
+    if (this.#underWay === null && !this.#isDue(revision)) return [];
+    this.#underWay ??= { generation: this.#nextGeneration(), base: revision, chunks: 0, next: "" };
+    const underWay = this.#underWay;
+    const chunks: CheckpointChunk[] = [];
+    let budget = Math.max(CHECKPOINT_KEYS, recordsInCommit * CHECKPOINT_KEYS_PER_RECORD);
+    while (budget > 0 && underWay.next !== null) {
+      const { body, keys, next } = encodeChunk(this.#store, underWay.next, underWay.base);
+      const { generation, chunks: number } = underWay;
+      chunks.push({ generation, number, sealed: sealedCopy(body, generation, number) });
+      underWay.chunks += 1;
+      underWay.next = next;
+      budget -= keys;
+      await this.#records.turn();
+    }
+    return chunks;
+  }
+
+  #isDue(revision: number): boolean {
+    const records = revision - this.#head.checkpoint.base;
+    if (records >= Math.max(this.#checkpointRecords, this.#store.index.size / 2)) return true;
+    return this.compactor.deferredCount >= CHECKPOINT_TOMBSTONES;
+  }
+
+  #finishedCheckpoint(): Checkpoint | null {
+    const underWay = this.#underWay;
+    if (underWay === null || underWay.next !== null) return null;
+    this.#underWay = null;
+    return { generation: underWay.generation, chunks: underWay.chunks, base: underWay.base };
+  }
+}

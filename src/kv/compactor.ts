@@ -1,0 +1,130 @@
+// Frees what a compaction made unreadable, key by key, in slices, while commands go on. Only a compaction that is
+// durable is carried out, so that a crash never leaves an older state without its records.
+import { type MvccStore, NEVER_COMPACTED } from "./mvcc-store.js";
+import type { RecordStore, RevisionKey } from "./record-store.js";
+
+/** Keys looked at between two pauses: about 2 ms. */
+const SLICE_KEYS = 1_000;
+
+export class Compactor {
+  readonly #store: MvccStore;
+  readonly #records: RecordStore;
+  /** The newest compaction that is on disk. */
+  #durable: number;
+  /** Tombstones above it are still needed: a restart from the checkpoint learns of the deletes by them alone. */
+  #checkpointBase: number;
+  /** Every key was pruned up to this. */
+  #prunedTo = NEVER_COMPACTED;
+  /** Pruned from the index, and removed once a checkpoint covers them. */
+  #deferred: RevisionKey[] = [];
+  /** Reads under way, by the revision that they need. */
+  readonly #pins: number[] = [];
+  #running: Promise<void> | null = null;
+  #stopped = false;
+  /** Why it ended, if it failed; a commit tells it on. */
+  failure: unknown = null;
+
+  constructor(store: MvccStore, records: RecordStore, durable: number, checkpointBase: number) {
+    this.#store = store;
+    this.#records = records;
+    this.#durable = durable;
+    this.#checkpointBase = checkpointBase;
+  }
+
+  /** Tombstones that wait for a checkpoint. */
+  get deferredCount(): number {
+    return this.#deferred.length;
+  }
+
+  /** Keeps `revision` readable until `unpin`; it can be read now. */
+  pin(revision: number): void {
+    this.#pins.push(revision);
+  }
+
+  unpin(revision: number): void {
+    this.#pins.splice(this.#pins.indexOf(revision), 1);
+    this.#goOn();
+  }
+
+  /** Called when a commit is flushed. */
+  committed(compactRevision: number): void {
+    this.#durable = compactRevision;
+    this.#goOn();
+  }
+
+  /** What a checkpoint up to `base` lets go; removed together with the commit that completes it. */
+  takeDeferred(base: number): RevisionKey[] {
+    const covered = this.#deferred.filter(({ main }) => main <= base);
+    this.#deferred = this.#deferred.filter(({ main }) => main > base);
+    return covered;
+  }
+
+  /** The checkpoint is durable. */
+  checkpointed(base: number): void {
+    this.#checkpointBase = base;
+  }
+
+  /** Resolves when nothing runs any more. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#running;
+  }
+
+  /** Resolves when what can be freed now is freed. */
+  async settled(): Promise<void> {
+    while (this.#running !== null) await this.#running;
+  }
+
+  #target(): number {
+    return Math.min(this.#durable, ...this.#pins);
+  }
+
+  #goOn(): void {
+    if (this.#running !== null || this.#stopped || this.failure !== null) return;
+    if (this.#target() <= this.#prunedTo) return;
+    this.#running = this.#pruneAll(this.#target()).then(
+      () => {
+        this.#running = null;
+        this.#goOn();
+      },
+      (error: unknown) => {
+        this.#running = null;
+        this.failure = error;
+      },
+    );
+  }
+
+  async #pruneAll(target: number): Promise<void> {
+    let next: string | null = "";
+    while (next !== null && !this.#stopped) {
+      const removed: RevisionKey[] = [];
+      next = this.#pruneSlice(next, target, removed);
+      if (removed.length > 0) await this.#records.remove(removed);
+      await this.#records.turn();
+    }
+    if (!this.#stopped) this.#prunedTo = target;
+  }
+
+  /** Returns where the next slice starts, null at the end. */
+  #pruneSlice(start: string, target: number, removed: RevisionKey[]): string | null {
+    const index = this.#store.index;
+    const keys: string[] = [];
+    const ids: number[] = [];
+    let next: string | null = null;
+    index.visit(start, null, (key, id) => {
+      if (keys.length === SLICE_KEYS) {
+        next = key;
+        return false;
+      }
+      keys.push(key);
+      ids.push(id);
+      return true;
+    });
+    const drop = (main: number, sub: number, isTombstone: boolean): void => {
+      if (isTombstone && main > this.#checkpointBase) this.#deferred.push({ main, sub });
+      else removed.push({ main, sub });
+    };
+    for (let i = 0; i < keys.length; i += 1) index.prune(keys[i]!, ids[i]!, target, drop);
+    return next;
+  }
+}

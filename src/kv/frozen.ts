@@ -1,0 +1,74 @@
+// Every record that counts at one revision, in order: the whole logical state with its history above the last
+// compaction. It does not depend on how far compacted records are removed, and holds still while commands go on.
+import type { KeyValue } from "../proto/gen/kv.js";
+import { NO_KEY } from "./key-index.js";
+import { latin1OfBytes } from "./latin1.js";
+import type { MvccStore } from "./mvcc-store.js";
+import { decodeRecord } from "./record.js";
+import { type RecordStore, SEAL_BYTES } from "./record-store.js";
+
+/** Records read between two pauses: about 2 ms. */
+const SLICE_RECORDS = 400;
+const SLICE_BYTES = 1 << 20;
+
+export interface FrozenRecord {
+  readonly main: number;
+  readonly sub: number;
+  readonly body: Uint8Array;
+}
+
+/** Slices of the state at `revision`, compacted at `compactRevision`; the caller keeps both from being pruned. */
+export async function* frozenRecords(
+  store: MvccStore,
+  records: RecordStore,
+  revision: number,
+  compactRevision: number,
+): AsyncGenerator<readonly FrozenRecord[]> {
+  let main = 0;
+  let sub = 0;
+  while (true) {
+    const slice = readSlice(store, records, main, sub);
+    const last = slice.at(-1);
+    if (last === undefined) return;
+    main = last.main;
+    sub = last.sub + 1;
+    const kept = slice.filter((record) => record.main <= revision && counts(store, record, compactRevision));
+    if (kept.length > 0) yield kept;
+    if (last.main > revision) return;
+    await records.turn();
+  }
+}
+
+/** From the store as far as it goes alone, from the overlay above that. */
+function readSlice(store: MvccStore, records: RecordStore, main: number, sub: number): FrozenRecord[] {
+  const slice: FrozenRecord[] = [];
+  const limit = SLICE_RECORDS;
+  const overlayFirst = store.overlay.first;
+  if (main < overlayFirst) {
+    let bytes = 0;
+    let at = { main, sub };
+    while (slice.length < limit && bytes < SLICE_BYTES) {
+      const some = records.scan(at.main, at.sub, 16).filter((record) => record.main < overlayFirst);
+      if (some.length === 0) break;
+      for (const record of some) bytes += record.body.length;
+      slice.push(...some);
+      const last = some.at(-1)!;
+      at = { main: last.main, sub: last.sub + 1 };
+    }
+    if (slice.length > 0) return slice;
+  }
+  for (const record of store.overlay.scan(main, sub, limit)) {
+    slice.push({ main: record.main, sub: record.sub, body: record.sealed.subarray(SEAL_BYTES) });
+  }
+  return slice;
+}
+
+/** Of what a compaction covers, only a key's last change counts, and a tombstone only at its very revision. */
+function counts(store: MvccStore, record: FrozenRecord, compactRevision: number): boolean {
+  if (record.main > compactRevision) return true;
+  const kv: KeyValue = decodeRecord(record.body, record.main, record.sub);
+  const id = store.index.find(latin1OfBytes(kv.key));
+  if (id === NO_KEY || !store.index.lastChangeUpTo(id, compactRevision)) return false;
+  if (store.index.foundMain !== record.main || store.index.foundSub !== record.sub) return false;
+  return kv.version > 0 || record.main === compactRevision;
+}

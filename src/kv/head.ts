@@ -1,0 +1,60 @@
+// The head of the record store: what a restart begins with, written with every commit.
+import { ByteReader, ByteWriter } from "../base/bytes.js";
+import { FIRST_REVISION, NEVER_COMPACTED } from "./mvcc-store.js";
+import { StoreCorrupt } from "./record-store.js";
+
+const FORMAT = 1;
+
+/** A checkpoint of the index: every change up to `base`, in `chunks` chunks. */
+export interface Checkpoint {
+  readonly generation: number;
+  readonly chunks: number;
+  readonly base: number;
+}
+
+export interface Head {
+  readonly slot: number;
+  readonly meta: Uint8Array;
+  readonly revision: number;
+  readonly compactRevision: number;
+  /** `chunks` 0 and `base` 0: none yet. */
+  readonly checkpoint: Checkpoint;
+}
+
+export const FRESH_HEAD: Head = {
+  slot: 0,
+  meta: new Uint8Array(0),
+  revision: FIRST_REVISION,
+  compactRevision: NEVER_COMPACTED,
+  checkpoint: { generation: 0, chunks: 0, base: 0 },
+};
+
+export function encodeHead(head: Head): Uint8Array {
+  const writer = new ByteWriter(64 + head.meta.length);
+  writer.u8(FORMAT);
+  writer.varint(head.slot);
+  writer.varint(head.revision);
+  writer.varint(head.compactRevision + 1);
+  writer.varint(head.checkpoint.generation);
+  writer.varint(head.checkpoint.chunks);
+  writer.varint(head.checkpoint.base);
+  writer.bytes(head.meta);
+  return writer.finish();
+}
+
+export function decodeHead(bytes: Uint8Array): Head {
+  const reader = new ByteReader(bytes);
+  const format = reader.u8();
+  if (format !== FORMAT) {
+    throw new StoreCorrupt(
+      `the store has format ${format}, this program reads ${FORMAT}: use the newer program`,
+    );
+  }
+  const slot = reader.varint();
+  const revision = reader.varint();
+  const compactRevision = reader.varint() - 1;
+  const checkpoint = { generation: reader.varint(), chunks: reader.varint(), base: reader.varint() };
+  const meta = reader.bytes().slice();
+  if (reader.failed || !reader.atEnd) throw new StoreCorrupt("head of the store is intact and yet no head");
+  return { slot, meta, revision, compactRevision, checkpoint };
+}

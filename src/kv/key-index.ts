@@ -1,0 +1,245 @@
+// The index: every key with the revisions at which it was changed since the last compaction, in memory.
+// Keys are latin1 strings in a B-tree; what belongs to a key lies in columns of typed arrays under its number.
+import sortedBTree from "sorted-btree";
+import { NO_RUN, RevisionRuns } from "./revision-runs.js";
+
+const BTree = sortedBTree.default;
+
+const PAGE_BITS = 14;
+const PAGE = 1 << PAGE_BITS;
+const PAGE_MASK = PAGE - 1;
+
+function compareStrings(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/** No such key. */
+export const NO_KEY = -1;
+
+class EntryPage {
+  /** The newest change: its revision, and its sub revision times two plus one for a tombstone. */
+  readonly mains = new Float64Array(PAGE);
+  readonly marks = new Uint32Array(PAGE);
+  /** Of the generation that the newest change belongs to. */
+  readonly created = new Float64Array(PAGE);
+  readonly versions = new Float64Array(PAGE);
+  /** Older changes, in `RevisionRuns`. */
+  readonly runs = new Int32Array(PAGE);
+  readonly runLengths = new Uint32Array(PAGE);
+}
+
+/** Takes one revision that is no longer in the index. */
+export type DropRevision = (main: number, sub: number, isTombstone: boolean) => void;
+
+export class KeyIndex {
+  readonly #tree = new BTree<string, number>(undefined, compareStrings);
+  readonly #runs = new RevisionRuns();
+  readonly #pages: EntryPage[] = [];
+  readonly #free: number[] = [];
+  #end = 0;
+  /** Keys that are there at the newest revision. */
+  live = 0;
+  /** What `isLiveAt` and `lastChangeUpTo` found. */
+  foundMain = 0;
+  foundSub = 0;
+  foundTombstone = false;
+
+  /** All keys, with those that only have a history. */
+  get size(): number {
+    return this.#tree.size;
+  }
+
+  find(key: string): number {
+    return this.#tree.get(key) ?? NO_KEY;
+  }
+
+  isLive(id: number): boolean {
+    return (this.#page(id).marks[id & PAGE_MASK]! & 1) === 0;
+  }
+
+  /** Of the newest change. */
+  main(id: number): number {
+    return this.#page(id).mains[id & PAGE_MASK]!;
+  }
+
+  /** Of the newest change. */
+  sub(id: number): number {
+    return this.#page(id).marks[id & PAGE_MASK]! >>> 1;
+  }
+
+  /** Of a live key. */
+  created(id: number): number {
+    return this.#page(id).created[id & PAGE_MASK]!;
+  }
+
+  version(id: number): number {
+    return this.#page(id).versions[id & PAGE_MASK]!;
+  }
+
+  #page(id: number): EntryPage {
+    return this.#pages[id >> PAGE_BITS]!;
+  }
+
+  #newEntry(key: string): number {
+    let id = this.#free.pop();
+    if (id === undefined) {
+      id = this.#end;
+      this.#end += 1;
+      if (id >> PAGE_BITS === this.#pages.length) this.#pages.push(new EntryPage());
+    }
+    const page = this.#page(id);
+    page.mains[id & PAGE_MASK] = 0;
+    page.runs[id & PAGE_MASK] = NO_RUN;
+    page.runLengths[id & PAGE_MASK] = 0;
+    this.#tree.set(key, id);
+    return id;
+  }
+
+  #pushNewest(page: EntryPage, at: number): void {
+    const length = page.runLengths[at]!;
+    page.runs[at] = this.#runs.push(page.runs[at]!, length, page.mains[at]!, page.marks[at]!);
+    page.runLengths[at] = length + 1;
+  }
+
+  /** A put; returns the key's number, under which `created` and `version` are those after it. */
+  put(key: string, main: number, sub: number): number {
+    const id = this.find(key);
+    const continues = id !== NO_KEY && this.isLive(id);
+    const created = continues ? this.created(id) : main;
+    const version = continues ? this.version(id) + 1 : 1;
+    return this.#change(id, key, main, sub, created, version);
+  }
+
+  /** A put as its record tells it, when the index is read back; returns the key's number. */
+  restorePut(key: string, main: number, sub: number, created: number, version: number): number {
+    return this.#change(this.find(key), key, main, sub, created, version);
+  }
+
+  #change(known: number, key: string, main: number, sub: number, created: number, version: number): number {
+    const id = known === NO_KEY ? this.#newEntry(key) : known;
+    const page = this.#page(id);
+    const at = id & PAGE_MASK;
+    if (known !== NO_KEY) this.#pushNewest(page, at);
+    if (known === NO_KEY || (page.marks[at]! & 1) === 1) this.live += 1;
+    page.mains[at] = main;
+    page.marks[at] = sub * 2;
+    page.created[at] = created;
+    page.versions[at] = version;
+    return id;
+  }
+
+  /** A delete of a key that is live. */
+  delete(id: number, main: number, sub: number): void {
+    const page = this.#page(id);
+    const at = id & PAGE_MASK;
+    this.#pushNewest(page, at);
+    if ((page.marks[at]! & 1) === 0) this.live -= 1;
+    page.mains[at] = main;
+    page.marks[at] = sub * 2 + 1;
+    page.created[at] = 0;
+    page.versions[at] = 0;
+  }
+
+  /** A delete as its record tells it; the records before it may have gone with a compaction. */
+  restoreDelete(key: string, main: number, sub: number): void {
+    const id = this.find(key);
+    if (id === NO_KEY) this.restoreEntry(key, 0, 0, [main], [sub * 2 + 1]);
+    else this.delete(id, main, sub);
+  }
+
+  /** A whole entry of a checkpoint; revisions ascend, the last is the newest. */
+  restoreEntry(key: string, created: number, version: number, mains: number[], marks: number[]): void {
+    const id = this.#newEntry(key);
+    const page = this.#page(id);
+    const at = id & PAGE_MASK;
+    for (let i = 0; i < mains.length; i += 1) {
+      if (i > 0) this.#pushNewest(page, at);
+      page.mains[at] = mains[i]!;
+      page.marks[at] = marks[i]!;
+    }
+    page.created[at] = created;
+    page.versions[at] = version;
+    if ((page.marks[at]! & 1) === 0) this.live += 1;
+  }
+
+  /** Every change of a key, ascending. */
+  forEachChange(id: number, visit: (main: number, mark: number) => void): void {
+    const page = this.#page(id);
+    const at = id & PAGE_MASK;
+    const run = page.runs[at]!;
+    for (let i = 0; i < page.runLengths[at]!; i += 1)
+      visit(this.#runs.main(run + i), this.#runs.mark(run + i));
+    visit(page.mains[at]!, page.marks[at]!);
+  }
+
+  /** Finds the last change at or below `revision`: a put or a tombstone. */
+  lastChangeUpTo(id: number, revision: number): boolean {
+    const page = this.#page(id);
+    const at = id & PAGE_MASK;
+    let main = page.mains[at]!;
+    let mark = page.marks[at]!;
+    if (main > revision) {
+      const run = page.runs[at]!;
+      const count = run === NO_RUN ? 0 : this.#runs.countUpTo(run, page.runLengths[at]!, revision);
+      if (count === 0) return false;
+      main = this.#runs.main(run + count - 1);
+      mark = this.#runs.mark(run + count - 1);
+    }
+    this.foundMain = main;
+    this.foundSub = mark >>> 1;
+    this.foundTombstone = (mark & 1) === 1;
+    return true;
+  }
+
+  /** Whether the key is there at `revision`; `foundMain` and `foundSub` say which record holds it. */
+  isLiveAt(id: number, revision: number): boolean {
+    return this.lastChangeUpTo(id, revision) && !this.foundTombstone;
+  }
+
+  /** Visits keys from `start` up to and without `end` (null: without end) in order until `visit` says false. */
+  visit(start: string, end: string | null, visit: (key: string, id: number) => boolean): void {
+    const pair: (string | number)[] = [];
+    const found = this.#tree.entries(start, pair);
+    for (let step = found.next(); step.done !== true; step = found.next()) {
+      const key = pair[0] as string;
+      if (end !== null && key >= end) return;
+      if (!visit(key, pair[1] as number)) return;
+    }
+  }
+
+  /**
+   * Forgets what a compaction at `revision` makes unreadable: everything before the last change up to it, and
+   * that too when it is a tombstone, unless it is at `revision` itself, which a watch may still ask for.
+   */
+  prune(key: string, id: number, revision: number, drop: DropRevision): void {
+    const page = this.#page(id);
+    const at = id & PAGE_MASK;
+    const run = page.runs[at]!;
+    const length = page.runLengths[at]!;
+    if (page.mains[at]! <= revision) {
+      this.#dropRows(page, at, length, drop);
+      const mark = page.marks[at]!;
+      if ((mark & 1) === 0 || page.mains[at] === revision) return;
+      drop(page.mains[at]!, mark >>> 1, true);
+      this.#tree.delete(key);
+      this.#free.push(id);
+      return;
+    }
+    if (run === NO_RUN) return;
+    let count = this.#runs.countUpTo(run, length, revision) - 1;
+    if (count < 0) return;
+    const isTombstone = (this.#runs.mark(run + count) & 1) === 1;
+    if (isTombstone && this.#runs.main(run + count) < revision) count += 1;
+    this.#dropRows(page, at, count, drop);
+  }
+
+  #dropRows(page: EntryPage, at: number, count: number, drop: DropRevision): void {
+    const run = page.runs[at]!;
+    for (let i = 0; i < count; i += 1) {
+      const mark = this.#runs.mark(run + i);
+      drop(this.#runs.main(run + i), mark >>> 1, (mark & 1) === 1);
+    }
+    page.runs[at] = this.#runs.dropFirst(run, page.runLengths[at]!, count);
+    page.runLengths[at] = page.runLengths[at]! - count;
+  }
+}

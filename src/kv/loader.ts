@@ -1,0 +1,93 @@
+// Building the index: from the records of a store, after what a checkpoint tells, or from those of a snapshot.
+import { decodeHead, FRESH_HEAD, type Head } from "./head.js";
+import { decodeChunk } from "./index-checkpoint.js";
+import { KeyIndex } from "./key-index.js";
+import { latin1OfBytes } from "./latin1.js";
+import { MvccStore, NEVER_COMPACTED } from "./mvcc-store.js";
+import { decodeRecord } from "./record.js";
+import {
+  type RecordStore,
+  type Replacement,
+  StoreCorrupt,
+  type StoredRecord,
+  sealedCopy,
+} from "./record-store.js";
+import { BadSnapshot, framesOf } from "./snapshot.js";
+
+/** Records between two pauses: about 4 ms. */
+const SLICE_RECORDS = 500;
+
+/** What is in the store; reads the whole index, and no records but those that no checkpoint covers. */
+export async function loadStore(records: RecordStore): Promise<{ head: Head; store: MvccStore }> {
+  const bytes = records.head();
+  const head = bytes === undefined ? FRESH_HEAD : decodeHead(bytes);
+  const index = new KeyIndex();
+  const { checkpoint } = head;
+  for (let number = 0; number < checkpoint.chunks; number += 1) {
+    const chunk = records.chunk(checkpoint.generation, number);
+    if (chunk === undefined) throw new StoreCorrupt(`chunk ${number} of the index checkpoint is missing`);
+    decodeChunk(chunk, index);
+    await records.turn();
+  }
+  let main = checkpoint.base + 1;
+  let sub = 0;
+  while (main <= head.revision) {
+    const slice = records.scan(main, sub, SLICE_RECORDS);
+    for (const record of slice) addToIndex(index, record.main, record.sub, record.body);
+    const last = slice.at(-1);
+    if (last === undefined) break;
+    main = last.main;
+    sub = last.sub + 1;
+    await records.turn();
+  }
+  return { head, store: new MvccStore(records, index, head.revision, head.compactRevision) };
+}
+
+function addToIndex(index: KeyIndex, main: number, sub: number, body: Uint8Array): void {
+  const kv = decodeRecord(body, main, sub);
+  const key = latin1OfBytes(kv.key);
+  if (kv.version === 0) index.restoreDelete(key, main, sub);
+  else index.restorePut(key, main, sub, kv.createRevision, kv.version);
+}
+
+/** Reads a whole snapshot into `replacement`. Throws `BadSnapshot`; then the replacement is to be abandoned. */
+export async function loadSnapshot(
+  chunks: AsyncIterable<Uint8Array>,
+  records: RecordStore,
+  replacement: Replacement,
+): Promise<MvccStore> {
+  const index = new KeyIndex();
+  let revision = 0;
+  let compactRevision = NEVER_COMPACTED;
+  let count = 0;
+  let isComplete = false;
+  for await (const frame of framesOf(chunks)) {
+    if (isComplete) throw new BadSnapshot("the snapshot goes on after its end");
+    if ((frame.kind === "header") !== (revision === 0))
+      throw new BadSnapshot("the snapshot's frames are mixed up");
+    if (frame.kind === "header") {
+      revision = frame.revision;
+      compactRevision = frame.compactRevision;
+    } else if (frame.kind === "records") {
+      await replacement.load(
+        frame.records.map((record) => takeRecord(index, record.main, record.sub, record.body)),
+      );
+      count += frame.records.length;
+    } else {
+      if (frame.count !== count)
+        throw new BadSnapshot(`the snapshot has ${count} of its ${frame.count} records`);
+      isComplete = true;
+    }
+  }
+  if (!isComplete || revision === 0) throw new BadSnapshot("the snapshot is cut short");
+  return new MvccStore(records, index, revision, compactRevision);
+}
+
+function takeRecord(index: KeyIndex, main: number, sub: number, body: Uint8Array): StoredRecord {
+  try {
+    addToIndex(index, main, sub, body);
+  } catch (error) {
+    throw new BadSnapshot("a record of the snapshot makes no sense", { cause: error });
+  }
+  return { main, sub, sealed: sealedCopy(body, main, sub) };
+}

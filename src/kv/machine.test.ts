@@ -1,0 +1,227 @@
+// The machine as the driver uses it: results and revisions, commits, restarts, snapshots, compaction.
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import type { KvAnswer, KvCommand, KvResult } from "./commands.js";
+import { KvMachine } from "./machine.js";
+import { MemoryMedium, MemoryRecordStore } from "./memory-record-store.js";
+import { bytes, compact, del, put, range, text } from "./requests-for-tests.js";
+
+async function fresh(): Promise<KvMachine> {
+  return KvMachine.open(new MemoryRecordStore());
+}
+
+function apply(machine: KvMachine, command: KvCommand): KvResult {
+  return machine.apply(machine.decode(machine.encode(command)));
+}
+
+async function rangeOf(machine: KvMachine, key: string, more: Parameters<typeof range>[1] = {}) {
+  const answer = await machine.query({ kind: "range", request: range(key, more) });
+  assert.equal(answer.kind, "range");
+  return (answer as Extract<KvAnswer, { kind: "range" }>).response;
+}
+
+async function hashOf(machine: KvMachine): Promise<string> {
+  const answer = await machine.query({ kind: "hash" });
+  assert.equal(answer.kind, "hash");
+  return (answer as Extract<KvAnswer, { kind: "hash" }>).hash;
+}
+
+describe("kv machine", () => {
+  test("a fresh store is at revision 1, and its first put makes revision 2", async () => {
+    const machine = await fresh();
+    assert.equal((await machine.query({ kind: "status" })).revision, 1);
+    const result = apply(machine, put("a", "1"));
+    assert.deepEqual(result, {
+      kind: "put",
+      revision: 2,
+      response: { header: undefined, prevKv: undefined },
+    });
+    const { kvs, count, more } = await rangeOf(machine, "a");
+    assert.equal(count, 1);
+    assert.equal(more, false);
+    assert.deepEqual(kvs, [
+      { key: bytes("a"), createRevision: 2, modRevision: 2, version: 1, value: bytes("1"), lease: 0n },
+    ]);
+  });
+
+  test("a restart finds exactly what the last commit held", async () => {
+    const medium = new MemoryMedium();
+    const first = new MemoryRecordStore(medium);
+    let machine = await KvMachine.open(first);
+    apply(machine, put("a", "1"));
+    apply(machine, put("b", "2"));
+    await machine.commit(7, bytes("meta"));
+    const held = await hashOf(machine);
+    apply(machine, put("a", "lost"));
+    assert.ok(machine.uncommittedBytes() > 0);
+    first.crash();
+    machine = await KvMachine.open(new MemoryRecordStore(medium));
+    assert.deepEqual(machine.held(), { slot: 7, meta: bytes("meta") });
+    assert.equal(machine.uncommittedBytes(), 0);
+    assert.equal(await hashOf(machine), held);
+    assert.equal(text((await rangeOf(machine, "a")).kvs[0]!.value), "1");
+    assert.equal(apply(machine, put("a", "3")).revision, 4);
+  });
+
+  test("commands applied while a commit is under way belong to the next one", async () => {
+    const medium = new MemoryMedium();
+    const store = new MemoryRecordStore(medium);
+    const machine = await KvMachine.open(store);
+    apply(machine, put("a", "1"));
+    const commit = machine.commit(1, bytes(""));
+    apply(machine, put("a", "2"));
+    apply(machine, del("a"));
+    await commit;
+    assert.equal((await rangeOf(machine, "a", { revision: 3 })).kvs.length, 1);
+    assert.equal((await rangeOf(machine, "a")).kvs.length, 0);
+    store.crash();
+    const again = await KvMachine.open(new MemoryRecordStore(medium));
+    assert.equal(text((await rangeOf(again, "a")).kvs[0]!.value), "1");
+    assert.equal((await again.query({ kind: "status" })).revision, 2);
+  });
+
+  test("a compaction survives a restart, and frees what it made unreadable", async () => {
+    const medium = new MemoryMedium();
+    const machine = await KvMachine.open(new MemoryRecordStore(medium));
+    for (let i = 0; i < 10; i += 1) apply(machine, put("a", `${i}`));
+    apply(machine, put("b", "x"));
+    apply(machine, del("b"));
+    assert.equal(apply(machine, compact(9)).kind, "compact");
+    const before = await hashOf(machine);
+    await machine.commit(1, bytes(""));
+    await machine.settled();
+    assert.equal(await hashOf(machine), before);
+    assert.equal(medium.records.rows.filter((row) => row.sealed !== undefined).length, 5);
+    await machine.close();
+    const again = await KvMachine.open(new MemoryRecordStore(medium));
+    assert.equal(await hashOf(again), before);
+    const refused = await again.query({ kind: "range", request: range("a", { revision: 8 }) });
+    assert.deepEqual(refused, { kind: "refused", revision: 13, refusal: "compacted" });
+    assert.equal(text((await rangeOf(again, "a", { revision: 9 })).kvs[0]!.value), "7");
+  });
+
+  test("a snapshot is of one moment, and restores the same state", async () => {
+    const machine = await fresh();
+    for (let i = 0; i < 3_000; i += 1) apply(machine, put(`key-${i % 700}`, `${i}`));
+    apply(machine, del("key-1", "key-2"));
+    apply(machine, compact(1_500));
+    await machine.commit(5, bytes(""));
+    apply(machine, put("late", "1"));
+    const expected = await hashOf(machine);
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of machine.snapshot()) {
+      chunks.push(chunk);
+      apply(machine, put("later", "2"));
+    }
+    const medium = new MemoryMedium();
+    const other = await KvMachine.open(new MemoryRecordStore(medium));
+    apply(other, put("mine", "gone"));
+    await other.commit(1, bytes("old"));
+    await other.restore(iterate(chunks));
+    assert.equal(await hashOf(other), expected);
+    assert.ok(other.uncommittedBytes() > 0);
+    assert.equal(other.held().slot, 1);
+    await other.commit(6, bytes("new"));
+    const again = await KvMachine.open(new MemoryRecordStore(medium));
+    assert.equal(await hashOf(again), expected);
+    assert.deepEqual(again.held(), { slot: 6, meta: bytes("new") });
+  });
+
+  test("a snapshot that is cut short, damaged or mixed up changes nothing", async () => {
+    const source = await fresh();
+    for (let i = 0; i < 1_000; i += 1) apply(source, put(`key-${i}`, `${i}`));
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of source.snapshot()) chunks.push(chunk);
+    const damaged = chunks.map((chunk) => chunk.slice());
+    damaged[1]![100]! ^= 1;
+    const target = await fresh();
+    apply(target, put("a", "1"));
+    const before = await hashOf(target);
+    for (const bad of [[], chunks.slice(0, -1), chunks.slice(1), damaged, [...chunks, chunks[1]!]]) {
+      await assert.rejects(target.restore(iterate(bad)), { name: "BadSnapshot" });
+      assert.equal(await hashOf(target), before);
+    }
+    await target.restore(iterate(chunks.flatMap((chunk) => [chunk.subarray(0, 5), chunk.subarray(5)])));
+    assert.equal(await hashOf(target), await hashOf(source));
+  });
+
+  test("a checkpoint of the index makes a restart read only what came after", async () => {
+    const medium = new MemoryMedium();
+    const store = new MemoryRecordStore(medium);
+    const machine = await KvMachine.open(store, 100);
+    let slot = 0;
+    for (let i = 0; i < 5_000; i += 1) {
+      apply(machine, i % 7 === 0 ? del(`key-${i % 50}`) : put(`key-${i % 400}`, `${i}`));
+      if (i === 3_000) apply(machine, compact(1_000));
+      if (i % 50 === 0) {
+        slot += 1;
+        await machine.commit(slot, bytes(""));
+      }
+    }
+    await machine.commit(slot, bytes(""));
+    await machine.settled();
+    assert.ok(medium.chunks.size > 0);
+    const expected = await hashOf(machine);
+    let scanned = 0;
+    const counting = new MemoryRecordStore(medium);
+    const scan = counting.scan.bind(counting);
+    counting.scan = (main, sub, limit) => {
+      const found = scan(main, sub, limit);
+      scanned += found.length;
+      return found;
+    };
+    const again = await KvMachine.open(counting);
+    assert.ok(scanned < 500, `${scanned} records were read`);
+    assert.equal(await hashOf(again), expected);
+    for (const revision of [1_000, 1_001, 2_500, 4_000]) {
+      assert.deepEqual(
+        await rangeOf(again, "\0", { rangeEnd: "\0", revision }),
+        await rangeOf(machine, "\0", { rangeEnd: "\0", revision }),
+      );
+    }
+  });
+
+  test("a long read is of one revision although commands and compactions go on", async () => {
+    let turns = 0;
+    let machine: KvMachine | null = null;
+    const store = new MemoryRecordStore(new MemoryMedium(), async () => {
+      turns += 1;
+      await Promise.resolve();
+    });
+    machine = await KvMachine.open(store);
+    for (let i = 0; i < 3_000; i += 1) apply(machine, put(`key-${i}`, "old"));
+    const revision = (await machine.query({ kind: "status" })).revision;
+    const answer = machine.query({ kind: "range", request: range("\0", { rangeEnd: "\0" }) });
+    assert.ok(answer instanceof Promise);
+    for (let i = 0; i < 3_000; i += 1) apply(machine, put(`key-${i}`, "new"));
+    apply(machine, del("\0", "\0"));
+    apply(machine, compact(revision + 3_001));
+    await machine.commit(1, bytes(""));
+    const found = await answer;
+    assert.equal(found.kind, "range");
+    assert.equal(found.revision, revision);
+    const { kvs, count } = (found as Extract<KvAnswer, { kind: "range" }>).response;
+    assert.equal(count, 3_000);
+    assert.ok(kvs.every((kv) => text(kv.value) === "old"));
+    assert.ok(turns > 3);
+    await machine.settled();
+    const { keys } = (await machine.query({ kind: "status" })) as Extract<KvAnswer, { kind: "status" }>;
+    assert.equal(keys, 0);
+  });
+
+  test("a damaged record that a command needs ends the machine instead of changing it", async () => {
+    const medium = new MemoryMedium();
+    const machine = await KvMachine.open(new MemoryRecordStore(medium));
+    apply(machine, put("a", "1"));
+    await machine.commit(1, bytes(""));
+    medium.damage(2, 0);
+    assert.throws(() => apply(machine, put("a", "2", { prevKv: true })), {
+      name: "StoreCorrupt",
+      message: /2\.0/,
+    });
+  });
+});
+
+async function* iterate(chunks: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
+  for (const chunk of chunks) yield chunk;
+}

@@ -1,0 +1,185 @@
+// A record store in memory, for the simulator, the browser and tests. The medium outlives the store, as a disk
+// outlives a process: after `crash` a new store on the same medium has what was committed, and nothing else.
+import { assert } from "../base/assert.js";
+import {
+  type CheckpointChunk,
+  type ReadRecord,
+  type RecordBatch,
+  type RecordStore,
+  type Replacement,
+  type RevisionKey,
+  recordName,
+  type StoredRecord,
+  sealedCopy,
+  unseal,
+} from "./record-store.js";
+
+interface Row {
+  readonly main: number;
+  readonly sub: number;
+  /** Undefined when removed: rows are dropped many at a time. */
+  sealed: Uint8Array | undefined;
+}
+
+/** Records in ascending order of revision. */
+class Records implements Replacement {
+  rows: Row[] = [];
+  removed = 0;
+  bytes = 0;
+
+  async load(records: readonly StoredRecord[]): Promise<void> {
+    for (const record of records) this.append(record);
+  }
+
+  async abandon(): Promise<void> {
+    this.rows = [];
+  }
+
+  /** The first row at or above the revision. */
+  find(main: number, sub: number): number {
+    let low = 0;
+    let high = this.rows.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const row = this.rows[middle]!;
+      if (row.main < main || (row.main === main && row.sub < sub)) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  get(main: number, sub: number): Row | undefined {
+    const row = this.rows[this.find(main, sub)];
+    return row === undefined || row.main !== main || row.sub !== sub ? undefined : row;
+  }
+
+  append(record: StoredRecord): void {
+    const last = this.rows.at(-1);
+    assert(
+      last === undefined || last.main < record.main || (last.main === record.main && last.sub < record.sub),
+      "records are appended in ascending order",
+    );
+    this.rows.push({ main: record.main, sub: record.sub, sealed: record.sealed });
+    this.bytes += record.sealed.length;
+  }
+
+  remove(main: number, sub: number): void {
+    const row = this.get(main, sub);
+    if (row?.sealed === undefined) return;
+    this.bytes -= row.sealed.length;
+    row.sealed = undefined;
+    this.removed += 1;
+    if (this.removed < 1024 || this.removed * 2 < this.rows.length) return;
+    this.rows = this.rows.filter((one) => one.sealed !== undefined);
+    this.removed = 0;
+  }
+}
+
+/** What survives a crash. */
+export class MemoryMedium {
+  records = new Records();
+  head: Uint8Array | undefined;
+  chunks = new Map<string, CheckpointChunk>();
+
+  /** Flips a bit of a record, for tests of what is done about damage. */
+  damage(main: number, sub: number): void {
+    const row = this.records.get(main, sub);
+    assert(row?.sealed !== undefined, "there is a record to damage");
+    row.sealed = row.sealed.slice();
+    row.sealed[row.sealed.length - 1]! ^= 1;
+  }
+}
+
+export class MemoryRecordStore implements RecordStore {
+  readonly #medium: MemoryMedium;
+  readonly #turn: () => Promise<void>;
+  /** What is read: the medium's, or a replacement that the next commit puts there. */
+  #records: Records;
+  #crashed = false;
+
+  /** `turn` lets others run between slices of long work; by default there is nobody else. */
+  constructor(medium = new MemoryMedium(), turn: () => Promise<void> = () => Promise.resolve()) {
+    this.#medium = medium;
+    this.#turn = turn;
+    this.#records = medium.records;
+  }
+
+  head(): Uint8Array | undefined {
+    const head = this.#medium.head;
+    return head === undefined ? undefined : unseal(head, 0, 0, "head of the store");
+  }
+
+  read(main: number, sub: number): Uint8Array | undefined {
+    const row = this.#records.get(main, sub);
+    return row?.sealed === undefined ? undefined : unseal(row.sealed, main, sub, recordName(main, sub));
+  }
+
+  scan(main: number, sub: number, limit: number): ReadRecord[] {
+    const found: ReadRecord[] = [];
+    const rows = this.#records.rows;
+    for (let at = this.#records.find(main, sub); at < rows.length && found.length < limit; at += 1) {
+      const row = rows[at]!;
+      if (row.sealed === undefined) continue;
+      const body = unseal(row.sealed, row.main, row.sub, recordName(row.main, row.sub));
+      found.push({ main: row.main, sub: row.sub, body });
+    }
+    return found;
+  }
+
+  chunk(generation: number, number: number): Uint8Array | undefined {
+    const chunk = this.#medium.chunks.get(`${generation}.${number}`);
+    if (chunk === undefined) return undefined;
+    return unseal(chunk.sealed, generation, number, `chunk ${number} of index checkpoint ${generation}`);
+  }
+
+  async commit(batch: RecordBatch): Promise<void> {
+    await this.#turn();
+    if (this.#crashed) return new Promise(() => {});
+    for (const record of batch.append) {
+      assert(record.main <= batch.revision, "no record is above the revision of its commit");
+      this.#records.append(record);
+    }
+    for (const { main, sub } of batch.remove) this.#records.remove(main, sub);
+    const medium = this.#medium;
+    for (const chunk of batch.chunks) medium.chunks.set(`${chunk.generation}.${chunk.number}`, chunk);
+    for (const [name, chunk] of medium.chunks) {
+      if (!batch.keepGenerations.includes(chunk.generation)) medium.chunks.delete(name);
+    }
+    medium.records = this.#records;
+    medium.head = sealedCopy(batch.head, 0, 0);
+  }
+
+  async remove(revisions: readonly RevisionKey[]): Promise<void> {
+    await this.#turn();
+    if (this.#crashed) return new Promise(() => {});
+    for (const { main, sub } of revisions) this.#records.remove(main, sub);
+  }
+
+  async replacement(): Promise<Replacement> {
+    return new Records();
+  }
+
+  adopt(replacement: Replacement): void {
+    assert(replacement instanceof Records, "a replacement comes from the store that adopts it");
+    this.#records = replacement;
+  }
+
+  turn(): Promise<void> {
+    return this.#turn();
+  }
+
+  size(): { total: number; inUse: number } {
+    let bytes = this.#records.bytes + (this.#medium.head?.length ?? 0);
+    for (const chunk of this.#medium.chunks.values()) bytes += chunk.sealed.length;
+    return { total: bytes, inUse: bytes };
+  }
+
+  async close(): Promise<void> {
+    await this.#turn();
+  }
+
+  /** As if the power went: what is under way is never done. */
+  crash(): void {
+    this.#crashed = true;
+  }
+}
