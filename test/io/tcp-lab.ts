@@ -1,0 +1,167 @@
+// Replicas on loopback for the tests of the network: every connection passes a relay, which can lose it, refuse
+// it, or let it hang. Networks listen at a free port of the system; the relays' ports are the members' addresses.
+import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
+import { setTimeout as after } from "node:timers/promises";
+import { networkCounters, TcpNetwork, type TcpNetworkOptions } from "../../src/io/tcp-network.js";
+import type { ReplicaId } from "../../src/paxos/ballot.js";
+import type { NetworkLab } from "../../src/replica/network-contract.js";
+import type { Network } from "../../src/replica/ports.js";
+
+const HOST = "127.0.0.1";
+
+/** What `from` dials to reach `to`. */
+class Relay {
+  readonly server: Server;
+  readonly sockets: Set<Socket>;
+  isOpen: boolean;
+  /** Bytes are neither read nor passed on. */
+  hangs: boolean;
+
+  constructor(target: () => number | null) {
+    this.sockets = new Set();
+    this.isOpen = true;
+    this.hangs = false;
+    this.server = createServer((socket) => {
+      const port = target();
+      if (!this.isOpen || port === null) socket.destroy();
+      else this.#join(socket, connect({ host: HOST, port, noDelay: true }));
+    });
+  }
+
+  #join(left: Socket, right: Socket): void {
+    for (const [socket, other] of [
+      [left, right],
+      [right, left],
+    ] as const) {
+      this.sockets.add(socket);
+      socket.on("data", (chunk) => {
+        if (this.hangs) socket.pause();
+        else if (!other.write(chunk)) {
+          socket.pause();
+          other.once("drain", () => socket.resume());
+        }
+      });
+      socket.on("error", () => other.destroy());
+      socket.on("close", () => {
+        this.sockets.delete(socket);
+        other.end();
+      });
+    }
+  }
+
+  lose(): void {
+    for (const socket of this.sockets) socket.resetAndDestroy();
+  }
+}
+
+export class TcpLab implements NetworkLab {
+  readonly counters = networkCounters();
+  readonly #ids: readonly ReplicaId[];
+  readonly #relays: Map<string, Relay>;
+  readonly #ports: Map<ReplicaId, number>;
+  readonly #current: Map<ReplicaId, TcpNetwork>;
+  readonly #all: TcpNetwork[];
+  readonly #options: Partial<TcpNetworkOptions>;
+
+  private constructor(ids: readonly ReplicaId[], options: Partial<TcpNetworkOptions>) {
+    this.#ids = ids;
+    this.#options = options;
+    this.#relays = new Map();
+    this.#ports = new Map();
+    this.#current = new Map();
+    this.#all = [];
+  }
+
+  static async open(
+    options: Partial<TcpNetworkOptions> = {},
+    ids: readonly ReplicaId[] = [1, 2, 3],
+  ): Promise<TcpLab> {
+    const lab = new TcpLab(ids, options);
+    for (const from of ids) {
+      for (const to of ids) {
+        if (from === to) continue;
+        const relay = new Relay(() => lab.#ports.get(to) ?? null);
+        await new Promise<void>((resolve) => relay.server.listen(0, HOST, resolve));
+        lab.#relays.set(`${from}>${to}`, relay);
+      }
+    }
+    return lab;
+  }
+
+  /** What `from` dials to reach `to`. */
+  relay(from: ReplicaId, to: ReplicaId): Relay {
+    return this.#relays.get(`${from}>${to}`)!;
+  }
+
+  portOf(replica: ReplicaId): number {
+    return this.#ports.get(replica)!;
+  }
+
+  network(replica: ReplicaId): Network {
+    const members = new Map(
+      this.#ids.map((id) => {
+        const server = this.#relays.get(`${replica}>${id}`)?.server;
+        return [id, { host: HOST, port: server === undefined ? 0 : (server.address() as AddressInfo).port }];
+      }),
+    );
+    const listen = { host: HOST, port: 0 };
+    const network = new TcpNetwork({
+      reconnectMs: 10_000,
+      ...this.#options,
+      listen,
+      members,
+      counters: this.counters,
+    });
+    this.#all.push(network);
+    return {
+      start: async (identity, handlers) => {
+        await network.start(identity, handlers);
+        this.#current.set(replica, network);
+        this.#ports.set(replica, network.address.port);
+      },
+      send: (to, message) => network.send(to, message),
+      close: () => {
+        this.#ports.delete(replica);
+        return network.close();
+      },
+    };
+  }
+
+  kill(replica: ReplicaId): void {
+    this.#ports.delete(replica);
+    for (const other of this.#ids) if (other !== replica) this.breakLink(replica, other);
+    void this.#current.get(replica)?.close();
+  }
+
+  breakLink(a: ReplicaId, b: ReplicaId): void {
+    this.relay(a, b).lose();
+    this.relay(b, a).lose();
+  }
+
+  cut(a: ReplicaId, b: ReplicaId): void {
+    this.relay(a, b).isOpen = false;
+    this.relay(b, a).isOpen = false;
+    this.breakLink(a, b);
+  }
+
+  heal(a: ReplicaId, b: ReplicaId): void {
+    this.relay(a, b).isOpen = true;
+    this.relay(b, a).isOpen = true;
+  }
+
+  async until(what: string, condition: () => boolean): Promise<void> {
+    const end = performance.now() + 20_000;
+    while (!condition()) {
+      if (performance.now() > end) throw new Error(`not within 20 s: ${what}`);
+      await after(1);
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#all.map((network) => network.close()));
+    for (const { server, sockets } of this.#relays.values()) {
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => server.close(resolve));
+    }
+  }
+}
