@@ -56,3 +56,8 @@ export const LONG_FUNCTIONS: Readonly<Record<string, string>> = {};
 
 /** Written by a program: only its imports are checked. */
 export const GENERATED = /^src\/proto\/gen\//;
+
+/** Uses of the platform (`path word`) in a pure layer, each with the reason. */
+export const PLATFORM_USES: Readonly<Record<string, string>> = {
+  "src/kv/latin1.ts globalThis": "takes Node's Buffer where there is one, for speed; works without",
+};

@@ -27,12 +27,17 @@ export function describeMessage(m: Message): string {
       const votes = m.accepted.map((a) => `${a.slot}:${describeBallot(a.ballot)}:${describeValue(a.value)}`);
       const faulty = m.faulty.map((f) => `${f.from}-${describeSlot(f.to)}:${describeBallot(f.ballot)}`);
       const range = `${m.from}-${describeSlot(m.to)}`;
-      return `promise ${describeBallot(m.ballot)} ${range} accepted=[${votes.join(" ")}] faulty=[${faulty.join(" ")}] chosenUpTo=${m.chosenUpTo}`;
+      const lists = `accepted=[${votes.join(" ")}] faulty=[${faulty.join(" ")}]`;
+      return `promise ${describeBallot(m.ballot)} ${range} ${lists} chosenUpTo=${m.chosenUpTo}`;
     }
-    case "accept":
-      return `accept ${describeBallot(m.ballot)} slot=${m.firstSlot} ${m.values.map(describeValue).join(" ")} chosenUpTo=${m.chosenUpTo}`;
-    case "accepted":
-      return `accepted ${describeBallot(m.ballot)} upTo=${m.upTo}${m.slots.length > 0 ? ` slots=${m.slots.join(",")}` : ""}`;
+    case "accept": {
+      const values = m.values.map(describeValue).join(" ");
+      return `accept ${describeBallot(m.ballot)} slot=${m.firstSlot} ${values} chosenUpTo=${m.chosenUpTo}`;
+    }
+    case "accepted": {
+      const slots = m.slots.length > 0 ? ` slots=${m.slots.join(",")}` : "";
+      return `accepted ${describeBallot(m.ballot)} upTo=${m.upTo}${slots}`;
+    }
     case "reject":
       return `reject ${describeBallot(m.ballot)} promised=${describeBallot(m.promised)}`;
     case "heartbeat":
@@ -41,16 +46,20 @@ export function describeMessage(m: Message): string {
       return `heartbeatAck ${describeBallot(m.ballot)}`;
     case "canvass":
       return `canvass chosenUpTo=${m.chosenUpTo}`;
-    case "canvassReply":
-      return `canvassReply ${m.willing ? "yes" : "no"} promised=${describeBallot(m.promised)} chosenUpTo=${m.chosenUpTo} leader=${m.leader}`;
+    case "canvassReply": {
+      const answer = `${m.willing ? "yes" : "no"} promised=${describeBallot(m.promised)}`;
+      return `canvassReply ${answer} chosenUpTo=${m.chosenUpTo} leader=${m.leader}`;
+    }
     case "learn":
       return `learn from=${m.fromSlot}`;
     case "learned":
       return `learned ${m.entries.map((e) => `${e.slot}:${describeValue(e.value)}`).join(" ")}`;
     case "forward":
       return `forward ${m.commands.map((c) => `${c.origin}#${c.number}`).join(" ")}`;
-    case "forwarded":
-      return `forwarded ${m.numbers.map((n) => `${m.origin}#${n}`).join(" ")} ${describeBallot(m.ballot)} chosenUpTo=${m.chosenUpTo}`;
+    case "forwarded": {
+      const commands = m.numbers.map((n) => `${m.origin}#${n}`).join(" ");
+      return `forwarded ${commands} ${describeBallot(m.ballot)} chosenUpTo=${m.chosenUpTo}`;
+    }
     case "readIndex":
       return `readIndex of ${m.origin}`;
     case "readIndexReply":
@@ -68,11 +77,14 @@ export function describeState(p: PaxosState): string {
   const faulty = p.acceptor.faulty.map((f) => `${f.from}-${describeSlot(f.to)}`);
   const above = [...p.learner.above.keys()].sort((a, b) => a - b);
   const flying = [...p.proposer.inFlight.values()].map((f) => `${f.slot}:${f.votes.join("+")}`);
+  const leader = `${p.election.leader} ${describeBallot(p.election.leaderBallot)}`;
+  const links = [...p.election.linked].sort((a, b) => a - b);
+  const proposer = `${p.proposer.phase} ${describeBallot(p.proposer.ballot)} next=${p.proposer.nextSlot}`;
   return [
     `acceptor promised=${describeBallot(p.acceptor.promised)} votes=[${votes.join(" ")}] faulty=[${faulty.join(" ")}]`,
     `learner chosenUpTo=${p.learner.chosenUpTo} above=[${above.join(" ")}]`,
-    `proposer ${p.proposer.phase} ${describeBallot(p.proposer.ballot)} next=${p.proposer.nextSlot} inFlight=[${flying.join(" ")}]`,
-    `election leader=${p.election.leader} ${describeBallot(p.election.leaderBallot)}${p.election.isSuspected ? " suspected" : ""} links=[${[...p.election.linked].sort((a, b) => a - b).join(" ")}]`,
+    `proposer ${proposer} inFlight=[${flying.join(" ")}]`,
+    `election leader=${leader}${p.election.isSuspected ? " suspected" : ""} links=[${links.join(" ")}]`,
     `callers commands=${p.forwarding.pending.size} reads=${p.reads.fresh.length + p.reads.attempts.length}`,
   ].join("\n");
 }

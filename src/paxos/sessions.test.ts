@@ -1,3 +1,4 @@
+// The table of sessions: whatever the order and the repetition, a command takes effect at most once.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
