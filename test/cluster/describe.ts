@@ -1,0 +1,103 @@
+// Messages and values as short text, for traces: `accept b1.1 slot=1 "x=1" chosen=0`.
+import { unreachable } from "../../src/base/assert.js";
+import { describeBallot, LAST_SLOT, type Slot } from "../../src/paxos/ballot.js";
+import type { Message } from "../../src/paxos/message.js";
+import { commandsOf, isNoop, type Value } from "../../src/paxos/value.js";
+
+const decoder = new TextDecoder();
+
+export function describeValue(value: Value): string {
+  if (isNoop(value)) return "noop";
+  return commandsOf(value)
+    .map((command) => `"${decoder.decode(command.payload)}"`)
+    .join("+");
+}
+
+function slotRange(from: Slot, to: Slot): string {
+  if (to === LAST_SLOT) return `${from}-`;
+  return from === to ? `${from}` : `${from}-${to}`;
+}
+
+/** `1 "x" 2-4 noop`: equal neighbours share a range. */
+export function describeSlots(entries: readonly { slot: Slot; text: string }[]): string {
+  const parts: string[] = [];
+  for (let i = 0; i < entries.length; ) {
+    let end = i + 1;
+    const first = entries[i]!;
+    while (
+      end < entries.length &&
+      entries[end]!.text === first.text &&
+      entries[end]!.slot === first.slot + end - i
+    ) {
+      end += 1;
+    }
+    parts.push(`${slotRange(first.slot, entries[end - 1]!.slot)} ${first.text}`.trimEnd());
+    i = end;
+  }
+  return parts.join(", ");
+}
+
+export function describeMessage(message: Message): string {
+  switch (message.kind) {
+    case "prepare":
+      return `prepare ${describeBallot(message.ballot)} from=${message.fromSlot}`;
+    case "promise": {
+      const votes = message.accepted.map(({ slot, ballot, value }) => ({
+        slot,
+        text: `${describeBallot(ballot)} ${describeValue(value)}`,
+      }));
+      const faulty = message.faulty.map(
+        ({ from, to, ballot }) => `${slotRange(from, to)}@${describeBallot(ballot)}`,
+      );
+      return [
+        `promise ${describeBallot(message.ballot)} slots=${slotRange(message.from, message.to)}`,
+        `accepted=[${describeSlots(votes)}]`,
+        ...(faulty.length > 0 ? [`faulty=[${faulty.join(", ")}]`] : []),
+        `chosen=${message.chosenUpTo}`,
+        ...(message.compactedUpTo > 0 ? [`compacted=${message.compactedUpTo}`] : []),
+      ].join(" ");
+    }
+    case "accept": {
+      const values = message.values.map((value, i) => ({
+        slot: message.firstSlot + i,
+        text: describeValue(value),
+      }));
+      return `accept ${describeBallot(message.ballot)} [${describeSlots(values)}] chosen=${message.chosenUpTo}`;
+    }
+    case "accepted": {
+      const slots = describeSlots(message.slots.map((slot) => ({ slot, text: "" })));
+      return `accepted ${describeBallot(message.ballot)} upTo=${message.upTo}${slots === "" ? "" : ` slots=[${slots}]`}`;
+    }
+    case "reject":
+      return `reject ${describeBallot(message.ballot)} promised=${describeBallot(message.promised)}`;
+    case "heartbeat":
+      return `heartbeat ${describeBallot(message.ballot)} round=${message.round} chosen=${message.chosenUpTo}${message.quorumConnected ? "" : " not quorum-connected"}`;
+    case "heartbeatAck":
+      return `heartbeatAck ${describeBallot(message.ballot)} round=${message.round} synced=${message.syncedUpTo}`;
+    case "canvass":
+      return `canvass chosen=${message.chosenUpTo}`;
+    case "canvassReply": {
+      const answer = message.willing ? "yes" : "no";
+      const leader = message.leader === 0 ? "" : ` leader=${message.leader}`;
+      return `canvassReply ${answer} promised=${describeBallot(message.promised)} chosen=${message.chosenUpTo}${leader}`;
+    }
+    case "learn":
+      return `learn from=${message.fromSlot}`;
+    case "learned":
+      return `learned [${describeSlots(message.entries.map(({ slot, value }) => ({ slot, text: describeValue(value) })))}]`;
+    case "forward": {
+      const payloads = message.commands.map((command) => `"${decoder.decode(command.payload)}"`);
+      return `forward ${payloads.join("+")} hops=${message.hops}`;
+    }
+    case "forwarded":
+      return `forwarded origin=${message.origin} numbers=${message.numbers.join(",")} ${describeBallot(message.ballot)} chosen=${message.chosenUpTo}`;
+    case "readIndex":
+      return `readIndex origin=${message.origin} hops=${message.hops}`;
+    case "readIndexReply":
+      return `readIndexReply origin=${message.origin} slot=${message.slot} ${describeBallot(message.ballot)} chosen=${message.chosenUpTo}`;
+    case "transfer":
+      return `transfer ${describeBallot(message.ballot)} to=${message.to}`;
+    default:
+      return unreachable(message);
+  }
+}

@@ -1,0 +1,107 @@
+// What an all-knowing observer remembers of a run: every vote, promise, proposal and read, over all lives.
+// Rule: fed only by what replicas append, make durable, send and execute; never by their own state.
+import type { Ballot, ReplicaId, Slot } from "../../src/paxos/ballot.js";
+import type { Memberships } from "../../src/paxos/membership.js";
+import { isPhase2Quorum } from "../../src/paxos/membership.js";
+import type { PromiseMessage } from "../../src/paxos/message.js";
+import type { Value } from "../../src/paxos/value.js";
+
+export class InvariantBroken extends Error {
+  override readonly name = "InvariantBroken";
+}
+
+export type VotesBySlot = Map<Slot, Map<Ballot, Value>>;
+
+export interface GhostReplica {
+  /** Votes appended in this life, and those of former lives that are on disk. */
+  votes: VotesBySlot;
+  readonly durableVotes: VotesBySlot;
+  /** Values told to it above the first gap, by slot. */
+  learned: Map<Slot, Value>;
+  durableLearned: Map<Slot, Value>;
+  /** The highest promise: appended in this life, on disk, and ever spoken of in a message. */
+  promised: Ballot;
+  durablePromise: Ballot;
+  spokenPromise: Ballot;
+  chosenUpTo: Slot;
+  incarnation: number;
+}
+
+export interface GhostRead {
+  readonly replica: ReplicaId;
+  /** Everything acknowledged or read before it began is at or below. */
+  readonly atLeast: Slot;
+}
+
+export class Ghost {
+  readonly memberships: Memberships;
+  readonly replicas = new Map<ReplicaId, GhostReplica>();
+  /** Promises that left, by ballot and sender. */
+  readonly promises = new Map<Ballot, Map<ReplicaId, PromiseMessage[]>>();
+  /** What was proposed, by slot and ballot. */
+  readonly proposed: VotesBySlot = new Map();
+  /** Who has a durable vote, by slot and ballot. */
+  readonly voters = new Map<Slot, Map<Ballot, ReplicaId[]>>();
+  readonly chosen = new Map<Slot, Value>();
+  /** Every slot up to it is chosen. */
+  chosenPrefix: Slot = 0;
+  readonly ballotLife = new Map<Ballot, string>();
+  readonly lastBallot = new Map<ReplicaId, Ballot>();
+  readonly submitted = new Set<string>();
+  readonly reads = new Map<string, GhostRead>();
+  /** The highest slot executed anywhere, or answered to a read: no later read may be below it. */
+  visibleUpTo: Slot = 0;
+
+  constructor(memberships: Memberships) {
+    this.memberships = memberships;
+  }
+
+  replica(id: ReplicaId): GhostReplica {
+    let replica = this.replicas.get(id);
+    if (replica === undefined) {
+      replica = {
+        votes: new Map(),
+        durableVotes: new Map(),
+        learned: new Map(),
+        durableLearned: new Map(),
+        promised: 0,
+        durablePromise: 0,
+        spokenPromise: 0,
+        chosenUpTo: 0,
+        incarnation: 0,
+      };
+      this.replicas.set(id, replica);
+    }
+    return replica;
+  }
+
+  /** Returns the value if this vote makes it chosen for the first time. */
+  countVote(id: ReplicaId, slot: Slot, ballot: Ballot, value: Value): Value | null {
+    const ballots = this.voters.get(slot) ?? new Map<Ballot, ReplicaId[]>();
+    this.voters.set(slot, ballots);
+    const voters = ballots.get(ballot) ?? [];
+    ballots.set(ballot, voters);
+    if (!voters.includes(id)) voters.push(id);
+    return isPhase2Quorum(this.memberships.first, voters) ? value : null;
+  }
+
+  /** The replica lost what was not on disk. */
+  forget(id: ReplicaId): void {
+    const replica = this.replica(id);
+    replica.votes = copyVotes(replica.durableVotes);
+    replica.learned = new Map(replica.durableLearned);
+    replica.promised = replica.durablePromise;
+  }
+}
+
+export function putVote(votes: VotesBySlot, slot: Slot, ballot: Ballot, value: Value): void {
+  const ballots = votes.get(slot) ?? new Map<Ballot, Value>();
+  votes.set(slot, ballots);
+  ballots.set(ballot, value);
+}
+
+function copyVotes(votes: VotesBySlot): VotesBySlot {
+  const copy: VotesBySlot = new Map();
+  for (const [slot, ballots] of votes) copy.set(slot, new Map(ballots));
+  return copy;
+}

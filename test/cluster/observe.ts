@@ -1,0 +1,113 @@
+// What the ghost sees of a run: records as they are appended and become durable, messages as they leave, values
+// as they are executed. Each is checked against the invariants first, then remembered.
+import { LAST_SLOT, type ReplicaId } from "../../src/paxos/ballot.js";
+import type {
+  Accepted,
+  ChosenEntry,
+  Message,
+  PrepareMessage,
+  PromiseMessage,
+} from "../../src/paxos/message.js";
+import type { LogRecord } from "../../src/paxos/outbox.js";
+import { type Ghost, type GhostReplica, putVote } from "./ghost.js";
+import {
+  acceptGuard,
+  agreement,
+  ballotUniqueness,
+  chosenSlotsAreLeft,
+  contiguity,
+  learnsOnlyChosen,
+  nonTriviality,
+  persistBeforeSend,
+  promiseTruth,
+  proposals,
+  voteImmutability,
+  watermarkRecord,
+  watermarksTrue,
+} from "./invariants.js";
+
+/** A record as it is appended: guards, then the ghost remembers it. */
+export function onAppend(ghost: Ghost, id: ReplicaId, record: LogRecord): void {
+  const replica = ghost.replica(id);
+  if (record.kind === "accepted") {
+    acceptGuard(id, replica, record.slot, record.ballot);
+    voteImmutability(id, replica, record.slot, record.ballot, record.value);
+    chosenSlotsAreLeft(id, replica, record.slot);
+    putVote(replica.votes, record.slot, record.ballot, record.value);
+    replica.promised = Math.max(replica.promised, record.ballot);
+  } else if (record.kind === "learned") {
+    learnsOnlyChosen(ghost, id, record);
+    replica.learned.set(record.slot, record.value);
+  } else {
+    watermarkRecord(ghost, id, record.upTo);
+  }
+}
+
+/** A record as it becomes durable: a vote may make a value chosen. */
+export function onDurable(ghost: Ghost, id: ReplicaId, record: LogRecord): void {
+  const replica = ghost.replica(id);
+  if (record.kind === "learned") replica.durableLearned.set(record.slot, record.value);
+  if (record.kind !== "accepted") return;
+  replica.durablePromise = Math.max(replica.durablePromise, record.ballot);
+  putVote(replica.durableVotes, record.slot, record.ballot, record.value);
+  const value = ghost.countVote(id, record.slot, record.ballot, record.value);
+  if (value === null) return;
+  agreement(ghost, record.slot, value);
+  nonTriviality(ghost, record.slot, value);
+}
+
+/** A message as it leaves. */
+export function onSend(ghost: Ghost, id: ReplicaId, message: Message): void {
+  const replica = ghost.replica(id);
+  persistBeforeSend(ghost, id, replica, message);
+  watermarksTrue(ghost, id, message);
+  if (message.kind === "prepare" || message.kind === "heartbeat" || message.kind === "accept") {
+    ballotUniqueness(ghost, id, message.ballot);
+  }
+  if (message.kind === "accept") proposals(ghost, id, message);
+  if (message.kind === "prepare") rememberPromise(ghost, id, ownPromise(replica, message));
+  if (message.kind === "learned") for (const entry of message.entries) learnsOnlyChosen(ghost, id, entry);
+  if (message.kind === "promise") {
+    promiseTruth(ghost, id, replica, message);
+    replica.spokenPromise = Math.max(replica.spokenPromise, message.ballot);
+    rememberPromise(ghost, id, message);
+  }
+}
+
+/** The proposer's own promise is on disk when its `prepare` leaves, and is counted without a message. */
+function ownPromise(replica: GhostReplica, { ballot, fromSlot }: PrepareMessage): PromiseMessage {
+  const accepted: Accepted[] = [];
+  for (const [slot, votes] of replica.votes) {
+    const highest = Math.max(...[...votes.keys()].filter((voted) => voted < ballot));
+    if (slot > replica.chosenUpTo && highest > 0)
+      accepted.push({ slot, ballot: highest, value: votes.get(highest)! });
+  }
+  const { chosenUpTo } = replica;
+  return {
+    kind: "promise",
+    ballot,
+    from: fromSlot,
+    to: LAST_SLOT,
+    accepted,
+    faulty: [],
+    chosenUpTo,
+    compactedUpTo: 0,
+  };
+}
+
+function rememberPromise(ghost: Ghost, id: ReplicaId, message: PromiseMessage): void {
+  const senders = ghost.promises.get(message.ballot) ?? new Map<ReplicaId, PromiseMessage[]>();
+  ghost.promises.set(message.ballot, senders);
+  const parts = senders.get(id) ?? [];
+  senders.set(id, parts);
+  parts.push(message);
+}
+
+/** A value as it is executed. */
+export function onExecute(ghost: Ghost, id: ReplicaId, entry: ChosenEntry): void {
+  const replica = ghost.replica(id);
+  learnsOnlyChosen(ghost, id, entry);
+  contiguity(id, replica, entry);
+  replica.chosenUpTo = entry.slot;
+  ghost.visibleUpTo = Math.max(ghost.visibleUpTo, entry.slot);
+}

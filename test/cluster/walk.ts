@@ -1,0 +1,234 @@
+// One seeded random walk: any message is delivered, lost, doubled or late; replicas crash between any two writes;
+// links break; callers propose and read. Then everything heals, and the cluster must make progress (2.6).
+import assert from "node:assert/strict";
+import { Random } from "../../src/base/random.js";
+import type { ReplicaId } from "../../src/paxos/ballot.js";
+import type { Event } from "../../src/paxos/event.js";
+import { Cluster } from "./cluster.js";
+import { describeMessage } from "./describe.js";
+
+export interface WalkOptions {
+  readonly seed: number;
+  readonly replicas: number;
+  readonly steps: number;
+  /** Collects a line per event. */
+  readonly trace?: string[];
+}
+
+interface Asked {
+  readonly id: ReplicaId;
+  readonly incarnation: number;
+  readonly text: string;
+}
+
+const MOST_FLYING = 80;
+
+class Walk {
+  readonly cluster: Cluster;
+  readonly random: Random;
+  readonly trace: string[] | undefined;
+  readonly asked: Asked[] = [];
+  /** Weights of this walk: some walks lose much, some crash much, some run nearly undisturbed. */
+  readonly loss: number;
+  readonly doubling: number;
+  readonly crashes: number;
+  readonly cuts: number;
+  readonly hurry: number;
+
+  constructor(options: WalkOptions) {
+    this.random = new Random(options.seed);
+    const alpha = [2, 3, 64][this.random.below(3)]!;
+    this.cluster = new Cluster({ replicas: options.replicas, seed: options.seed, alpha });
+    this.trace = options.trace;
+    this.loss = this.random.below(3) * 0.15;
+    this.doubling = this.random.below(3) * 0.15;
+    this.crashes = this.random.below(3) * 2;
+    this.cuts = this.random.below(3) * 2;
+    this.hurry = [100, 400, 900][this.random.below(3)]!;
+  }
+
+  log(text: string): void {
+    this.trace?.push(`${this.cluster.now} ${text}`);
+  }
+
+  anyone(isUp: boolean): ReplicaId {
+    const ids = this.cluster.ids.filter((id) => (this.cluster.replica(id).core !== null) === isUp);
+    return ids.length === 0 ? 0 : ids[this.random.below(ids.length)]!;
+  }
+
+  step(): void {
+    const { random } = this;
+    const kind = random.below(100 + this.crashes + this.cuts);
+    if (kind < 55) this.#move();
+    else if (kind < 75) this.#sync();
+    else if (kind < 86) this.#tick();
+    else if (kind < 94) this.#ask();
+    else if (kind < 96) this.#restart();
+    else if (kind < 98) this.#transferOrHeal();
+    else if (kind < 100) this.#burst();
+    else if (kind < 100 + this.crashes) this.#crash();
+    else this.#cut();
+  }
+
+  #move(): void {
+    const { cluster, random } = this;
+    while (cluster.flying.length > MOST_FLYING) cluster.drop(cluster.flying[0]!);
+    if (cluster.flying.length === 0) {
+      this.#tick();
+      return;
+    }
+    // Mostly the oldest, so that conversations come to an end; else any, which is the disorder.
+    const flying = cluster.flying[random.next() < 0.6 ? 0 : random.below(cluster.flying.length)]!;
+    const text = `${flying.from}>${flying.to} ${describeMessage(flying.message)}`;
+    if (cluster.link(flying.from, flying.to) !== "up" && random.next() < 0.8) {
+      this.log(`cut off: ${text}`);
+      cluster.drop(flying);
+      return;
+    }
+    const dice = random.next();
+    if (dice < this.loss) {
+      this.log(`lose ${text}`);
+      cluster.drop(flying);
+      return;
+    }
+    const keep = dice < this.loss + this.doubling;
+    this.log(`${keep ? "deliver and keep" : "deliver"} ${text}`);
+    cluster.deliver(flying, keep);
+  }
+
+  #sync(): void {
+    const id = this.anyone(true);
+    if (id === 0) return;
+    const { waiting } = this.cluster.replica(id);
+    if (waiting.length === 0) return;
+    const turn = waiting[this.random.next() < 0.7 ? waiting.length - 1 : this.random.below(waiting.length)]!;
+    this.log(`sync ${id} up to turn ${turn.outbox.turn}`);
+    this.cluster.sync(id, turn.outbox.turn);
+  }
+
+  #tick(): void {
+    const id = this.anyone(true);
+    if (id === 0) return;
+    const ms = this.random.below(this.hurry);
+    if (this.random.next() < 0.5) this.cluster.now += ms;
+    this.log(`tick ${id}`);
+    this.cluster.step(id, { kind: "tick" });
+  }
+
+  #ask(): void {
+    const id = this.anyone(true);
+    if (id === 0) return;
+    if (this.random.next() < 0.3) {
+      this.log(`read at ${id}`);
+      this.cluster.read(id);
+      return;
+    }
+    const text = `c${this.asked.length + 1}`;
+    this.log(`propose ${text} at ${id}`);
+    this.asked.push({ id, incarnation: this.cluster.replica(id).incarnation, text });
+    this.cluster.propose(id, text);
+  }
+
+  #restart(): void {
+    const id = this.anyone(false);
+    if (id === 0) return;
+    this.log(`restart ${id}`);
+    this.cluster.restart(id);
+  }
+
+  #transferOrHeal(): void {
+    if (this.random.next() < 0.4) {
+      this.log("heal");
+      this.cluster.heal();
+      return;
+    }
+    const id = this.cluster.leaders[0];
+    if (id === undefined) return;
+    const to = this.random.below(this.cluster.ids.length + 1);
+    if (to === id) return;
+    this.log(`transfer ${id} to ${to}`);
+    this.cluster.step(id, { kind: "transfer", to });
+  }
+
+  /** Several messages in one turn. */
+  #burst(): void {
+    const { cluster } = this;
+    const id = this.anyone(true);
+    const batch = cluster.flying.filter((flying) => flying.to === id).slice(0, 4);
+    if (id === 0 || batch.length === 0) return;
+    const events: Event[] = batch.map(({ from, message }) => ({ kind: "message", from, message }));
+    for (const flying of batch) cluster.drop(flying);
+    this.log(
+      `one turn at ${id}: ${batch.map((f) => `${f.from}>${f.to} ${describeMessage(f.message)}`).join("; ")}`,
+    );
+    cluster.turn(id, events);
+  }
+
+  #crash(): void {
+    const id = this.anyone(true);
+    if (id === 0) return;
+    const pending = this.cluster.replica(id).disk.pending.length;
+    const survivors = {
+      turns: this.random.below(pending + 1),
+      records: this.random.below(3),
+      promise: this.random.next() < 0.5,
+    };
+    this.log(`crash ${id}, of ${pending} turns ${survivors.turns} survive`);
+    this.cluster.crash(id, survivors);
+  }
+
+  #cut(): void {
+    const [a, b] = [
+      this.random.below(this.cluster.ids.length) + 1,
+      this.random.below(this.cluster.ids.length) + 1,
+    ];
+    if (a === b) return;
+    const link = this.random.next() < 0.5 ? "silent" : "closed";
+    this.log(`cut ${a}-${b} ${link}`);
+    this.cluster.setLink(a, b, link);
+  }
+
+  /** Everything works again: within 10 s all that was asked of a living replica is done, everywhere, and it stays so. */
+  heal(): void {
+    const { cluster } = this;
+    this.log("heal for good");
+    for (const id of cluster.ids) if (cluster.replica(id).core === null) cluster.restart(id);
+    cluster.heal();
+    const text = "last";
+    this.asked.push({ id: 1, incarnation: cluster.replica(1).incarnation, text });
+    cluster.propose(1, text);
+    const reads = cluster.ids.map((id) => ({ id, read: cluster.read(id) }));
+    const isDone = () =>
+      this.#pending().length === 0 && reads.every(({ id, read }) => cluster.replica(id).answered.has(read));
+    const done = cluster.run(10_000, isDone);
+    assert.ok(done, `no progress after healing: ${JSON.stringify(this.#pending())}\n${this.describe()}`);
+    cluster.run(1_000);
+    assert.equal(cluster.leaders.length, 1, `one leader in the end\n${this.describe()}`);
+    const lengths = new Set(cluster.ids.map((id) => cluster.replica(id).executed.length));
+    assert.equal(lengths.size, 1, `all have executed as much\n${this.describe()}`);
+  }
+
+  #pending(): Asked[] {
+    const { cluster } = this;
+    return this.asked.filter(({ id, incarnation, text }) => {
+      if (cluster.replica(id).incarnation !== incarnation) return false;
+      return cluster.ids.some((at) => !cluster.hasExecuted(at, text));
+    });
+  }
+
+  describe(): string {
+    return this.cluster.ids
+      .map((id) => `replica ${id}\n${this.cluster.replica(id).core?.describe() ?? "down"}`)
+      .join("\n");
+  }
+}
+
+/** Runs one walk; throws on the first breach. Returns how much happened, for the sums that show coverage. */
+export function walk(options: WalkOptions): { chosen: number; ballots: number; reads: number } {
+  const it = new Walk(options);
+  for (let i = 0; i < options.steps; i += 1) it.step();
+  const { ghost } = it.cluster;
+  const reached = { chosen: ghost.chosen.size, ballots: ghost.ballotLife.size, reads: ghost.reads.size };
+  it.heal();
+  return reached;
+}
