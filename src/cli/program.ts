@@ -1,0 +1,81 @@
+// The program `synod`: its commands, and what becomes of an error: a sentence, and exit status 1 or 2.
+import { Command, CommanderError } from "commander";
+import { withoutBooleanValues } from "./client/boolean-flags.js";
+import { addClusterCommands } from "./client/cluster-commands.js";
+import { addKvCommands } from "./client/kv-commands.js";
+import { addClientFlags } from "./client/session.js";
+import { CommandFailed, UsageError } from "./failures.js";
+import { API_VERSION, packageVersion } from "./version.js";
+
+export function buildProgram(): Command {
+  const program = new Command("synod")
+    .description("A linearizable key-value cluster on Multi-Paxos that speaks etcd's v3 API")
+    .usage("<command> [options]")
+    .helpCommand(true);
+  addClientFlags(program);
+  addKvCommands(program);
+  addClusterCommands(program);
+  program.addCommand(
+    new Command("version")
+      .description("Prints the version of synod")
+      .action(() => console.log(`synod version: ${packageVersion()}\nAPI version: ${API_VERSION}`)),
+  );
+  quieten(program);
+  return program;
+}
+
+/** Errors are thrown and written in one place, here. */
+function quieten(command: Command): void {
+  command.exitOverride().configureOutput({ outputError: () => {} });
+  for (const below of command.commands) quieten(below);
+}
+
+/** The exit status; an error has been told on standard error. */
+export async function runProgram(args: readonly string[]): Promise<number> {
+  const program = buildProgram();
+  try {
+    await program.parseAsync(withoutBooleanValues(program, args), { from: "user" });
+    return Number(process.exitCode ?? 0);
+  } catch (error) {
+    return report(program, args, error);
+  }
+}
+
+function report(program: Command, args: readonly string[], error: unknown): number {
+  if (error instanceof CommandFailed) {
+    console.error(`Error: ${error.message}`);
+    return 1;
+  }
+  if (error instanceof CommanderError && error.exitCode === 0) return 0;
+  if (!(error instanceof UsageError) && !(error instanceof CommanderError)) throw error;
+  const command = commandOf(program, args);
+  // Commander shows the help itself when a command stands alone that needs another one.
+  if (error instanceof CommanderError && error.code === "commander.help") return 2;
+  console.error(`Error: ${usageText(error)}`);
+  console.error(`Usage: ${pathOf(command)} ${command.usage()}`);
+  return 2;
+}
+
+/** Commander's sentence in etcdctl's words. */
+function usageText(error: Error): string {
+  return error.message
+    .replace(/^error: /, "")
+    .replace(/^unknown option '([^']*)'/, "unknown flag: $1")
+    .replace(/^unknown command '([^']*)'/, 'unknown command "$1" for "synod"')
+    .replace(/^option '(?:-\w, )?(--[\w-]+)[^']*' argument missing/, "flag needs an argument: $1")
+    .replaceAll(/\n\s*/g, " ");
+}
+
+/** The command that the arguments name, as far as they do. */
+function commandOf(program: Command, args: readonly string[]): Command {
+  let command = program;
+  for (const arg of args) {
+    const below = command.commands.find((one) => one.name() === arg);
+    if (below !== undefined) command = below;
+  }
+  return command;
+}
+
+function pathOf(command: Command): string {
+  return command.parent === null ? command.name() : `${pathOf(command.parent)} ${command.name()}`;
+}
