@@ -1,7 +1,6 @@
 // The program's own gRPC client: tries the endpoints in turn and keeps etcd's rule for trying again: a read on
 // any Unavailable, a write only as long as it was not sent.
 
-import { BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Client, connectivityState, credentials, type ServiceError, status } from "@grpc/grpc-js";
 import { CommandFailed, UsageError } from "../failures.js";
 
@@ -14,7 +13,7 @@ export interface ConnectionOptions {
 }
 
 interface Codec<T> {
-  encode(message: T, writer?: BinaryWriter): BinaryWriter;
+  encode(message: T): { finish(): Uint8Array };
   decode(input: Uint8Array): T;
 }
 
@@ -159,7 +158,7 @@ function call<Request, Response>(
   return new Promise((resolve) => {
     client.makeUnaryRequest<Request, Response>(
       `/${service.fullName}/${method.name}`,
-      (message) => Buffer.from(method.requestType.encode(message, new BinaryWriter()).finish()),
+      (message) => Buffer.from(method.requestType.encode(message).finish()),
       (bytes) => method.responseType.decode(bytes),
       request,
       { deadline },

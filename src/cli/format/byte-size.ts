@@ -5,6 +5,13 @@ const UNITS = ["B", "kB", "MB", "GB", "TB", "PB", "EB"];
 export function formatSize(bytes: number): string {
   if (bytes < 10) return `${bytes} B`;
   const power = Math.min(Math.floor(Math.log10(bytes) / 3 + 1e-12), UNITS.length - 1);
-  const value = Math.floor((bytes / 1000 ** power) * 10 + 0.5) / 10;
-  return `${value < 10 ? value.toFixed(1) : value.toFixed(0)} ${UNITS[power]}`;
+  const tenths = Math.floor((bytes / 1000 ** power) * 10 + 0.5);
+  return `${tenths < 100 ? (tenths / 10).toFixed(1) : halfToEven(tenths)} ${UNITS[power]}`;
+}
+
+/** Tenths as a whole number, rounded as Go's "%.0f" does. */
+function halfToEven(tenths: number): number {
+  const whole = Math.floor(tenths / 10);
+  const rest = tenths % 10;
+  return rest > 5 || (rest === 5 && whole % 2 === 1) ? whole + 1 : whole;
 }
