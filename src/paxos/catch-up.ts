@@ -11,12 +11,15 @@ export class CatchUp {
   /** Slots up to it are chosen, as `source` said. */
   heardUpTo: Slot;
   source: ReplicaId;
+  /** Questions since the last answer that helped: another replica is asked each time. */
+  unanswered: number;
   /** Ask at this time if still behind; Infinity: nothing is missing. */
   askAt: number;
 
   constructor() {
     this.heardUpTo = 0;
     this.source = 0;
+    this.unanswered = 0;
     this.askAt = Number.POSITIVE_INFINITY;
   }
 
@@ -34,8 +37,22 @@ export class CatchUp {
     return chosenUpTo < this.heardUpTo;
   }
 
+  /**
+   * Whom to ask now; 0: nobody is linked. The source first; it may have forgotten, with a crash, what it knew,
+   * so that every further question goes to another.
+   */
+  choose(linked: ReadonlySet<ReplicaId>): ReplicaId {
+    const peers = [...linked].sort((a, b) => a - b);
+    if (peers.length === 0) return 0;
+    const first = Math.max(0, peers.indexOf(this.source));
+    const chosen = peers[(first + this.unanswered) % peers.length]!;
+    this.unanswered += 1;
+    return chosen;
+  }
+
   /** Called when `chosenUpTo` has grown: what was missing may have come by itself. */
   settle(chosenUpTo: Slot): void {
+    this.unanswered = 0;
     if (!this.isBehind(chosenUpTo)) this.askAt = Number.POSITIVE_INFINITY;
   }
 

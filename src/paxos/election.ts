@@ -66,10 +66,12 @@ export class Election {
   /** A message that only the leader of `ballot` sends; true when that leadership is news. */
   hear(leader: ReplicaId, ballot: Ballot): boolean {
     this.see(ballot);
-    if (ballot <= this.leaderBallot) {
-      const isBack = ballot === this.leaderBallot && this.leader === 0;
-      if (isBack) this.leader = leader;
-      return isBack;
+    if (ballot < this.leaderBallot) return false;
+    if (ballot === this.leaderBallot) {
+      // A replica may have been named as leader since that leads no more.
+      const isNews = this.leader !== leader;
+      this.leader = leader;
+      return isNews;
     }
     this.leader = leader;
     this.leaderBallot = ballot;

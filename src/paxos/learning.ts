@@ -38,6 +38,7 @@ export function onWatermark(
 
 /** Hands out what can be executed, in slot order (L3). */
 export function advance(p: PaxosState, out: Outbox): void {
+  const before = p.learner.chosenUpTo;
   for (;;) {
     const entry = p.learner.next();
     if (entry === undefined) break;
@@ -45,7 +46,7 @@ export function advance(p: PaxosState, out: Outbox): void {
     out.chosen.push(entry);
     dropOwn(p, entry.value);
   }
-  p.catchUp.settle(p.learner.chosenUpTo);
+  if (p.learner.chosenUpTo > before) p.catchUp.settle(p.learner.chosenUpTo);
 }
 
 function dropOwn(p: PaxosState, value: Value): void {

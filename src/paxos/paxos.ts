@@ -225,9 +225,7 @@ function askForMissing(p: PaxosState, now: number, out: Outbox): void {
   const { catchUp, learner, election } = p;
   if (now < catchUp.askAt || !catchUp.isBehind(learner.chosenUpTo)) return;
   catchUp.askAt = now + 2 * p.heartbeatMs;
-  let source = catchUp.source;
-  if (!election.linked.has(source)) source = election.way;
-  if (source === 0) for (const peer of election.linked) source = peer;
+  const source = catchUp.choose(election.linked);
   if (source === 0) return;
   out.send([source], { kind: "learn", fromSlot: learner.chosenUpTo + 1 });
 }
