@@ -45,8 +45,10 @@ export const LAYERS: readonly Layer[] = [
 
 export const MAX_FILE_LINES = 400;
 export const MAX_FUNCTION_LINES = 70;
-/** The formatter keeps code to 110 columns; a comment or a text that it cannot break may be a little longer. */
+/** The formatter keeps code to 110 columns; a comment may be a little longer. */
 export const MAX_COLUMNS = 120;
+/** A line with a text in it: a sentence stays in one piece, so that it can be searched for. */
+export const MAX_TEXT_COLUMNS = 200;
 
 /** Files that may be longer, each with the reason. */
 export const LONG_FILES: Readonly<Record<string, string>> = {};

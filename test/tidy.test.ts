@@ -173,6 +173,9 @@ describe("tidy: how the checks fail", () => {
     assert.match(checkSizes([body], {}, {})[0]!, /function f has 71 lines/);
     assert.equal(checkSizes([body], {}, { "src/base/a.ts f": "why" }).length, 0);
     assert.match(checkSizes([file("src/base/a.ts", "a".repeat(121))], {}, {})[0]!, /121 columns/);
+    assert.equal(checkSizes([file("src/base/a.ts", `a("${"b".repeat(120)}");`)], {}, {}).length, 0);
+    assert.equal(checkSizes([file("src/base/a.ts", `a("${"b".repeat(200)}");`)], {}, {}).length, 1);
+    assert.equal(checkSizes([file("src/base/a.ts", `// ${"b".repeat(120)}`)], {}, {}).length, 1);
     const nested = ["f(() => {", "  g(() => {", ...repeated("    a();", 68), "  });", "});"];
     assert.equal(checkSizes([file("src/base/a.ts", ...nested)], {}, {}).length, 1);
     assert.equal(checkSizes([file("src/base/a.test.ts", ...nested)], {}, {}).length, 0, "a suite of tests");

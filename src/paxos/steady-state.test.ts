@@ -1,10 +1,11 @@
 // S10: the steady state costs one round trip and one disk write. Counted by message, over 1,000 commands in turn.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { syncedUpTo } from "../../test/cluster/forge.js";
 import type { Event } from "./event.js";
 import { Memberships, majorityOf } from "./membership.js";
 import type { Message } from "./message.js";
-import { Outbox, type Synced } from "./outbox.js";
+import { Outbox } from "./outbox.js";
 import { Paxos } from "./paxos.js";
 import { commandsOf } from "./value.js";
 
@@ -57,7 +58,7 @@ class World {
     paxos.step(event, this.now, outbox);
     paxos.endTurn(this.now, outbox);
     for (const { to, message } of outbox.sendNow) this.#post(self, to, message);
-    for (const { to, message } of outbox.releaseAfterSync({ turn } as unknown as Synced)) {
+    for (const { to, message } of outbox.releaseAfterSync(syncedUpTo(turn))) {
       this.#post(self, to, message);
     }
     for (const { value } of outbox.chosen) {

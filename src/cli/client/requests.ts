@@ -1,4 +1,5 @@
-// The requests that `put`, `get` and `del` make of their arguments and flags; a transaction's lines are read the same way.
+// The requests that `put`, `get` and `del` make of their arguments and flags; a transaction's lines are read
+// the same way.
 import {
   type DeleteRangeRequest,
   type PutRequest,
