@@ -1,0 +1,116 @@
+// A data directory as a `Disk`: files of mode 0600 in one directory of mode 0700. A failed write or sync is reported
+// once and never tried again here (Rebello et al., "Can Applications Recover from fsync Failures?").
+import { close, fdatasync, fstat, fsync, open, read, write } from "node:fs";
+import { mkdir, readdir, readFile, rename, unlink } from "node:fs/promises";
+import { join } from "node:path";
+import type { Disk, DiskCallback, DiskFile } from "../wal/disk.js";
+
+/** Settles a callback of Node.js as a promise. */
+function settle<T>(action: (done: (error: Error | null, value: T) => void) => void): Promise<T> {
+  return new Promise((resolve, reject) => {
+    action((error, value) => {
+      if (error) reject(error);
+      else resolve(value);
+    });
+  });
+}
+
+export class NodeDisk implements Disk {
+  readonly path: string;
+
+  private constructor(path: string) {
+    this.path = path;
+  }
+
+  /** Makes the directory, unless it is there. */
+  static async open(path: string): Promise<NodeDisk> {
+    await mkdir(path, { recursive: true, mode: 0o700 });
+    return new NodeDisk(path);
+  }
+
+  async list(): Promise<string[]> {
+    const entries = await readdir(this.path, { withFileTypes: true });
+    return entries
+      .filter((entry) => entry.isFile())
+      .map((entry) => entry.name)
+      .sort();
+  }
+
+  async read(name: string): Promise<Uint8Array> {
+    return readFile(join(this.path, name));
+  }
+
+  async open(name: string, create: boolean): Promise<DiskFile> {
+    const flags = create ? "wx+" : "r+";
+    const descriptor = await settle<number>((done) => open(join(this.path, name), flags, 0o600, done));
+    return new NodeFile(name, descriptor);
+  }
+
+  async rename(from: string, to: string): Promise<void> {
+    await rename(join(this.path, from), join(this.path, to));
+  }
+
+  async remove(name: string): Promise<void> {
+    await unlink(join(this.path, name));
+  }
+
+  async syncDirectory(): Promise<void> {
+    const descriptor = await settle<number>((done) => open(this.path, "r", done));
+    try {
+      await settle<void>((done) => fsync(descriptor, (error) => done(error, undefined)));
+    } finally {
+      await settle<void>((done) => close(descriptor, (error) => done(error ?? null, undefined)));
+    }
+  }
+}
+
+class NodeFile implements DiskFile {
+  readonly name: string;
+  readonly #descriptor: number;
+
+  constructor(name: string, descriptor: number) {
+    this.name = name;
+    this.#descriptor = descriptor;
+  }
+
+  async size(): Promise<number> {
+    return (await settle<{ size: number }>((done) => fstat(this.#descriptor, done))).size;
+  }
+
+  async read(position: number, length: number): Promise<Uint8Array> {
+    const left = Math.max(0, (await this.size()) - position);
+    const bytes = new Uint8Array(Math.min(length, left));
+    let at = 0;
+    while (at < bytes.length) {
+      const from = at;
+      const count = await settle<number>((done) =>
+        read(this.#descriptor, bytes, from, bytes.length - from, position + from, done),
+      );
+      if (count === 0) break;
+      at += count;
+    }
+    return bytes.subarray(0, at);
+  }
+
+  write(position: number, bytes: Uint8Array, done: DiskCallback): void {
+    this.#writeFrom(position, bytes, 0, done);
+  }
+
+  /** A write may be short: the rest is written after it. */
+  #writeFrom(position: number, bytes: Uint8Array, from: number, done: DiskCallback): void {
+    write(this.#descriptor, bytes, from, bytes.length - from, position + from, (error, count) => {
+      if (error) done(error);
+      else if (count === 0 && from < bytes.length) done(new Error(`${this.name}: nothing could be written`));
+      else if (from + count < bytes.length) this.#writeFrom(position, bytes, from + count, done);
+      else done(null);
+    });
+  }
+
+  sync(done: DiskCallback): void {
+    fdatasync(this.#descriptor, done);
+  }
+
+  async close(): Promise<void> {
+    await settle<void>((done) => close(this.#descriptor, (error) => done(error ?? null, undefined)));
+  }
+}

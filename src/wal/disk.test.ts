@@ -1,0 +1,77 @@
+import assert from "node:assert/strict";
+import { mkdtemp, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { Random } from "../base/random.js";
+import { NodeDisk } from "../io/node-disk.js";
+import { DISK_CONTRACT } from "./disk-contract.js";
+import { MemoryDisk } from "./memory-disk.js";
+import { settled } from "./promise-file.js";
+
+const root = await mkdtemp(join(tmpdir(), "synod-disk-"));
+after(() => rm(root, { recursive: true }));
+let directories = 0;
+
+for (const { name, run } of DISK_CONTRACT) {
+  test(`memory: ${name}`, () => run(async () => new MemoryDisk()));
+  test(`node: ${name}`, () => {
+    directories += 1;
+    const path = join(root, `${directories}`, "data");
+    return run(() => NodeDisk.open(path));
+  });
+}
+
+test("node: the directory is private, and so is every file", async () => {
+  const path = join(root, "private");
+  const disk = await NodeDisk.open(path);
+  await (await disk.open("f", true)).close();
+  assert.equal((await stat(path)).mode & 0o777, 0o700);
+  assert.equal((await stat(join(path, "f"))).mode & 0o777, 0o600);
+});
+
+test("memory: a crash keeps what was synced and, of the rest, only whole sectors", async () => {
+  const kept = new Set<string>();
+  for (let seed = 0; seed < 40; seed += 1) {
+    const disk = new MemoryDisk();
+    const file = await disk.open("f", true);
+    await disk.syncDirectory();
+    await settled((done) => file.write(0, new Uint8Array(1024).fill(1), done));
+    await settled((done) => file.sync(done));
+    await settled((done) => file.write(0, new Uint8Array(1024).fill(2), done));
+    disk.crash(new Random(seed));
+    const bytes = disk.bytesOf("f");
+    assert.equal(bytes.length, 1024);
+    assert.equal(new Set(bytes.subarray(0, 512)).size, 1);
+    assert.equal(new Set(bytes.subarray(512)).size, 1);
+    kept.add(`${bytes[0]}${bytes[512]}`);
+  }
+  assert.deepEqual([...kept].sort(), ["11", "12", "21", "22"]);
+});
+
+test("memory: a crash without chance keeps exactly what was synced, names too", async () => {
+  const disk = new MemoryDisk();
+  const file = await disk.open("f", true);
+  await disk.syncDirectory();
+  await settled((done) => file.write(0, Uint8Array.of(1), done));
+  await settled((done) => file.sync(done));
+  await settled((done) => file.write(0, Uint8Array.of(2, 3), done));
+  await disk.open("g", true);
+  await disk.rename("f", "h");
+  disk.crash();
+  assert.deepEqual(await disk.list(), ["f"]);
+  assert.deepEqual([...disk.bytesOf("f")], [1]);
+});
+
+test("memory: after a kill all that was written is there, and nothing is reported any more", async () => {
+  const disk = new MemoryDisk();
+  const file = await disk.open("f", true);
+  let reported = false;
+  file.write(0, Uint8Array.of(5), () => {
+    reported = true;
+  });
+  disk.kill();
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(reported, false);
+  assert.deepEqual([...disk.bytesOf("f")], [5]);
+});

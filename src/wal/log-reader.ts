@@ -1,0 +1,86 @@
+// Reads values known chosen back from the segments, many with one read; every value is checked against its checksum.
+import { crc32 } from "../base/crc32.js";
+import type { Slot } from "../paxos/ballot.js";
+import type { ChosenEntry } from "../paxos/message.js";
+import type { Value } from "../paxos/value.js";
+import type { SegmentFiles } from "./segment-files.js";
+import { CHOSEN, type Position, type SlotIndex } from "./slot-index.js";
+
+/** Most bytes of one read, other records between those that are wanted included. */
+const READ_BYTES = 1024 * 1024;
+
+export class LogReader {
+  readonly #index: SlotIndex;
+  readonly #segments: SegmentFiles;
+  /** Values that could not be read: damaged after they were written. */
+  damaged: number;
+
+  constructor(index: SlotIndex, segments: SegmentFiles) {
+    this.#index = index;
+    this.#segments = segments;
+    this.damaged = 0;
+  }
+
+  /** Values known chosen of the slots from `from` on, up to the first that is not, or is damaged; one at least. */
+  async readChosen(from: Slot, maxBytes: number): Promise<ChosenEntry[]> {
+    const entries: ChosenEntry[] = [];
+    let left = maxBytes;
+    for (let slot = from; this.#index.state(slot) === CHOSEN; ) {
+      const run = this.#run(slot, left, entries.length === 0);
+      if (run.length === 0) break;
+      const values = await this.#values(run);
+      for (const value of values) {
+        entries.push({ slot, value });
+        left -= value.length;
+        slot += 1;
+      }
+      if (values.length < run.length) break;
+    }
+    return entries;
+  }
+
+  /** The value of a slot that has one; null: damaged. */
+  async readOne(slot: Slot): Promise<Value | null> {
+    return (await this.#values([this.#index.position(slot)]))[0] ?? null;
+  }
+
+  /** Positions of consecutive chosen slots that one read covers, their values within `maxBytes`. */
+  #run(from: Slot, maxBytes: number, atLeastOne: boolean): Position[] {
+    const run: Position[] = [];
+    let bytes = 0;
+    let first: Position | null = null;
+    let end = 0;
+    for (let slot = from; this.#index.state(slot) === CHOSEN; slot += 1) {
+      const position = this.#index.position(slot);
+      bytes += position.length;
+      if (bytes > maxBytes && !(atLeastOne && first === null)) break;
+      if (first !== null) {
+        const near = position.segment === first.segment && position.offset >= end;
+        if (!near || position.offset + position.length - first.offset > READ_BYTES) break;
+      }
+      first ??= position;
+      end = position.offset + position.length;
+      run.push(position);
+    }
+    return run;
+  }
+
+  /** The values at `run`, up to the first damaged one. */
+  async #values(run: readonly Position[]): Promise<Value[]> {
+    const values: Value[] = [];
+    const start = run[0]!.offset;
+    const last = run[run.length - 1]!;
+    const file = this.#segments.file(last.segment);
+    if (file === undefined) return values;
+    const bytes = await file.read(start, last.offset + last.length - start);
+    for (const { offset, length, crc } of run) {
+      const value = bytes.subarray(offset - start, offset - start + length);
+      if (value.length !== length || crc32(value) !== crc) {
+        this.damaged += 1;
+        break;
+      }
+      values.push(value);
+    }
+    return values;
+  }
+}

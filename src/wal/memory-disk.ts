@@ -1,0 +1,233 @@
+// A disk in memory, for tests, the simulator and the browser. It knows what was synced: `crash` keeps that, and of the
+// rest, sector by sector, what chance decides; `kill` keeps everything, as a kernel does when a process dies.
+import type { Random } from "../base/random.js";
+import type { Disk, DiskCallback, DiskFile } from "./disk.js";
+
+const SECTOR = 512;
+
+export type DiskOperation = "write" | "sync";
+
+export interface MemoryDiskOptions {
+  /** Runs `task` when the operation is done; at once after what runs now, unless given. */
+  readonly schedule?: (operation: DiskOperation, bytes: number, task: () => void) => void;
+  /** Asked before every write and sync: an error makes it fail, a failed sync leaves its data unsynced for good. */
+  readonly fault?: (operation: DiskOperation, name: string) => Error | null;
+}
+
+/** Content of a file; sectors written and not synced remember what was there before. */
+class Content {
+  bytes: Uint8Array;
+  length: number;
+  /** Before the writes since the last sync began, and before those that a sync under way covers. */
+  unsynced: Map<number, Uint8Array>;
+  syncing: Map<number, Uint8Array>[];
+  /** Length to which the file falls back. */
+  syncedLength: number;
+
+  constructor() {
+    this.bytes = new Uint8Array(0);
+    this.length = 0;
+    this.unsynced = new Map();
+    this.syncing = [];
+    this.syncedLength = 0;
+  }
+
+  grow(length: number): void {
+    if (length > this.bytes.length) {
+      const grown = new Uint8Array(Math.max(length, Math.min(this.bytes.length * 2, 2 ** 26)));
+      grown.set(this.bytes.subarray(0, this.length));
+      this.bytes = grown;
+    }
+    this.length = Math.max(this.length, length);
+  }
+
+  write(position: number, bytes: Uint8Array): void {
+    const end = position + bytes.length;
+    this.grow(end);
+    for (let sector = Math.floor(position / SECTOR); sector * SECTOR < end; sector += 1) {
+      if (this.unsynced.has(sector)) continue;
+      const before = new Uint8Array(SECTOR);
+      before.set(this.bytes.subarray(sector * SECTOR, Math.min((sector + 1) * SECTOR, this.length)));
+      this.unsynced.set(sector, before);
+    }
+    this.bytes.set(bytes, position);
+  }
+
+  /** Undoes what was not synced, but for the sectors that `keeps` says reached the disk. */
+  fallBack(keeps: () => boolean): void {
+    let length = this.syncedLength;
+    for (const layer of [this.unsynced, ...this.syncing.reverse()]) {
+      for (const sector of [...layer.keys()].sort((a, b) => a - b)) {
+        const end = (sector + 1) * SECTOR;
+        if (keeps()) length = Math.max(length, Math.min(end, this.length));
+        else
+          this.bytes.set(
+            layer.get(sector)!.subarray(0, this.bytes.length - sector * SECTOR),
+            sector * SECTOR,
+          );
+      }
+    }
+    this.bytes = this.bytes.slice(0, length);
+    this.length = length;
+    this.settle();
+  }
+
+  settle(): void {
+    this.unsynced = new Map();
+    this.syncing = [];
+    this.syncedLength = this.length;
+  }
+}
+
+export class MemoryDisk implements Disk {
+  readonly #options: MemoryDiskOptions;
+  #files: Map<string, Content>;
+  /** As the directory was at its last sync. */
+  #durable: Map<string, Content>;
+  /** Counts the lives: an operation of an earlier one is never reported. */
+  #life: number;
+  /** Operations so far, for tests that count them. */
+  writes: number;
+  syncs: number;
+
+  constructor(options: MemoryDiskOptions = {}) {
+    this.#options = options;
+    this.#files = new Map();
+    this.#durable = new Map();
+    this.#life = 0;
+    this.writes = 0;
+    this.syncs = 0;
+  }
+
+  /** Power fails: what was not synced is lost, but for the sectors and names that `random` keeps. */
+  crash(random: Random | null = null): void {
+    this.#life += 1;
+    const keeps = () => random !== null && random.next() < 0.5;
+    const survivors = new Map(this.#durable);
+    for (const [name, content] of this.#files) if (keeps()) survivors.set(name, content);
+    for (const name of this.#durable.keys()) if (!this.#files.has(name) && keeps()) survivors.delete(name);
+    for (const content of new Set(survivors.values())) content.fallBack(keeps);
+    this.#files = survivors;
+    this.#durable = new Map(survivors);
+  }
+
+  /** The process dies: its operations are never reported, all that it wrote can be read. */
+  kill(): void {
+    this.#life += 1;
+  }
+
+  /** The content of a file, to be looked at or damaged in place. */
+  bytesOf(name: string): Uint8Array {
+    const content = this.#content(name);
+    return content.bytes.subarray(0, content.length);
+  }
+
+  /** Puts a file there, durable. */
+  put(name: string, bytes: Uint8Array): void {
+    const content = new Content();
+    content.write(0, bytes);
+    content.settle();
+    this.#files.set(name, content);
+    this.#durable.set(name, content);
+  }
+
+  /** A disk with the same files, all of it durable. */
+  copy(): MemoryDisk {
+    const other = new MemoryDisk(this.#options);
+    for (const name of this.#files.keys()) other.put(name, this.bytesOf(name));
+    return other;
+  }
+
+  #content(name: string): Content {
+    const content = this.#files.get(name);
+    if (content === undefined) throw new Error(`${name}: no such file`);
+    return content;
+  }
+
+  async list(): Promise<string[]> {
+    return [...this.#files.keys()].sort();
+  }
+
+  async read(name: string): Promise<Uint8Array> {
+    return this.bytesOf(name).slice();
+  }
+
+  async open(name: string, create: boolean): Promise<DiskFile> {
+    if (create) {
+      if (this.#files.has(name)) throw new Error(`${name}: file exists`);
+      this.#files.set(name, new Content());
+    }
+    return this.#file(name, this.#content(name));
+  }
+
+  async rename(from: string, to: string): Promise<void> {
+    const content = this.#content(from);
+    this.#files.delete(from);
+    this.#files.set(to, content);
+  }
+
+  async remove(name: string): Promise<void> {
+    this.#content(name);
+    this.#files.delete(name);
+  }
+
+  async syncDirectory(): Promise<void> {
+    this.#durable = new Map(this.#files);
+  }
+
+  #file(name: string, content: Content): DiskFile {
+    const life = this.#life;
+    return {
+      name,
+      size: async () => content.length,
+      read: async (position, length) =>
+        content.bytes.slice(position, Math.max(position, Math.min(position + length, content.length))),
+      write: (position, bytes, done) => {
+        this.writes += 1;
+        const error = this.#fault("write", name, life);
+        if (error === null) content.write(position, bytes);
+        this.#later("write", bytes.length, life, done, error, null);
+      },
+      sync: (done) => {
+        this.syncs += 1;
+        const error = this.#fault("sync", name, life);
+        this.#later("sync", 0, life, done, error, error === null ? this.#beginSync(content) : null);
+      },
+      close: async () => undefined,
+    };
+  }
+
+  #fault(operation: DiskOperation, name: string, life: number): Error | null {
+    if (life !== this.#life) return new Error(`${name}: of a process that is gone`);
+    return this.#options.fault?.(operation, name) ?? null;
+  }
+
+  /** What is unsynced now is durable when the function returned is called. */
+  #beginSync(content: Content): () => void {
+    const layer = content.unsynced;
+    const length = content.length;
+    content.unsynced = new Map();
+    content.syncing.push(layer);
+    return () => {
+      content.syncing = content.syncing.filter((other) => other !== layer);
+      content.syncedLength = Math.max(content.syncedLength, length);
+    };
+  }
+
+  #later(
+    operation: DiskOperation,
+    bytes: number,
+    life: number,
+    done: DiskCallback,
+    error: Error | null,
+    effect: (() => void) | null,
+  ): void {
+    const task = () => {
+      if (life !== this.#life) return;
+      effect?.();
+      done(error);
+    };
+    if (this.#options.schedule !== undefined) this.#options.schedule(operation, bytes, task);
+    else void Promise.resolve().then(task);
+  }
+}

@@ -1,0 +1,152 @@
+// Opens the log of a data directory: finds its files, recovers, and prepares where the new life goes on. Refusals come
+// before the first change on disk; what was read is durable before the log is used (design 2.10, F10).
+import type { Ballot } from "../paxos/ballot.js";
+import { DataDirectoryError } from "./data-directory-error.js";
+import type { Disk } from "./disk.js";
+import { PROMISE_NAMES, PromiseFiles, type PromiseState, readPromises, settled } from "./promise-file.js";
+import { BatchAssembler, type WalRecord } from "./record-codec.js";
+import { type LogEnd, Recovery } from "./recovery.js";
+import { checkSegmentHeader, SegmentFiles, segmentName, segmentsAmong } from "./segment-files.js";
+import type { SlotIndex } from "./slot-index.js";
+
+/** Written by `identity.ts` when the log exists: with it, a directory without a log has lost it. */
+export const IDENTITY_NAME = "identity";
+
+export interface LogParts {
+  readonly index: SlotIndex;
+  readonly segments: SegmentFiles;
+  readonly promises: PromiseFiles;
+  readonly assembler: BatchAssembler;
+  readonly promised: Ballot;
+  readonly lowest: number;
+  readonly damaged: number;
+  /** What is to be written and synced before the log is used; null: nothing, it was closed in good order. */
+  readonly opening: readonly WalRecord[] | null;
+}
+
+/** Writes the first promise into a directory that has no log. Safe to repeat after a crash. */
+export async function createLog(disk: Disk): Promise<void> {
+  const promises = await PromiseFiles.open(disk, await disk.list(), 0);
+  await settled((done) => promises.write({ promised: 0, lowest: 0, highest: 0 }, done));
+  await promises.close();
+  await disk.syncDirectory();
+}
+
+/** Whether the log of `disk`, if there is one, never held anything. */
+export async function isLogBlank(disk: Disk): Promise<boolean> {
+  const files = await disk.list();
+  if (segmentsAmong(files).length > 0) return false;
+  const copies = await readPromises(disk, files);
+  return copies.every((copy) => copy === null || (copy.promised === 0 && copy.highest === 0));
+}
+
+export async function openLog(
+  disk: Disk,
+  segmentBytes: number,
+  onFailed: (error: Error) => void,
+): Promise<LogParts> {
+  const files = await disk.list();
+  const copies = await readPromises(disk, files);
+  if (copies[0] === null && copies[1] === null) {
+    if (files.includes(IDENTITY_NAME) || segmentsAmong(files).length > 0) throw promiseLost(files);
+    await createLog(disk);
+    return openLog(disk, segmentBytes, onFailed);
+  }
+  const known = newest(copies);
+  for (let index = Math.max(known.lowest, 1); index <= known.highest; index += 1) {
+    if (!files.includes(segmentName(index))) throw segmentLost(index);
+  }
+  const { recovery, end } = await recover(disk, known);
+  const promised = Math.max(known.promised, recovery.ballot);
+  return prepare(disk, { files, copies, known, promised, recovery, end, segmentBytes, onFailed });
+}
+
+interface Found {
+  readonly files: readonly string[];
+  readonly copies: readonly (PromiseState | null)[];
+  readonly known: PromiseState;
+  readonly promised: Ballot;
+  readonly recovery: Recovery;
+  readonly end: LogEnd;
+  readonly segmentBytes: number;
+  readonly onFailed: (error: Error) => void;
+}
+
+async function recover(disk: Disk, known: PromiseState): Promise<{ recovery: Recovery; end: LogEnd }> {
+  const recovery = new Recovery();
+  for (let index = Math.max(known.lowest, 1); index <= known.highest; index += 1) {
+    const bytes = await disk.read(segmentName(index));
+    checkSegmentHeader(bytes, index);
+    recovery.segment(index, bytes);
+  }
+  return { recovery, end: recovery.finish() };
+}
+
+/** From here on the disk is changed. */
+async function prepare(disk: Disk, found: Found): Promise<LogParts> {
+  const { files, copies, known, promised, recovery, end } = found;
+  const segments = new SegmentFiles(disk, found.segmentBytes, found.onFailed);
+  // Segments beyond the highest were made ahead and never used; they may be half made.
+  for (const index of segmentsAmong(files)) if (index > known.highest) await disk.remove(segmentName(index));
+  for (let index = Math.max(known.lowest, 1); index <= known.highest; index += 1)
+    await segments.openOld(index);
+  let opening: readonly WalRecord[] | null = null;
+  // A later segment than that of the mark was begun by a life that then died: no orderly end.
+  if (end.clean !== null && end.clean.segment === known.highest) {
+    await segments.resume(end.clean.segment, end.clean.offset);
+    await settled((done) => segments.sync(done));
+  } else {
+    await segments.begin(known.highest + 1);
+    opening = end.unproven;
+  }
+  // A6: a bad or lower copy first, so that a good one is there at every moment.
+  const promises = await PromiseFiles.open(disk, files, isBehind(copies[1] ?? null, known) ? 1 : 0);
+  const lowest = Math.max(known.lowest, 1);
+  await settled((done) => promises.write({ promised, lowest, highest: segments.index }, done));
+  await disk.syncDirectory();
+  return {
+    index: recovery.index,
+    segments,
+    promises,
+    assembler: new BatchAssembler(end.sequence, end.link, end.maxSlot, end.previous),
+    promised,
+    lowest,
+    damaged: recovery.damaged,
+    opening,
+  };
+}
+
+function newest(copies: readonly (PromiseState | null)[]): PromiseState {
+  let promised = 0;
+  let lowest = 0;
+  let highest = 0;
+  for (const copy of copies) {
+    if (copy === null) continue;
+    promised = Math.max(promised, copy.promised);
+    lowest = Math.max(lowest, copy.lowest);
+    highest = Math.max(highest, copy.highest);
+  }
+  return { promised, lowest, highest };
+}
+
+function isBehind(copy: PromiseState | null, known: PromiseState): boolean {
+  return copy === null || copy.promised < known.promised || copy.highest < known.highest;
+}
+
+const REPLACE =
+  "its votes may be lost, so the replica's id must be replaced: remove this member and add a new one";
+
+function promiseLost(files: readonly string[]): DataDirectoryError {
+  const missing = PROMISE_NAMES.filter((name) => !files.includes(name));
+  return new DataDirectoryError(
+    missing.length === 0
+      ? `${PROMISE_NAMES.join(" and ")} cannot be read: the promise of this replica is lost; ${REPLACE}`
+      : `${missing.join(" and ")} is missing, and no copy of the promise can be read; restore the files, or, as ${REPLACE}`,
+  );
+}
+
+function segmentLost(index: number): DataDirectoryError {
+  return new DataDirectoryError(
+    `${segmentName(index)} is missing, though this log has written to it; restore the file, or, as ${REPLACE}`,
+  );
+}

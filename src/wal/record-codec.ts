@@ -1,0 +1,332 @@
+// The bytes of a batch: header, list of its records, repeat of the list of the batch before (A4), values, a trailer.
+// Every sector that was written is recognisable: one that is zero in a batch, and not named by the trailer, was not.
+//
+// header, 64 bytes: 0 magic, 4 crc of bytes 8-63, 8 segment, 12 offset in it, 16 sequence (8), 24 link: crc of the
+// batch before, 28 length, 32 records, 36 repeats, 40 zero sectors, 44 flags, 48 crc of the lists, 52 crc of the
+// trailer, 56 highest slot of any vote or learned value in the log so far (8).
+// list entry, 24 bytes: slot (53 bits) with the kind in its top byte, ballot (8), length and crc of the value.
+// repeat entry, 16 bytes: the first two fields. trailer: numbers of the zero sectors (4 each), then one byte.
+import { assert } from "../base/assert.js";
+import { crc32 } from "../base/crc32.js";
+import type { Ballot, Slot } from "../paxos/ballot.js";
+import type { LogRecord } from "../paxos/outbox.js";
+
+/** What a disk writes whole or not at all, in bytes. */
+export const SECTOR = 512;
+const MAGIC = 0x4c4e5953;
+const HEADER = 64;
+const ENTRY = 24;
+const REPEAT = 16;
+const END_BYTE = 0x5a;
+const TWO_32 = 2 ** 32;
+
+export const KIND_ACCEPTED = 1;
+export const KIND_LEARNED = 2;
+export const KIND_CHOSEN = 3;
+export const KIND_WATERMARK = 4;
+
+/** `watermark`: a new life says again how far all was known chosen; it fixes no vote cast after that was first said. */
+export type WalRecord = LogRecord | { readonly kind: "watermark"; readonly upTo: Slot };
+
+/** The log was closed in good order here. */
+export const FLAG_CLEAN = 1;
+/** What the batch before listed is not known: the repeat says nothing. */
+export const FLAG_PREVIOUS_UNKNOWN = 2;
+
+export interface BatchHeader {
+  readonly segment: number;
+  readonly offset: number;
+  readonly sequence: number;
+  readonly link: number;
+  readonly crc: number;
+  readonly length: number;
+  readonly records: number;
+  readonly repeats: number;
+  readonly zeroSectors: number;
+  readonly flags: number;
+  readonly listCrc: number;
+  readonly trailerCrc: number;
+  readonly maxSlot: Slot;
+}
+
+/** A record as its batch lists it; `length` and `crc` are 0 for one that is only repeated. */
+export interface ListEntry {
+  readonly kind: number;
+  readonly slot: Slot;
+  readonly ballot: Ballot;
+  readonly length: number;
+  readonly crc: number;
+}
+
+function align(length: number, to: number): number {
+  return Math.ceil(length / to) * to;
+}
+
+function isZero(bytes: Uint8Array, from: number, to: number): boolean {
+  for (let at = from; at < to; at += 1) if (bytes[at] !== 0) return false;
+  return true;
+}
+
+/** Whether any byte from `from` on is not zero; fast, for the unused tail of a segment. */
+export function firstNonZero(bytes: Uint8Array, from: number): number {
+  let at = from;
+  for (; at < bytes.length && (bytes.byteOffset + at) % 4 !== 0; at += 1) if (bytes[at] !== 0) return at;
+  const words = new Int32Array(bytes.buffer, bytes.byteOffset + at, Math.floor((bytes.length - at) / 4));
+  let word = 0;
+  while (word < words.length && words[word] === 0) word += 1;
+  for (at += word * 4; at < bytes.length; at += 1) if (bytes[at] !== 0) return at;
+  return -1;
+}
+
+/** Assembles one batch after another in one buffer, and keeps what links them. */
+export class BatchAssembler {
+  #buffer: Uint8Array;
+  #view: DataView;
+  #length: number;
+  /** The repeat that the next batch carries, as its bytes. */
+  #repeat: Uint8Array;
+  #repeats: number;
+  #records: number;
+  #previousKnown: boolean;
+  #link: number;
+  #maxSlot: Slot;
+  /** Of the next batch. */
+  sequence: number;
+  /** Where in the assembled batch the values begin, one after the other. */
+  valuesAt: number;
+
+  constructor(sequence: number, link: number, maxSlot: Slot, previous: readonly ListEntry[] | null) {
+    this.#buffer = new Uint8Array(64 * 1024);
+    this.#view = new DataView(this.#buffer.buffer);
+    this.#length = 0;
+    this.#repeat = new Uint8Array(REPEAT * 64);
+    this.#repeats = 0;
+    this.#records = 0;
+    this.#previousKnown = previous !== null;
+    this.#link = link;
+    this.#maxSlot = maxSlot;
+    this.sequence = sequence;
+    this.valuesAt = 0;
+    if (previous !== null) this.#repeatList(previous);
+  }
+
+  #repeatList(previous: readonly ListEntry[]): void {
+    this.#repeat = new Uint8Array(REPEAT * Math.max(previous.length, 64));
+    const view = new DataView(this.#repeat.buffer);
+    for (const { kind, slot, ballot } of previous) {
+      if (kind >= KIND_CHOSEN) continue;
+      writeKey(view, this.#repeats * REPEAT, kind, slot, ballot);
+      this.#repeats += 1;
+    }
+  }
+
+  /** Bytes of the batch of `records`; to be given a place with `place`. */
+  assemble(records: readonly WalRecord[], flags: number): number {
+    const lists = HEADER + records.length * ENTRY + this.#repeats * REPEAT;
+    let values = 0;
+    for (const record of records) if ("value" in record) values += record.value.length;
+    const end = align(lists + values, 4);
+    this.#reserve(align(end + 1, SECTOR) + (end / SECTOR + 1) * 4 + SECTOR);
+    const buffer = this.#buffer;
+    buffer.fill(0, 0, HEADER);
+    this.#writeRecords(records, lists);
+    buffer.set(this.#repeat.subarray(0, this.#repeats * REPEAT), HEADER + records.length * ENTRY);
+    buffer.fill(0, lists + values, end);
+    const trailer = this.#writeTrailer(end);
+    this.#length = align(end + trailer + 1, SECTOR);
+    buffer[end + trailer] = END_BYTE;
+    buffer.fill(0, end + trailer + 1, this.#length);
+
+    const view = this.#view;
+    this.#records = records.length;
+    this.valuesAt = lists;
+    view.setUint32(0, MAGIC, true);
+    writeU53(view, 16, this.sequence);
+    view.setUint32(24, this.#link, true);
+    view.setUint32(28, this.#length, true);
+    view.setUint32(32, records.length, true);
+    view.setUint32(36, this.#repeats, true);
+    view.setUint32(40, trailer / 4, true);
+    view.setUint32(44, flags | (this.#previousKnown ? 0 : FLAG_PREVIOUS_UNKNOWN), true);
+    view.setUint32(48, crc32(buffer, 0, HEADER, lists), true);
+    view.setUint32(52, crc32(buffer, 0, end, end + trailer), true);
+    writeU53(view, 56, this.#maxSlot);
+    return this.#length;
+  }
+
+  #reserve(length: number): void {
+    if (length <= this.#buffer.length) return;
+    assert(length < TWO_32, "a batch is under 4 GiB");
+    this.#buffer = new Uint8Array(Math.max(length, this.#buffer.length * 2));
+    this.#view = new DataView(this.#buffer.buffer);
+  }
+
+  #writeRecords(records: readonly WalRecord[], valuesAt: number): void {
+    const buffer = this.#buffer;
+    const view = this.#view;
+    let entryAt = HEADER;
+    let valueAt = valuesAt;
+    for (const record of records) {
+      if (record.kind === "chosen" || record.kind === "watermark") {
+        writeKey(view, entryAt, record.kind === "chosen" ? KIND_CHOSEN : KIND_WATERMARK, record.upTo, 0);
+        view.setUint32(entryAt + 16, 0, true);
+        view.setUint32(entryAt + 20, 0, true);
+      } else {
+        const accepted = record.kind === "accepted";
+        const kind = accepted ? KIND_ACCEPTED : KIND_LEARNED;
+        writeKey(view, entryAt, kind, record.slot, accepted ? record.ballot : 0);
+        buffer.set(record.value, valueAt);
+        const length = record.value.length;
+        view.setUint32(entryAt + 16, length, true);
+        view.setUint32(entryAt + 20, crc32(buffer, 0, valueAt, valueAt + length), true);
+        valueAt += length;
+        if (record.slot > this.#maxSlot) this.#maxSlot = record.slot;
+      }
+      entryAt += ENTRY;
+    }
+  }
+
+  /** Names the sectors before `end` that hold nothing but zeros; its length in bytes. */
+  #writeTrailer(end: number): number {
+    let at = end;
+    for (let sector = 1; (sector + 1) * SECTOR <= end; sector += 1) {
+      if (!isZero(this.#buffer, sector * SECTOR, (sector + 1) * SECTOR)) continue;
+      this.#view.setUint32(at, sector, true);
+      at += 4;
+    }
+    return at - end;
+  }
+
+  /** The assembled batch, for its place; valid until the next is assembled. What comes next is linked to it. */
+  place(segment: number, offset: number): Uint8Array {
+    const view = this.#view;
+    view.setUint32(8, segment, true);
+    view.setUint32(12, offset, true);
+    const crc = crc32(this.#buffer, 0, 8, HEADER);
+    view.setUint32(4, crc, true);
+    this.#link = crc;
+    this.#previousKnown = true;
+    this.sequence += 1;
+    this.#keepList();
+    return this.#buffer.subarray(0, this.#length);
+  }
+
+  #keepList(): void {
+    if (this.#records * REPEAT > this.#repeat.length) {
+      this.#repeat = new Uint8Array(this.#records * REPEAT * 2);
+    }
+    let to = 0;
+    for (let i = 0; i < this.#records; i += 1) {
+      const from = HEADER + i * ENTRY;
+      if (this.#buffer[from + 7]! >= KIND_CHOSEN) continue;
+      for (let byte = 0; byte < REPEAT; byte += 1) this.#repeat[to + byte] = this.#buffer[from + byte]!;
+      to += REPEAT;
+    }
+    this.#repeats = to / REPEAT;
+  }
+
+  /** The crc of the value of record `i` of the assembled batch. */
+  crcOf(i: number): number {
+    return this.#view.getUint32(HEADER + i * ENTRY + 20, true);
+  }
+}
+
+function writeU53(view: DataView, at: number, value: number): void {
+  assert(Number.isSafeInteger(value) && value >= 0, "a number in the log is a safe integer from 0");
+  view.setUint32(at, value % TWO_32, true);
+  view.setUint32(at + 4, Math.floor(value / TWO_32), true);
+}
+
+function readU53(view: DataView, at: number): number {
+  return view.getUint32(at, true) + (view.getUint32(at + 4, true) % 2 ** 21) * TWO_32;
+}
+
+function writeKey(view: DataView, at: number, kind: number, slot: Slot, ballot: Ballot): void {
+  assert(slot > 0, "a record names a slot");
+  writeU53(view, at, slot);
+  view.setUint8(at + 7, kind);
+  writeU53(view, at + 8, ballot);
+}
+
+/** The header at `at` of segment `segment`; null when there is none that can be read. */
+export function readHeader(bytes: Uint8Array, at: number, segment: number): BatchHeader | null {
+  if (at + HEADER > bytes.length || bytes[at] !== (MAGIC & 0xff)) return null;
+  const view = new DataView(bytes.buffer, bytes.byteOffset + at, HEADER);
+  if (view.getUint32(0, true) !== MAGIC) return null;
+  const crc = view.getUint32(4, true);
+  if (crc32(bytes, 0, at + 8, at + HEADER) !== crc) return null;
+  // Its own place is part of it: a misdirected write, or a value that looks like a batch, is not taken for one.
+  if (view.getUint32(8, true) !== segment || view.getUint32(12, true) !== at) return null;
+  return {
+    segment,
+    offset: at,
+    sequence: readU53(view, 16),
+    link: view.getUint32(24, true),
+    crc,
+    length: view.getUint32(28, true),
+    records: view.getUint32(32, true),
+    repeats: view.getUint32(36, true),
+    zeroSectors: view.getUint32(40, true),
+    flags: view.getUint32(44, true),
+    listCrc: view.getUint32(48, true),
+    trailerCrc: view.getUint32(52, true),
+    maxSlot: readU53(view, 56),
+  };
+}
+
+/** Where the values begin, counted from the start of the segment. */
+export function valuesOf(header: BatchHeader): number {
+  return header.offset + HEADER + header.records * ENTRY + header.repeats * REPEAT;
+}
+
+export interface BatchLists {
+  readonly own: readonly ListEntry[];
+  /** Those of the batch before. */
+  readonly repeat: readonly ListEntry[];
+}
+
+/** The records that a batch lists and those that it repeats; null when that part cannot be read. */
+export function readLists(bytes: Uint8Array, header: BatchHeader): BatchLists | null {
+  const from = header.offset + HEADER;
+  const to = valuesOf(header);
+  if (to > bytes.length || crc32(bytes, 0, from, to) !== header.listCrc) return null;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const own: ListEntry[] = [];
+  for (let i = 0; i < header.records; i += 1) {
+    const at = from + i * ENTRY;
+    own.push(readEntry(view, at, view.getUint32(at + 16, true), view.getUint32(at + 20, true)));
+  }
+  const repeat: ListEntry[] = [];
+  const repeatsAt = from + header.records * ENTRY;
+  for (let i = 0; i < header.repeats; i += 1) repeat.push(readEntry(view, repeatsAt + i * REPEAT, 0, 0));
+  return { own, repeat };
+}
+
+function readEntry(view: DataView, at: number, length: number, crc: number): ListEntry {
+  return { kind: view.getUint8(at + 7), slot: readU53(view, at), ballot: readU53(view, at + 8), length, crc };
+}
+
+/** Whether a sector of the batch was never written: it is zero, and the batch that was assembled had none such there. */
+export function isTorn(bytes: Uint8Array, header: BatchHeader): boolean {
+  const end = header.offset + header.length;
+  // The trailer is found from the end: the last byte that is not zero is the end byte.
+  let last = end - 1;
+  while (last > end - SECTOR && bytes[last] === 0) last -= 1;
+  if (isZero(bytes, end - SECTOR, end)) return true;
+  const trailerAt = last - header.zeroSectors * 4;
+  const readable =
+    bytes[last] === END_BYTE &&
+    trailerAt >= header.offset + HEADER &&
+    crc32(bytes, 0, trailerAt, last) === header.trailerCrc;
+  const named = new Set<number>();
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  if (readable) for (let at = trailerAt; at < last; at += 4) named.add(view.getUint32(at, true));
+  // Without the trailer only the lists, and the trailer itself, are known to have no zero sector of their own.
+  const listsEnd = valuesOf(header);
+  for (let sector = 0; sector < header.length / SECTOR; sector += 1) {
+    const from = header.offset + sector * SECTOR;
+    if (!isZero(bytes, from, from + SECTOR)) continue;
+    if (readable ? !named.has(sector) : from + SECTOR <= listsEnd || from >= trailerAt) return true;
+  }
+  return false;
+}

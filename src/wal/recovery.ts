@@ -1,0 +1,259 @@
+// Reads the log back (design 2.10, A4, L5): which batches there are, which were synced, what damage hides. It changes
+// nothing on disk.
+//
+// Why a batch with a batch after it was synced: one batch is under way at a time, so the life that wrote the second
+// one had seen the sync of the first succeed, and a life ends at the first failure. Of the last batch nothing is
+// known: it may have been read back from memory that no disk has seen. A new life therefore writes its records again.
+//
+// A new life also decides, once and for all, what became of the end: a torn batch is cut by giving its sequence number
+// to the batch that opens the new life; an undecidable one is kept as damage by leaving its number out.
+import { crc32 } from "../base/crc32.js";
+import { type Ballot, LAST_SLOT, type Slot } from "../paxos/ballot.js";
+import { DataDirectoryError } from "./data-directory-error.js";
+import {
+  type BatchHeader,
+  type BatchLists,
+  FLAG_CLEAN,
+  FLAG_PREVIOUS_UNKNOWN,
+  firstNonZero,
+  isTorn,
+  KIND_ACCEPTED,
+  KIND_CHOSEN,
+  KIND_LEARNED,
+  KIND_WATERMARK,
+  type ListEntry,
+  readHeader,
+  readLists,
+  SECTOR,
+  valuesOf,
+  type WalRecord,
+} from "./record-codec.js";
+import { FIRST_BATCH, segmentName } from "./segment-files.js";
+import { CHOSEN, SlotIndex, VOTE } from "./slot-index.js";
+
+/** A batch with a readable header, and the segment that it is in. */
+interface Batch {
+  readonly header: BatchHeader;
+  readonly bytes: Uint8Array;
+}
+
+/** What the next batch is linked to, and what it has to say again. */
+export interface LogEnd {
+  /** Sequence number of the next batch. */
+  readonly sequence: number;
+  readonly link: number;
+  readonly maxSlot: Slot;
+  /** What the batch before lists; null: not known. */
+  readonly previous: readonly ListEntry[] | null;
+  /** What the last batch, not proven synced, adds to the log, as records that say the same when written again. */
+  readonly unproven: readonly WalRecord[];
+  /** Closed in good order: the segment and the offset at which to go on. */
+  readonly clean: { readonly segment: number; readonly offset: number } | null;
+}
+
+export class Recovery {
+  readonly index: SlotIndex;
+  /** The highest ballot of any record. */
+  ballot: Ballot;
+  /** Batches, or parts of them, that could not be read. */
+  damaged: number;
+  #sequence: number;
+  #link: number;
+  #maxSlot: Slot;
+  /** Lists of the last batch that was taken; null: they could not be read. */
+  #last: readonly ListEntry[] | null;
+  #lastBatch: Batch | null;
+  /** Not taken yet: only the next one says whether it is part of the log. */
+  #pending: Batch | null;
+  /** What lies behind the last readable header: nothing, a batch never synced, or who knows. */
+  #tail: "zero" | "torn" | "undecidable";
+
+  constructor() {
+    this.index = new SlotIndex();
+    this.ballot = 0;
+    this.damaged = 0;
+    this.#sequence = 0;
+    this.#link = 0;
+    this.#maxSlot = 0;
+    this.#last = [];
+    this.#lastBatch = null;
+    this.#pending = null;
+    this.#tail = "zero";
+  }
+
+  /** The segments of the log come here one by one, in order. */
+  segment(index: number, bytes: Uint8Array): void {
+    let at = FIRST_BATCH;
+    let expected = true;
+    while (at < bytes.length) {
+      const header = readHeader(bytes, at, index);
+      if (header !== null) {
+        const end = header.offset + header.length;
+        this.#take({ header, bytes: end > bytes.length ? padded(bytes, end) : bytes });
+        this.#tail = "zero";
+        at = end;
+        expected = true;
+        continue;
+      }
+      const next = firstNonZero(bytes, at);
+      if (next < 0) return;
+      // The first sector of a batch is never zero: where the next batch had to be, it says whether one was synced.
+      const torn = expected && next >= at + SECTOR;
+      if (expected && this.#tail !== "undecidable") this.#tail = torn ? "torn" : "undecidable";
+      expected = false;
+      at = Math.max(at + SECTOR, next - (next % SECTOR));
+    }
+  }
+
+  #take(batch: Batch): void {
+    const pending = this.#pending;
+    this.#pending = batch;
+    const { sequence, link } = batch.header;
+    if (pending !== null) {
+      const before = pending.header;
+      // The same number again: a later life has cut `before`. Not linked to it: the same, and the first batch of
+      // that later life is lost.
+      const cut = sequence <= before.sequence || (sequence === before.sequence + 1 && link !== before.crc);
+      if (!cut) this.#settle(pending);
+    }
+    if (sequence <= this.#sequence) {
+      throw new DataDirectoryError(
+        `${segmentName(batch.header.segment)}, offset ${batch.header.offset}: batch ${sequence} comes after batch ` +
+          `${this.#sequence}; the files are not of one log, restore all of them or replace the replica's id`,
+      );
+    }
+  }
+
+  /** Takes a batch into the log, with what its number and its repeat say about those before it. */
+  #settle(batch: Batch): void {
+    const { header, bytes } = batch;
+    const lists = readLists(bytes, header);
+    this.#settleGap(header, lists);
+    this.#sequence = header.sequence;
+    this.#link = header.crc;
+    this.#maxSlot = header.maxSlot;
+    this.#last = lists?.own ?? null;
+    this.#lastBatch = batch;
+    if (lists === null) return;
+    let offset = valuesOf(header);
+    let broken = false;
+    for (const entry of lists.own) {
+      const readable = crc32(bytes, 0, offset, offset + entry.length) === entry.crc;
+      if (readable) this.#apply(entry, header.segment, offset);
+      else this.#damage(entry);
+      broken ||= !readable;
+      offset += entry.length;
+    }
+    if (broken) this.damaged += 1;
+  }
+
+  /** Batches that were written between the last one taken and this one, or whose lists are lost. */
+  #settleGap(header: BatchHeader, lists: BatchLists | null): void {
+    const missing = header.sequence - this.#sequence - 1 + (this.#last === null ? 1 : 0);
+    if (missing === 0) return;
+    this.damaged += 1;
+    const tied = missing === 1 && lists !== null && (header.flags & FLAG_PREVIOUS_UNKNOWN) === 0;
+    if (!tied) this.index.lost(header.maxSlot);
+    if (lists !== null) for (const entry of lists.repeat) this.#damage(entry);
+    this.#last = tied ? lists.repeat : null;
+  }
+
+  #apply(entry: ListEntry, segment: number, offset: number): void {
+    if (entry.kind === KIND_CHOSEN) {
+      this.index.chosen(entry.slot);
+    } else if (entry.kind === KIND_ACCEPTED) {
+      this.ballot = Math.max(this.ballot, entry.ballot);
+      this.index.accepted(entry.slot, entry.ballot, segment, offset, entry.length, entry.crc);
+    } else if (entry.kind === KIND_WATERMARK) {
+      this.index.restate(entry.slot);
+    } else {
+      this.index.learned(entry.slot, segment, offset, entry.length, entry.crc);
+    }
+  }
+
+  #damage(entry: ListEntry): void {
+    if (entry.kind !== KIND_ACCEPTED && entry.kind !== KIND_LEARNED) return;
+    this.ballot = Math.max(this.ballot, entry.ballot);
+    this.index.damaged(entry.slot, entry.ballot);
+  }
+
+  /** After the last segment. */
+  finish(): LogEnd {
+    const pending = this.#pending;
+    this.#pending = null;
+    // A trace of a batch behind the last one proves that the last one was synced; else a hole in it proves that not.
+    if (pending !== null) {
+      if (this.#tail === "zero" && this.#isUnsynced(pending)) this.#cut(pending);
+      else this.#settle(pending);
+    }
+    const undecidable = this.#tail === "undecidable";
+    if (this.#last === null) this.index.lost(this.#maxSlot);
+    if (undecidable) {
+      this.damaged += 1;
+      this.index.lost(LAST_SLOT);
+    }
+    const last = this.#lastBatch;
+    const clean = last !== null && last === pending && this.#tail === "zero" && this.#last !== null;
+    return {
+      sequence: this.#sequence + (undecidable ? 2 : 1),
+      link: undecidable ? 0 : this.#link,
+      maxSlot: undecidable ? LAST_SLOT : this.#maxSlot,
+      previous: undecidable ? null : this.#last,
+      unproven: last === null ? [] : this.#restated(last),
+      clean: clean && (last.header.flags & FLAG_CLEAN) !== 0 ? endOf(last.header) : null,
+    };
+  }
+
+  /** Drops the last batch, but not what it says about those before it: they were synced when it was written. */
+  #cut({ header, bytes }: Batch): void {
+    this.#settleGap(header, readLists(bytes, header));
+    this.#sequence = header.sequence - 1;
+    this.#link = header.link;
+    this.#maxSlot = Math.max(this.#maxSlot, header.maxSlot);
+  }
+
+  /** The records of `batch` that still hold; a vote that damage has outdated must not be written again (F9). */
+  #restated({ header, bytes }: Batch): WalRecord[] {
+    const index = this.index;
+    const records: WalRecord[] = [];
+    // First, so that it does not fix a vote that was cast after the watermark.
+    if (index.watermark > 0) records.push({ kind: "watermark", upTo: index.watermark });
+    let offset = valuesOf(header);
+    for (const { slot, ballot, length } of readLists(bytes, header)?.own ?? []) {
+      const state = index.state(slot);
+      if (state === VOTE || state === CHOSEN) {
+        const position = index.position(slot);
+        if (position.segment === header.segment && position.offset === offset && length === position.length) {
+          const value = bytes.subarray(offset, offset + length);
+          if (state === CHOSEN) records.push({ kind: "learned", slot, value });
+          else records.push({ kind: "accepted", slot, ballot, value });
+        }
+      }
+      offset += length;
+    }
+    return records;
+  }
+
+  /** Whether the last batch is damaged because a part of it never reached the disk. */
+  #isUnsynced(batch: Batch): boolean {
+    const { header, bytes } = batch;
+    const lists = readLists(bytes, header);
+    if (lists === null) return isTorn(bytes, header);
+    let offset = valuesOf(header);
+    for (const { length, crc } of lists.own) {
+      if (crc32(bytes, 0, offset, offset + length) !== crc) return isTorn(bytes, header);
+      offset += length;
+    }
+    return false;
+  }
+}
+
+function endOf(header: BatchHeader): { segment: number; offset: number } {
+  return { segment: header.segment, offset: header.offset + header.length };
+}
+
+function padded(bytes: Uint8Array, length: number): Uint8Array {
+  const longer = new Uint8Array(length);
+  longer.set(bytes);
+  return longer;
+}

@@ -1,0 +1,211 @@
+// The segments of the log: files of one size, zeroed before use and never used again for anything else. The next one
+// is made while the present one fills up, so that going over to it does not wait for the disk.
+import { assert } from "../base/assert.js";
+import { crc32 } from "../base/crc32.js";
+import { DataDirectoryError } from "./data-directory-error.js";
+import type { Disk, DiskCallback, DiskFile } from "./disk.js";
+import { settled } from "./promise-file.js";
+import { SECTOR } from "./record-codec.js";
+
+const MAGIC = 0x534e5953;
+const FORMAT = 1;
+const ZEROS_BYTES = 1024 * 1024;
+/** Where the first batch of a segment is: the sector before it names the segment. */
+export const FIRST_BATCH = SECTOR;
+
+const NAME = /^log-(\d{10})$/;
+
+export function segmentName(index: number): string {
+  return `log-${String(index).padStart(10, "0")}`;
+}
+
+/** Numbers of the segments among `files`, ascending. */
+export function segmentsAmong(files: readonly string[]): number[] {
+  const found: number[] = [];
+  for (const name of files) {
+    const match = NAME.exec(name);
+    if (match !== null) found.push(Number(match[1]));
+  }
+  return found.sort((a, b) => a - b);
+}
+
+function segmentHeader(index: number): Uint8Array {
+  const bytes = new Uint8Array(SECTOR);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, MAGIC, true);
+  view.setUint32(8, FORMAT, true);
+  view.setUint32(12, index, true);
+  view.setUint32(4, crc32(bytes, 0, 8), true);
+  return bytes;
+}
+
+/** Refuses a segment of a newer version. A damaged header costs nothing: every batch names its own segment. */
+export function checkSegmentHeader(bytes: Uint8Array, index: number): void {
+  if (bytes.length < SECTOR) return;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, SECTOR);
+  if (view.getUint32(0, true) !== MAGIC || view.getUint32(4, true) !== crc32(bytes, 0, 8, SECTOR)) return;
+  const format = view.getUint32(8, true);
+  if (format === FORMAT) return;
+  throw new DataDirectoryError(
+    `${segmentName(index)} has format ${format}, this version knows ${FORMAT}: start a version that knows it`,
+  );
+}
+
+interface Segment {
+  readonly index: number;
+  readonly file: DiskFile;
+  readonly size: number;
+}
+
+export class SegmentFiles {
+  readonly #disk: Disk;
+  readonly #segmentBytes: number;
+  readonly #onFailed: (error: Error) => void;
+  /** Every segment with batches, open for reading. */
+  readonly #files: Map<number, DiskFile>;
+  #active: Segment | null;
+  #prepared: Segment | null;
+  #preparing: Promise<void> | null;
+  #waiting: (() => void) | null;
+  /** Where the next batch of the active segment goes. */
+  position: number;
+  /** Bytes of all segments. */
+  size: number;
+
+  constructor(disk: Disk, segmentBytes: number, onFailed: (error: Error) => void) {
+    assert(
+      segmentBytes % SECTOR === 0 && segmentBytes >= 4 * SECTOR,
+      "a segment is a number of sectors, from 4",
+    );
+    this.#disk = disk;
+    this.#segmentBytes = segmentBytes;
+    this.#onFailed = onFailed;
+    this.#files = new Map();
+    this.#active = null;
+    this.#prepared = null;
+    this.#preparing = null;
+    this.#waiting = null;
+    this.position = 0;
+    this.size = 0;
+  }
+
+  get index(): number {
+    assert(this.#active !== null, "a segment is active");
+    return this.#active.index;
+  }
+
+  file(index: number): DiskFile | undefined {
+    return this.#files.get(index);
+  }
+
+  /** Opens a segment that was recovered, for reading. */
+  async openOld(index: number): Promise<DiskFile> {
+    const file = await this.#disk.open(segmentName(index), false);
+    this.#files.set(index, file);
+    this.size += await file.size();
+    return file;
+  }
+
+  /** Goes on in a segment that was recovered. */
+  async resume(index: number, position: number): Promise<void> {
+    const file = this.#files.get(index);
+    assert(file !== undefined, "a segment is opened before it is resumed");
+    this.#active = { index, file, size: await file.size() };
+    this.position = position;
+  }
+
+  /** Begins a new segment at once; for a new life. */
+  async begin(index: number): Promise<void> {
+    this.#activate(await this.#create(index));
+  }
+
+  #activate(segment: Segment): void {
+    this.#active = segment;
+    this.#files.set(segment.index, segment.file);
+    this.position = FIRST_BATCH;
+    this.size += segment.size;
+  }
+
+  async #create(index: number): Promise<Segment> {
+    const file = await this.#disk.open(segmentName(index), true);
+    const zeros = new Uint8Array(Math.min(ZEROS_BYTES, this.#segmentBytes));
+    for (let at = 0; at < this.#segmentBytes; at += zeros.length) {
+      const chunk = zeros.subarray(0, Math.min(zeros.length, this.#segmentBytes - at));
+      await settled((done) => file.write(at, chunk, done));
+      // Synced piece by piece: one long sync would hold up those of the log.
+      await settled((done) => file.sync(done));
+    }
+    await settled((done) => file.write(0, segmentHeader(index), done));
+    await settled((done) => file.sync(done));
+    await this.#disk.syncDirectory();
+    return { index, file, size: this.#segmentBytes };
+  }
+
+  /** Whether a batch of `length` bytes goes into the active segment; one larger than a segment goes into an empty one. */
+  fits(length: number): boolean {
+    assert(this.#active !== null, "a segment is active");
+    return this.position + length <= this.#active.size || this.position === FIRST_BATCH;
+  }
+
+  /** A batch of `length` bytes was written and synced. */
+  advance(length: number): void {
+    assert(this.#active !== null, "a segment is active");
+    const excess = this.position + length - this.#active.size;
+    if (excess > 0) this.size += excess;
+    this.position += length;
+    if (this.position > this.#active.size / 2) this.#prepareNext();
+  }
+
+  #prepareNext(): void {
+    if (this.#prepared !== null || this.#preparing !== null) return;
+    this.#preparing = this.#create(this.index + 1).then(
+      (segment) => {
+        this.#preparing = null;
+        this.#prepared = segment;
+        const waiting = this.#waiting;
+        this.#waiting = null;
+        waiting?.();
+      },
+      (error: Error) => {
+        this.#preparing = null;
+        this.#onFailed(error);
+      },
+    );
+  }
+
+  /** Goes over to the next segment; `done` when it is the active one. */
+  roll(done: () => void): void {
+    const take = () => {
+      assert(this.#prepared !== null, "a segment is prepared");
+      this.#activate(this.#prepared);
+      this.#prepared = null;
+      done();
+    };
+    if (this.#prepared !== null) {
+      take();
+      return;
+    }
+    this.#waiting = take;
+    this.#prepareNext();
+  }
+
+  write(bytes: Uint8Array, done: DiskCallback): void {
+    assert(this.#active !== null, "a segment is active");
+    this.#active.file.write(this.position, bytes, done);
+  }
+
+  sync(done: DiskCallback): void {
+    assert(this.#active !== null, "a segment is active");
+    this.#active.file.sync(done);
+  }
+
+  async close(): Promise<void> {
+    while (this.#preparing !== null) await this.#preparing;
+    const prepared = this.#prepared;
+    this.#prepared = null;
+    if (prepared !== null) await prepared.file.close();
+    const files = [...this.#files.values()];
+    this.#files.clear();
+    for (const file of files) await file.close();
+  }
+}

@@ -1,0 +1,342 @@
+// The write-ahead log: group commit, one batch under way at a time, promise and log in one sequence (design 2.10, A7).
+// The proof that opens the after-sync queue of an outbox is made here and nowhere else (S13).
+import { assert } from "../base/assert.js";
+import type { Ballot, Slot } from "../paxos/ballot.js";
+import type { ChosenEntry } from "../paxos/message.js";
+import type { LogRecord, Synced } from "../paxos/outbox.js";
+import type { Disk } from "./disk.js";
+import { LogReader } from "./log-reader.js";
+import { type LogParts, openLog } from "./open-log.js";
+import type { PromiseFiles } from "./promise-file.js";
+import { type BatchAssembler, FLAG_CLEAN, type WalRecord } from "./record-codec.js";
+import { type Recovered, recoveredState } from "./recovered-state.js";
+import type { SegmentFiles } from "./segment-files.js";
+import type { SlotIndex } from "./slot-index.js";
+
+/** When nothing follows a synced batch for so long, in milliseconds, its mark is written. */
+const MARK_AFTER = 10;
+export const SEGMENT_BYTES = 16 * 1024 * 1024;
+
+/** What the log needs of a clock; `Clock` of the driver is one. */
+export interface WalClock {
+  now(): number;
+  at(at: number, task: () => void): unknown;
+  cancel(handle: unknown): void;
+  soon(task: () => void): void;
+}
+
+export interface WalOptions {
+  /** Size of a segment; 16 MiB. */
+  readonly segmentBytes?: number;
+  /** Slots up to it are executed, durably: values missing in the log there are not reported; 0. */
+  readonly appliedUpTo?: Slot;
+  readonly clock: WalClock;
+  /** Everything appended up to the turn of the proof is on disk. */
+  onSynced(proof: Synced): void;
+  /** A write or sync failed: called once; nothing is retried or acknowledged after it. */
+  onFailed(error: Error): void;
+}
+
+export class Wal {
+  readonly #options: WalOptions;
+  readonly #index: SlotIndex;
+  readonly #segments: SegmentFiles;
+  readonly #promises: PromiseFiles;
+  readonly #assembler: BatchAssembler;
+  readonly #reader: LogReader;
+  readonly #lowest: number;
+  /** The last turn appended, the last one whose batch is under way or done, the last one proven. */
+  #turn: number;
+  #underWayTurn: number;
+  #provenTurn: number;
+  /** What waits for the next batch. */
+  #waiting: WalRecord[];
+  #waitingPromise: Ballot;
+  #urgent: boolean;
+  /** The batch under way. */
+  #records: WalRecord[];
+  #promised: Ballot;
+  #highest: number;
+  #busy: boolean;
+  #announcing: boolean;
+  /** The last batch holds votes or learned values and nothing follows it. */
+  #needsMark: boolean;
+  #idleSince: number;
+  #timer: unknown;
+  #closing: boolean;
+  #failure: Error | null;
+  /** Called when nothing is under way any more. */
+  #whenIdle: (() => void) | null;
+
+  private constructor(options: WalOptions, parts: LogParts) {
+    this.#options = options;
+    this.#index = parts.index;
+    this.#segments = parts.segments;
+    this.#promises = parts.promises;
+    this.#assembler = parts.assembler;
+    this.#reader = new LogReader(parts.index, parts.segments);
+    this.#lowest = parts.lowest;
+    this.#turn = 0;
+    this.#underWayTurn = 0;
+    this.#provenTurn = 0;
+    this.#waiting = [];
+    this.#waitingPromise = 0;
+    this.#urgent = false;
+    this.#records = [];
+    this.#promised = parts.promised;
+    this.#highest = parts.segments.index;
+    this.#busy = false;
+    this.#announcing = false;
+    this.#needsMark = false;
+    this.#idleSince = options.clock.now();
+    this.#timer = null;
+    this.#closing = false;
+    this.#failure = null;
+    this.#whenIdle = null;
+  }
+
+  /**
+   * Recovers the log of `disk`, or begins one in an empty directory, and makes what it read durable.
+   * Rejects with `DataDirectoryError`, having changed nothing, when the log cannot be trusted.
+   */
+  static async open(disk: Disk, options: WalOptions): Promise<{ wal: Wal; recovered: Recovered }> {
+    let wal: Wal | null = null;
+    const failed = (error: Error) => {
+      if (wal !== null) wal.#fail(error);
+    };
+    const parts = await openLog(disk, options.segmentBytes ?? SEGMENT_BYTES, failed);
+    wal = new Wal(options, parts);
+    if (parts.opening !== null) await wal.#writeOpening(parts.opening);
+    const recovered = await recoveredState(parts, wal.#reader, options.appliedUpTo ?? 0);
+    return { wal, recovered };
+  }
+
+  async #writeOpening(records: readonly WalRecord[]): Promise<void> {
+    for (const record of records) this.#waiting.push(record);
+    await new Promise<void>((resolve) => {
+      this.#whenIdle = resolve;
+      this.#begin(0);
+    });
+    if (this.#failure !== null) throw this.#failure;
+  }
+
+  /** The newest `chosen` record that is on disk. */
+  get syncedChosenUpTo(): Slot {
+    return this.#index.watermark;
+  }
+
+  /** Bytes on disk. */
+  get size(): number {
+    return this.#segments.size;
+  }
+
+  /** Values found damaged when they were read, after recovery. */
+  get damagedReads(): number {
+    return this.#reader.damaged;
+  }
+
+  /**
+   * `turn` counts up. What is not `urgent` waits for the next batch that is, or for 10 ms. A turn without anything to
+   * write is proven as soon as those before it are. After `onFailed`, and after `close`, nothing is taken.
+   */
+  append(turn: number, promise: Ballot, records: readonly LogRecord[], urgent: boolean): void {
+    if (this.#failure !== null || this.#closing) return;
+    assert(turn > this.#turn, "turns count up");
+    this.#turn = turn;
+    this.#raisePromise(promise);
+    for (const record of records) {
+      this.#waiting.push(record);
+      // A3: a vote is a promise too. In the copies it outlives damage of the log.
+      if (record.kind === "accepted") this.#raisePromise(record.ballot);
+    }
+    if (urgent || this.#waitingPromise > 0) this.#urgent = true;
+    this.#next();
+  }
+
+  #raisePromise(ballot: Ballot): void {
+    if (ballot > this.#promised && ballot > this.#waitingPromise) this.#waitingPromise = ballot;
+  }
+
+  /** Makes what waits urgent. */
+  flush(): void {
+    this.#urgent = true;
+    this.#next();
+  }
+
+  /** Values of the slots from `fromSlot` on that the log shows as chosen; at least one, if it has that slot. */
+  readChosen(fromSlot: Slot, maxBytes: number): Promise<ChosenEntry[]> {
+    return this.#reader.readChosen(fromSlot, maxBytes);
+  }
+
+  /** Orderly: everything appended is synced and the end is marked, so that the next start need not doubt it. */
+  async close(): Promise<void> {
+    if (this.#closing) return;
+    this.flush();
+    this.#closing = true;
+    if (this.#timer !== null) this.#options.clock.cancel(this.#timer);
+    this.#timer = null;
+    if (this.#busy && this.#failure === null) await this.#idle();
+    if (this.#failure === null) {
+      const marked = this.#idle();
+      this.#begin(FLAG_CLEAN);
+      await marked;
+    }
+    await this.#segments.close();
+    await this.#promises.close();
+  }
+
+  #idle(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#whenIdle = resolve;
+    });
+  }
+
+  /** Decides what happens next, whenever something was appended or a batch is done. */
+  #next(): void {
+    if (this.#busy || this.#failure !== null) return;
+    if (this.#waiting.length === 0 && this.#waitingPromise === 0) {
+      this.#urgent = false;
+      this.#underWayTurn = this.#turn;
+      if (this.#provenTurn < this.#turn) this.#announceSoon();
+      else if (this.#whenIdle !== null) this.#becomeIdle();
+      if (this.#needsMark) this.#armTimer();
+    } else if (this.#urgent) {
+      this.#begin(0);
+    } else {
+      this.#armTimer();
+    }
+  }
+
+  #becomeIdle(): void {
+    const whenIdle = this.#whenIdle;
+    this.#whenIdle = null;
+    whenIdle?.();
+  }
+
+  /** Never from within `append`: the driver may not be ready for an answer yet. */
+  #announceSoon(): void {
+    if (this.#announcing) return;
+    this.#announcing = true;
+    this.#options.clock.soon(() => {
+      this.#announcing = false;
+      if (this.#failure !== null || this.#busy) return;
+      this.#announce();
+      this.#next();
+    });
+  }
+
+  #announce(): void {
+    if (this.#provenTurn === this.#underWayTurn) return;
+    this.#provenTurn = this.#underWayTurn;
+    this.#options.onSynced({ turn: this.#provenTurn } as Synced);
+  }
+
+  // One timer at most; it is not moved with every batch, it looks again when it fires.
+  #armTimer(): void {
+    if (this.#timer !== null || this.#closing) return;
+    this.#timer = this.#options.clock.at(this.#idleSince + MARK_AFTER, () => {
+      this.#timer = null;
+      if (this.#busy || this.#failure !== null || this.#closing) return;
+      if (!this.#needsMark && this.#waiting.length === 0) return;
+      if (this.#options.clock.now() < this.#idleSince + MARK_AFTER) this.#armTimer();
+      else this.#begin(0);
+    });
+  }
+
+  /** Writes a batch of everything that waits; of nothing, if nothing does: that is the mark. */
+  #begin(flags: number): void {
+    assert(!this.#busy, "one batch is under way at a time");
+    this.#busy = true;
+    this.#urgent = false;
+    this.#underWayTurn = this.#turn;
+    const records = this.#waiting;
+    this.#waiting = this.#records;
+    this.#records = records;
+    const promise = Math.max(this.#promised, this.#waitingPromise);
+    this.#waitingPromise = 0;
+    // A promise alone needs no batch; a mark and the records do.
+    const length =
+      records.length > 0 || promise === this.#promised ? this.#assembler.assemble(records, flags) : 0;
+    if (length === 0 || this.#segments.fits(length)) this.#writePromise(promise, length);
+    else this.#segments.roll(() => this.#writePromise(promise, length));
+  }
+
+  /** The copies come before the batch: the first batch of a segment follows the note that the segment exists. */
+  #writePromise(promised: Ballot, length: number): void {
+    const highest = this.#segments.index;
+    if (promised === this.#promised && highest === this.#highest) {
+      this.#writeBatch(length);
+      return;
+    }
+    this.#promises.write({ promised, lowest: this.#lowest, highest }, (error) => {
+      if (error !== null) {
+        this.#fail(error);
+        return;
+      }
+      this.#promised = promised;
+      this.#highest = highest;
+      if (length > 0) this.#writeBatch(length);
+      else this.#done(0);
+    });
+  }
+
+  #writeBatch(length: number): void {
+    if (this.#failure !== null) return;
+    const segments = this.#segments;
+    const bytes = this.#assembler.place(segments.index, segments.position);
+    segments.write(bytes, (error) => {
+      if (error !== null) {
+        this.#fail(error);
+        return;
+      }
+      segments.sync((syncError) => {
+        if (syncError !== null) this.#fail(syncError);
+        else this.#done(length);
+      });
+    });
+  }
+
+  #done(length: number): void {
+    if (this.#failure !== null) return;
+    if (length > 0) {
+      this.#needsMark = this.#indexRecords();
+      this.#segments.advance(length);
+    }
+    this.#records.length = 0;
+    this.#idleSince = this.#options.clock.now();
+    this.#busy = false;
+    this.#announce();
+    // The answer may have appended, and a batch be under way again.
+    if (!this.#busy) this.#next();
+  }
+
+  /** Whether one of the records of the batch just synced was a vote or a learned value. */
+  #indexRecords(): boolean {
+    const segment = this.#segments.index;
+    let offset = this.#segments.position + this.#assembler.valuesAt;
+    let values = false;
+    for (let i = 0; i < this.#records.length; i += 1) {
+      const record = this.#records[i]!;
+      if (record.kind === "chosen") {
+        this.#index.chosen(record.upTo);
+      } else if (record.kind !== "watermark") {
+        const length = record.value.length;
+        const crc = this.#assembler.crcOf(i);
+        if (record.kind === "learned") this.#index.learned(record.slot, segment, offset, length, crc);
+        else this.#index.accepted(record.slot, record.ballot, segment, offset, length, crc);
+        offset += length;
+        values = true;
+      }
+    }
+    return values;
+  }
+
+  #fail(error: Error): void {
+    if (this.#failure !== null) return;
+    this.#failure = error;
+    if (this.#timer !== null) this.#options.clock.cancel(this.#timer);
+    this.#timer = null;
+    this.#options.onFailed(error);
+    this.#becomeIdle();
+  }
+}
