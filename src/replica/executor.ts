@@ -1,0 +1,138 @@
+// Executes chosen values in slot order, without gaps, once (L3, 2.9), in slices short enough for heartbeats.
+// Rule: what a machine throws is a refusal, the same on every replica, and never ends one (trap F32).
+import { assert } from "../base/assert.js";
+import type { StateMachine } from "../machine/machine.js";
+import type { ReplicaId, Slot } from "../paxos/ballot.js";
+import type { ChosenEntry } from "../paxos/message.js";
+import type { Sessions } from "../paxos/sessions.js";
+import { type Command, commandsOf } from "../paxos/value.js";
+import { CommandRefused } from "./errors.js";
+
+/** How long one slice may hold the event loop; a slot is never cut. */
+const SLICE_MS = 5;
+/** Chosen values kept in memory for a machine that is slower than the log; more are read back from the log. */
+const QUEUE_BYTES = 64 << 20;
+const READ_BYTES = 1 << 20;
+
+/** Where outcomes of the own commands go. */
+export interface Replies<Result> {
+  resolve(number: number, result: Result): void;
+  reject(number: number, error: Error): void;
+}
+
+export interface ExecutorOptions<C, R, Q, A> {
+  readonly machine: StateMachine<C, R, Q, A>;
+  readonly sessions: Sessions;
+  /** The origin whose commands are answered here. */
+  readonly self: ReplicaId;
+  readonly incarnation: number;
+  readonly appliedUpTo: Slot;
+  readonly replies: Replies<R>;
+  /** Chosen entries from the log, from a slot on; none when it does not show them (yet). */
+  readonly readChosen: (fromSlot: Slot, maxBytes: number) => Promise<ChosenEntry[]>;
+  readonly now: () => number;
+}
+
+export class Executor<C, R, Q, A> {
+  readonly #options: ExecutorOptions<C, R, Q, A>;
+  /** Continues at `appliedUpTo + 1`, without gaps; may end before `chosenUpTo`. */
+  #queue: ChosenEntry[];
+  #next: number;
+  #queuedBytes: number;
+  #isReading: boolean;
+  /** Holds everything back while the state must stand still for a commit. */
+  isPaused: boolean;
+  chosenUpTo: Slot;
+  appliedUpTo: Slot;
+  /** Commands executed in this life, duplicates apart. */
+  executed: number;
+
+  constructor(options: ExecutorOptions<C, R, Q, A>) {
+    this.#options = options;
+    this.#queue = [];
+    this.#next = 0;
+    this.#queuedBytes = 0;
+    this.#isReading = false;
+    this.isPaused = false;
+    this.chosenUpTo = options.appliedUpTo;
+    this.appliedUpTo = options.appliedUpTo;
+    this.executed = 0;
+  }
+
+  /** Whether `run` would execute something now. */
+  get canRun(): boolean {
+    return !this.isPaused && this.#next < this.#queue.length;
+  }
+
+  enqueue(entries: readonly ChosenEntry[]): void {
+    for (const entry of entries) {
+      assert(entry.slot === this.chosenUpTo + 1, "chosen values come in slot order, without gaps (L3)");
+      const follows = entry.slot === this.appliedUpTo + 1 + this.#queue.length - this.#next;
+      this.chosenUpTo = entry.slot;
+      if (follows && this.#queuedBytes < QUEUE_BYTES) this.#push(entry);
+    }
+  }
+
+  /** Executes for one slice. */
+  run(): void {
+    const until = this.#options.now() + SLICE_MS;
+    while (this.canRun) {
+      const entry = this.#queue[this.#next]!;
+      this.#next += 1;
+      this.#queuedBytes -= entry.value.length;
+      this.#apply(entry);
+      if (this.#options.now() >= until) break;
+    }
+    if (this.#next === this.#queue.length || this.#next > 4096) {
+      this.#queue.splice(0, this.#next);
+      this.#next = 0;
+    }
+  }
+
+  /** Whether the queue has run dry below `chosenUpTo`: the rest must come from the log. */
+  get needsLog(): boolean {
+    return !this.#isReading && this.#next === this.#queue.length && this.appliedUpTo < this.chosenUpTo;
+  }
+
+  /** Reads on from the log; resolves with whether it showed anything new. */
+  async refill(): Promise<boolean> {
+    this.#isReading = true;
+    const entries = await this.#options.readChosen(this.appliedUpTo + 1, READ_BYTES);
+    this.#isReading = false;
+    let slot = this.appliedUpTo;
+    for (const entry of entries) {
+      if (entry.slot !== slot + 1 || entry.slot > this.chosenUpTo) break;
+      slot = entry.slot;
+      this.#push(entry);
+    }
+    return slot > this.appliedUpTo;
+  }
+
+  #push(entry: ChosenEntry): void {
+    this.#queue.push(entry);
+    this.#queuedBytes += entry.value.length;
+  }
+
+  #apply(entry: ChosenEntry): void {
+    assert(entry.slot === this.appliedUpTo + 1, "values are executed in slot order (L3)");
+    for (const command of commandsOf(entry.value)) {
+      if (this.#options.sessions.execute(command)) this.#execute(command, entry.slot);
+    }
+    this.appliedUpTo = entry.slot;
+  }
+
+  #execute(command: Command, slot: Slot): void {
+    const { machine, self, incarnation, replies } = this.#options;
+    const isOwn = command.origin === self && command.incarnation === incarnation;
+    this.executed += 1;
+    let result: R;
+    try {
+      result = machine.apply(machine.decode(command.payload), slot);
+    } catch (thrown) {
+      const text = thrown instanceof Error ? thrown.message : String(thrown);
+      if (isOwn) replies.reject(command.number, new CommandRefused(text, { cause: thrown }));
+      return;
+    }
+    if (isOwn) replies.resolve(command.number, result);
+  }
+}

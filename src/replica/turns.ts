@@ -1,0 +1,117 @@
+// The driver's turns: everything that waits is one turn, with one outbox and one disk write (design 3). Rules:
+// `accept` leaves before the own write starts (P8); messages that speak for the disk leave in the order of their
+// turns, each after the proof that its turn is synced (S13, A7).
+import type { Ballot, ReplicaId, Slot } from "../paxos/ballot.js";
+import type { Event } from "../paxos/event.js";
+import type { ChosenEntry } from "../paxos/message.js";
+import { type LogRecord, type Notice, Outbox, type Synced } from "../paxos/outbox.js";
+import type { Clock, Network } from "./ports.js";
+
+/** The protocol as the driver sees it: `Paxos`. */
+export interface Core {
+  step(event: Event, now: number, outbox: Outbox): void;
+  endTurn(now: number, outbox: Outbox): void;
+  readonly deadline: number;
+  readonly leader: ReplicaId;
+  readonly ballot: Ballot;
+  readonly isLeading: boolean;
+  readonly chosenUpTo: Slot;
+  readonly promised: Ballot;
+}
+
+export interface TurnPorts {
+  readonly core: Core;
+  readonly log: {
+    append(turn: number, promise: Ballot, records: readonly LogRecord[], urgent: boolean): void;
+  };
+  readonly network: Pick<Network, "send">;
+  readonly clock: Clock;
+  /** What callers want of the core since the last turn. */
+  requests(): Event[];
+  onChosen(entries: readonly ChosenEntry[]): void;
+  onNotice(notice: Notice): void;
+  /** Called after every turn. */
+  onTurn(): void;
+  /** A failed assertion: nothing that this turn produced has left. */
+  onBroken(error: Error): void;
+}
+
+export class Turns {
+  readonly #ports: TurnPorts;
+  #inbox: Event[];
+  #isScheduled: boolean;
+  #isStopped: boolean;
+  /** Turns so far. */
+  turn: number;
+  /** Outboxes that wait for the disk, oldest first. */
+  #unsynced: Outbox[];
+
+  constructor(ports: TurnPorts) {
+    this.#ports = ports;
+    this.#inbox = [];
+    this.#isScheduled = false;
+    this.#isStopped = false;
+    this.turn = 0;
+    this.#unsynced = [];
+  }
+
+  post(event: Event): void {
+    this.#inbox.push(event);
+    this.wake();
+  }
+
+  /** Something waits: there will be a turn, after everything else that is already due. */
+  wake(): void {
+    if (this.#isScheduled || this.#isStopped) return;
+    this.#isScheduled = true;
+    this.#ports.clock.soon(() => {
+      this.#isScheduled = false;
+      if (!this.#isStopped) this.#run();
+    });
+  }
+
+  /** Nothing is stepped and nothing leaves any more. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#inbox = [];
+    this.#unsynced = [];
+  }
+
+  onSynced(proof: Synced): void {
+    if (this.#isStopped) return;
+    let covered = 0;
+    while (covered < this.#unsynced.length && this.#unsynced[covered]!.turn <= proof.turn) {
+      for (const { to, message } of this.#unsynced[covered]!.releaseAfterSync(proof)) {
+        this.#ports.network.send(to, message);
+      }
+      covered += 1;
+    }
+    this.#unsynced.splice(0, covered);
+    this.post({ kind: "synced", turn: proof.turn });
+  }
+
+  #run(): void {
+    const { core, log, network, clock } = this.#ports;
+    const events = this.#inbox;
+    this.#inbox = [];
+    const outbox = new Outbox(this.turn + 1);
+    try {
+      this.turn += 1;
+      const now = clock.now();
+      for (const event of events) core.step(event, now, outbox);
+      for (const event of this.#ports.requests()) core.step(event, now, outbox);
+      core.endTurn(now, outbox);
+    } catch (error) {
+      this.#ports.onBroken(error instanceof Error ? error : new Error(String(error)));
+      return;
+    }
+    for (const { to, message } of outbox.sendNow) network.send(to, message);
+    if (outbox.isUrgent || outbox.records.length > 0) {
+      this.#unsynced.push(outbox);
+      log.append(outbox.turn, outbox.promise, outbox.records, outbox.isUrgent);
+    }
+    if (outbox.chosen.length > 0) this.#ports.onChosen(outbox.chosen);
+    for (const notice of outbox.notices) this.#ports.onNotice(notice);
+    this.#ports.onTurn();
+  }
+}
