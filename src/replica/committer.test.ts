@@ -1,0 +1,91 @@
+// When a durable machine is committed, and that it never holds what the log on disk does not show (L5).
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { DurableState } from "../machine/machine.js";
+import { Committer } from "./committer.js";
+
+function fixture() {
+  const commits: number[] = [];
+  const ports = {
+    flushes: 0,
+    committed: 0,
+    errors: [] as Error[],
+    flushed: () => {
+      ports.flushes += 1;
+    },
+    onCommitted: () => {
+      ports.committed += 1;
+    },
+  };
+  const log = { syncedChosenUpTo: 0, flush: () => ports.flushed() };
+  const executor = { appliedUpTo: 0, isPaused: false };
+  const store = { bytes: 0, finish: [] as ((error?: Error) => void)[] };
+  const durable: DurableState = {
+    held: () => ({ slot: 0, meta: new Uint8Array(0) }),
+    commit(slot) {
+      commits.push(slot);
+      return new Promise((resolve, reject) => {
+        store.finish.push((error) => (error === undefined ? resolve() : reject(error)));
+      });
+    },
+    uncommittedBytes: () => store.bytes,
+    close: async () => {},
+  };
+  const committer = new Committer(durable, 0, {
+    log,
+    executor,
+    meta: () => new Uint8Array(0),
+    onCommitted: () => ports.onCommitted(),
+    onFailed: (error) => void ports.errors.push(error),
+  });
+  return { committer, commits, ports, log, executor, store };
+}
+
+test("100 ms after the first change, with everything executed until then", async () => {
+  const { committer, commits, log, executor, store, ports } = fixture();
+  committer.poke(0);
+  assert.equal(committer.deadline, Number.POSITIVE_INFINITY);
+  executor.appliedUpTo = 3;
+  committer.poke(10);
+  assert.equal(committer.deadline, 110);
+  executor.appliedUpTo = log.syncedChosenUpTo = 5;
+  committer.poke(110);
+  assert.deepEqual(commits, [5]);
+  executor.appliedUpTo = log.syncedChosenUpTo = 6;
+  committer.poke(500);
+  assert.deepEqual(commits, [5], "one at a time");
+  store.finish[0]!();
+  await new Promise(setImmediate);
+  assert.equal(ports.committed, 1);
+  committer.poke(500);
+  committer.poke(600);
+  assert.deepEqual(commits, [5, 6]);
+});
+
+test("at once when much is uncommitted; never before the log on disk shows it; then execution waits", () => {
+  const { committer, commits, log, executor, store, ports } = fixture();
+  executor.appliedUpTo = 4;
+  store.bytes = 9 << 20;
+  committer.poke(0);
+  assert.deepEqual([commits, ports.flushes, executor.isPaused, committer.deadline], [[], 1, false, 300]);
+  store.bytes = 17 << 20;
+  committer.poke(1);
+  assert.equal(executor.isPaused, true);
+  log.syncedChosenUpTo = 4;
+  committer.poke(2);
+  assert.deepEqual(commits, [4]);
+  assert.equal(executor.isPaused, false);
+  assert.equal(committer.isOverlayFull, false);
+  store.bytes = 65 << 20;
+  assert.equal(committer.isOverlayFull, true);
+});
+
+test("a failed commit is told", async () => {
+  const { committer, log, executor, store, ports } = fixture();
+  executor.appliedUpTo = log.syncedChosenUpTo = 1;
+  committer.poke(0);
+  committer.poke(100);
+  store.finish[0]!(new Error("disk"));
+  await new Promise(setImmediate);
+  assert.match(ports.errors[0]!.message, /disk/);
+});
