@@ -47,18 +47,33 @@ export async function openLog(
 ): Promise<LogParts> {
   const files = await disk.list();
   const copies = await readPromises(disk, files);
-  if (copies[0] === null && copies[1] === null) {
-    if (files.includes(IDENTITY_NAME) || segmentsAmong(files).length > 0) throw promiseLost(files);
+  if (!files.includes(IDENTITY_NAME) && segmentsAmong(files).length === 0 && isUnreadable(copies)) {
     await createLog(disk);
     return openLog(disk, segmentBytes, onFailed);
   }
+  const known = checkFiles(files, copies);
+  const { recovery, end } = await recover(disk, known);
+  const promised = Math.max(known.promised, recovery.ballot);
+  return prepare(disk, { files, copies, known, promised, recovery, end, segmentBytes, onFailed });
+}
+
+/** Refuses a directory whose log has lost files that it had. */
+export async function checkLog(disk: Disk): Promise<void> {
+  const files = await disk.list();
+  checkFiles(files, await readPromises(disk, files));
+}
+
+function checkFiles(files: readonly string[], copies: readonly (PromiseState | null)[]): PromiseState {
+  if (isUnreadable(copies)) throw promiseLost(files);
   const known = newest(copies);
   for (let index = Math.max(known.lowest, 1); index <= known.highest; index += 1) {
     if (!files.includes(segmentName(index))) throw segmentLost(index);
   }
-  const { recovery, end } = await recover(disk, known);
-  const promised = Math.max(known.promised, recovery.ballot);
-  return prepare(disk, { files, copies, known, promised, recovery, end, segmentBytes, onFailed });
+  return known;
+}
+
+function isUnreadable(copies: readonly (PromiseState | null)[]): boolean {
+  return copies[0] === null && copies[1] === null;
 }
 
 interface Found {
@@ -141,7 +156,7 @@ function promiseLost(files: readonly string[]): DataDirectoryError {
   return new DataDirectoryError(
     missing.length === 0
       ? `${PROMISE_NAMES.join(" and ")} cannot be read: the promise of this replica is lost; ${REPLACE}`
-      : `${missing.join(" and ")} is missing, and no copy of the promise can be read; restore the files, or, as ${REPLACE}`,
+      : `${missing.join(" and ")} missing, and no copy of the promise can be read; restore the files, or, as ${REPLACE}`,
   );
 }
 

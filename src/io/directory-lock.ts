@@ -1,0 +1,68 @@
+// Exclusive use of a data directory. An abstract unix socket named after device and inode is the lock: the kernel
+// releases it with the process, whatever its end. A file in the directory tells people who holds it.
+import { mkdir, readdir, readFile, stat, unlink, writeFile } from "node:fs/promises";
+import { createServer, type Server } from "node:net";
+import { join } from "node:path";
+import { DataDirectoryError, LOCK_NAME } from "../wal/identity.js";
+
+export interface DirectoryLock {
+  release(): Promise<void>;
+}
+
+/** Makes the directory unless it is there; rejects with `DataDirectoryError` when it is in use or cannot be used. */
+export async function lockDirectory(path: string): Promise<DirectoryLock> {
+  const server = createServer((socket) => socket.destroy());
+  const file = join(path, LOCK_NAME);
+  try {
+    await mkdir(path, { recursive: true, mode: 0o700 });
+    await readdir(path);
+    const { dev, ino } = await stat(path, { bigint: true });
+    await listen(server, `\0synod:${dev}:${ino}`);
+    server.unref();
+    await writeFile(file, `${process.pid}\n`, { mode: 0o600 });
+  } catch (error) {
+    if (server.listening) await close(server);
+    throw await refusal(path, error as NodeJS.ErrnoException);
+  }
+  return {
+    async release() {
+      // The file first: after the socket is closed it may be another's.
+      await unlink(file);
+      await close(server);
+    },
+  };
+}
+
+async function refusal(path: string, error: NodeJS.ErrnoException): Promise<DataDirectoryError> {
+  if (error.code === "EADDRINUSE") {
+    return new DataDirectoryError(
+      `${path} is in use by ${await holder(path)}: stop that process, or give this one another data directory`,
+    );
+  }
+  return new DataDirectoryError(
+    `${path} cannot be used as a data directory (${error.code}): this process must be able to read and write it; ` +
+      "correct its owner and mode, or give another",
+    { cause: error },
+  );
+}
+
+function close(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+  });
+}
+
+function listen(server: Server, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen({ path, exclusive: true }, () => {
+      server.off("error", reject);
+      resolve();
+    });
+  });
+}
+
+async function holder(path: string): Promise<string> {
+  const text = await readFile(join(path, LOCK_NAME), "latin1").catch(() => "");
+  return /^\d+$/.test(text.trim()) ? `process ${text.trim()}` : "another process";
+}

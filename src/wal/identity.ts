@@ -1,0 +1,197 @@
+// Who a data directory belongs to, and what its cluster began with (design 2.8). Both files are written whole or not at
+// all: temporary file, sync, rename, directory sync. A refusal changes nothing on disk.
+import { assert } from "../base/assert.js";
+import { bytesEqual } from "../base/bytes.js";
+import { crc32 } from "../base/crc32.js";
+import type { ReplicaId } from "../paxos/ballot.js";
+import { DataDirectoryError } from "./data-directory-error.js";
+import type { Disk } from "./disk.js";
+import { checkLog, createLog, IDENTITY_NAME, isLogBlank } from "./open-log.js";
+import { PROMISE_NAMES, settled, writeSynced } from "./promise-file.js";
+
+export { DataDirectoryError } from "./data-directory-error.js";
+
+const FORMAT = 1;
+const GENESIS_NAME = "genesis";
+const NEW_SUFFIX = ".new";
+/** Written by `io/directory-lock.ts`. */
+export const LOCK_NAME = "lock";
+
+export interface DirectoryIdentity {
+  readonly format: number;
+  /** 16 hex digits. */
+  readonly clusterId: string;
+  readonly replica: ReplicaId;
+  /** Random, made with the directory: 32 hex digits. */
+  readonly diskId: string;
+  /** Counts the starts of this directory, from 1. */
+  readonly incarnation: number;
+}
+
+/** `genesisCrc` 0: no genesis was saved when this was written. */
+interface IdentityFile extends DirectoryIdentity {
+  readonly genesisCrc: number;
+}
+
+export interface DataDirectoryOptions {
+  readonly clusterId: string;
+  readonly replica: ReplicaId;
+  /** 32 random hex digits; asked for once, when the directory is new. */
+  randomHex(): string;
+}
+
+export class DataDirectory {
+  readonly identity: DirectoryIdentity;
+  readonly #disk: Disk;
+  #genesis: Uint8Array | null;
+
+  private constructor(disk: Disk, identity: DirectoryIdentity, genesis: Uint8Array | null) {
+    this.#disk = disk;
+    this.identity = identity;
+    this.#genesis = genesis;
+  }
+
+  /** What `saveGenesis` was given; null: nothing yet. */
+  get genesis(): Uint8Array | null {
+    return this.#genesis;
+  }
+
+  /**
+   * Opens the directory, or makes a new one of an empty one; this start is counted, durably, before it resolves.
+   * Rejects with `DataDirectoryError` for another cluster, another replica, a newer format, or missing files.
+   */
+  static async open(disk: Disk, options: DataDirectoryOptions): Promise<DataDirectory> {
+    const files = await disk.list();
+    const old = files.includes(IDENTITY_NAME) ? decodeIdentity(await disk.read(IDENTITY_NAME)) : null;
+    if (old !== null) checkIdentity(old, options);
+    else await checkNew(disk, files);
+    if (old !== null) await checkLog(disk);
+    const genesis = await readGenesis(disk, files, old?.genesisCrc ?? 0);
+    // The log first: once the identity is there, a directory without a log is one that has lost it.
+    if (old === null) await createLog(disk);
+    const file: IdentityFile = {
+      format: FORMAT,
+      clusterId: options.clusterId,
+      replica: options.replica,
+      diskId: old?.diskId ?? options.randomHex(),
+      incarnation: (old?.incarnation ?? 0) + 1,
+      genesisCrc: genesis === null ? 0 : crc32(genesis),
+    };
+    await replaceFile(disk, IDENTITY_NAME, encodeIdentity(file));
+    const { genesisCrc: _, ...identity } = file;
+    return new DataDirectory(disk, identity, genesis);
+  }
+
+  /** Durable when it resolves. A directory has one genesis for ever. */
+  async saveGenesis(bytes: Uint8Array): Promise<void> {
+    if (this.#genesis !== null) {
+      if (bytesEqual(this.#genesis, bytes)) return;
+      throw new DataDirectoryError(
+        "this data directory holds the genesis of another cluster: start with an empty directory and a new replica id",
+      );
+    }
+    const kept = bytes.slice();
+    await replaceFile(this.#disk, GENESIS_NAME, sealed(kept));
+    await replaceFile(
+      this.#disk,
+      IDENTITY_NAME,
+      encodeIdentity({ ...this.identity, genesisCrc: crc32(kept) }),
+    );
+    this.#genesis = kept;
+  }
+}
+
+function checkIdentity(found: IdentityFile, { clusterId, replica }: DataDirectoryOptions): void {
+  if (found.clusterId !== clusterId) {
+    throw new DataDirectoryError(
+      `this data directory belongs to cluster ${found.clusterId}, but the members and token given make cluster ` +
+        `${clusterId}: correct them, or start with an empty directory`,
+    );
+  }
+  if (found.replica !== replica) {
+    throw new DataDirectoryError(
+      `this data directory belongs to replica ${found.replica}, not to replica ${replica}: give each replica its own`,
+    );
+  }
+}
+
+/** A directory without an identity may hold nothing but what a first start leaves that died at once. */
+async function checkNew(disk: Disk, files: readonly string[]): Promise<void> {
+  const leftovers: readonly string[] = [...PROMISE_NAMES, LOCK_NAME, IDENTITY_NAME + NEW_SUFFIX];
+  const others = files.filter((name) => !leftovers.includes(name));
+  if (others.length === 0 && (await isLogBlank(disk))) return;
+  const found = others.length > 0 ? others.slice(0, 3).join(", ") : PROMISE_NAMES.join(", ");
+  throw new DataDirectoryError(
+    `this data directory holds ${found} but no file "${IDENTITY_NAME}": restore that file, or start with an empty ` +
+      "directory and a new replica id",
+  );
+}
+
+async function readGenesis(disk: Disk, files: readonly string[], crc: number): Promise<Uint8Array | null> {
+  const advice = `restore the file "${GENESIS_NAME}", or start with an empty directory and a new replica id`;
+  if (!files.includes(GENESIS_NAME)) {
+    if (crc === 0) return null;
+    throw new DataDirectoryError(`the file "${GENESIS_NAME}" of this data directory is missing: ${advice}`);
+  }
+  const bytes = unsealed(await disk.read(GENESIS_NAME));
+  if (bytes !== null && (crc === 0 || crc === crc32(bytes))) return bytes;
+  throw new DataDirectoryError(`the file "${GENESIS_NAME}" of this data directory is damaged: ${advice}`);
+}
+
+async function replaceFile(disk: Disk, name: string, bytes: Uint8Array): Promise<void> {
+  const temporary = name + NEW_SUFFIX;
+  if ((await disk.list()).includes(temporary)) await disk.remove(temporary);
+  const file = await disk.open(temporary, true);
+  await settled((done) => writeSynced(file, 0, bytes, done));
+  await file.close();
+  await disk.rename(temporary, name);
+  await disk.syncDirectory();
+}
+
+/** The bytes, then their crc. */
+function sealed(bytes: Uint8Array): Uint8Array {
+  const all = new Uint8Array(bytes.length + 4);
+  all.set(bytes);
+  new DataView(all.buffer).setUint32(bytes.length, crc32(bytes), true);
+  return all;
+}
+
+function unsealed(all: Uint8Array): Uint8Array | null {
+  if (all.length < 4) return null;
+  const bytes = all.slice(0, -4);
+  return new DataView(all.buffer, all.byteOffset).getUint32(bytes.length, true) === crc32(bytes)
+    ? bytes
+    : null;
+}
+
+/** One line of JSON and a line with its crc in hex: ASCII, to be read by people too. */
+function encodeIdentity(file: IdentityFile): Uint8Array {
+  const line = JSON.stringify(file);
+  const body = Uint8Array.from(line, (character) => character.charCodeAt(0));
+  assert(
+    body.every((byte, at) => byte === line.charCodeAt(at)),
+    "an identity is ASCII",
+  );
+  const text = `${line}\n${crc32(body).toString(16)}\n`;
+  return Uint8Array.from(text, (character) => character.charCodeAt(0));
+}
+
+function decodeIdentity(bytes: Uint8Array): IdentityFile {
+  let text = "";
+  for (const byte of bytes) text += String.fromCharCode(byte);
+  const [line = "", crc = ""] = text.split("\n");
+  const body = Uint8Array.from(line, (character) => character.charCodeAt(0));
+  if (crc32(body).toString(16) !== crc) {
+    throw new DataDirectoryError(
+      `the file "${IDENTITY_NAME}" of this data directory is damaged: restore it, or start with an empty directory ` +
+        "and a new replica id",
+    );
+  }
+  const file = JSON.parse(line) as IdentityFile;
+  if (file.format !== FORMAT) {
+    throw new DataDirectoryError(
+      `this data directory has format ${file.format}, this version knows ${FORMAT}: start a version that knows it`,
+    );
+  }
+  return file;
+}
