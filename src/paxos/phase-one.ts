@@ -85,6 +85,12 @@ export class PhaseOne {
     return isPhase1Quorum(membership, covering);
   }
 
+  /** Whether the promise of `replica` covers `slot`. */
+  hasCovered(replica: ReplicaId, slot: Slot): boolean {
+    const report = this.reports.find((candidate) => candidate.replica === replica);
+    return report !== undefined && this.#covers(report, slot);
+  }
+
   #covers(report: Report, slot: Slot): boolean {
     let spoken = false;
     for (const range of report.spoken) if (slot >= range.from && slot <= range.to) spoken = true;

@@ -117,11 +117,15 @@ export class Proposer {
     return this.phaseOne.valueAt(slot) ?? NOOP;
   }
 
-  /** The next slot for a new command; 0: none may be proposed yet (P4, P5). */
-  freeSlot(memberships: Memberships, chosenUpTo: Slot): Slot {
-    const slot = Math.max(this.nextSlot, this.phaseOne.recoverUpTo + 1, chosenUpTo + 1);
-    if (this.inFlightBytes > IN_FLIGHT_BYTES || !memberships.mayPropose(slot, chosenUpTo)) return 0;
-    return this.phaseOne.isCovered(slot, memberships.of(slot, chosenUpTo)) ? slot : 0;
+  /** New commands go to slots from here on: above all that was proposed, reported or is known chosen (P4). */
+  freeFrom(chosenUpTo: Slot): Slot {
+    return Math.max(this.nextSlot, this.phaseOne.recoverUpTo + 1, chosenUpTo + 1);
+  }
+
+  /** Whether a new command may be proposed in `slot` now (P3, P5). */
+  mayProposeNew(slot: Slot, memberships: Memberships, chosenUpTo: Slot): boolean {
+    if (this.inFlightBytes > IN_FLIGHT_BYTES || !memberships.mayPropose(slot, chosenUpTo)) return false;
+    return this.phaseOne.isCovered(slot, memberships.of(slot, chosenUpTo));
   }
 
   /** Takes what waits, up to the size of a value. */

@@ -1,6 +1,6 @@
 // Steps of a leader: recover slot by slot (P3), propose new commands (P4, P5), count (L1), re-send (P7).
 import type { ReplicaId, Slot } from "./ballot.js";
-import { onOwnPromiseSynced, startPrepare, transfer } from "./leadership.js";
+import { onOwnPromiseSynced, sendPrepare, startPrepare, transfer } from "./leadership.js";
 import { advance, markChosen } from "./learning.js";
 import type { AcceptedMessage } from "./message.js";
 import type { Outbox } from "./outbox.js";
@@ -17,7 +17,7 @@ export function proposeWaiting(p: PaxosState, now: number, out: Outbox): void {
   const fresh: Proposal[] = [];
   recover(p, now, out, fresh);
   while (p.proposer.isWaiting) {
-    const slot = p.proposer.freeSlot(p.memberships, p.learner.chosenUpTo);
+    const slot = freeSlot(p);
     if (slot === 0) break;
     const { value, callers } = p.proposer.takeBatch(p.self);
     fresh.push(propose(p, slot, value, callers, now, out));
@@ -25,11 +25,33 @@ export function proposeWaiting(p: PaxosState, now: number, out: Outbox): void {
   sendAccepts(p, p.others, fresh, out);
 }
 
+/**
+ * The next slot for a new command; 0: none may be proposed yet (P4, P5). Slots known chosen are passed over: a
+ * leader that proposed in one would later tell "chosen" for it at its own ballot, the trap of L2.
+ */
+function freeSlot(p: PaxosState): Slot {
+  const { learner, proposer, memberships } = p;
+  let slot = proposer.freeFrom(learner.chosenUpTo);
+  while (learner.isChosen(slot)) slot += 1;
+  return proposer.mayProposeNew(slot, memberships, learner.chosenUpTo) ? slot : 0;
+}
+
+/** Asks those again whose promise does not cover `slot`: it was lost, or they were away (P3: later ones count). */
+function prepareAgain(p: PaxosState, slot: Slot, now: number, out: Outbox): void {
+  const { proposer, election } = p;
+  if (now - proposer.preparedAt < 4 * p.heartbeatMs) return;
+  const missing = p.others.filter(
+    (peer) => election.linked.has(peer) && !proposer.phaseOne.hasCovered(peer, slot),
+  );
+  if (missing.length > 0) sendPrepare(p, missing, now, out);
+}
+
 /** P3, for the slots reported in promises: what may be chosen is proposed again, gaps get a no-op (S7). */
 function recover(p: PaxosState, now: number, out: Outbox, fresh: Proposal[]): void {
   const { learner, proposer, memberships } = p;
   const { phaseOne } = proposer;
   const askUntil = proposer.startedAt + p.electionMs;
+  let stuckAt = 0;
   for (let slot = learner.chosenUpTo + 1; slot <= phaseOne.recoverUpTo; slot += 1) {
     if (!memberships.mayPropose(slot, learner.chosenUpTo)) break;
     if (proposer.inFlight.has(slot) || learner.isChosen(slot)) continue;
@@ -37,7 +59,9 @@ function recover(p: PaxosState, now: number, out: Outbox, fresh: Proposal[]): vo
     if (slot <= phaseOne.chosenUpTo && now < askUntil && p.election.linked.has(phaseOne.chosenBy)) continue;
     const value = proposer.recovered(slot, memberships, learner.chosenUpTo);
     if (value !== undefined) fresh.push(propose(p, slot, value, [], now, out));
+    else if (stuckAt === 0) stuckAt = slot;
   }
+  if (stuckAt !== 0) prepareAgain(p, stuckAt, now, out);
 }
 
 function propose(
