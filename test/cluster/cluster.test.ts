@@ -197,7 +197,7 @@ const BREACHES: readonly { name: string; breach: (ghost: Ghost) => void }[] = [
     name: "quorumLog",
     breach: (ghost) => {
       ghost.chosen.set(1, X);
-      invariants.quorumLog(ghost, (id) => id === 1);
+      invariants.quorumLog(ghost, false, (id) => id === 1);
     },
   },
 ];

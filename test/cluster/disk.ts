@@ -42,6 +42,8 @@ export class TestDisk {
   chosenUpTo: Slot = 0;
   /** Slots up to it are in the state only. */
   compactedUpTo: Slot = 0;
+  /** Slots whose records a test has made unreadable (A4). */
+  faulty: Faulty[] = [];
   readonly slots = new Map<Slot, SlotOnDisk>();
   readonly pending: AppendedTurn[] = [];
   /** Told of every record as it becomes durable. */
@@ -107,7 +109,7 @@ export class TestDisk {
       compactedUpTo: this.compactedUpTo,
       accepted: [],
       learned: [],
-      faulty: [],
+      faulty: this.faulty,
     };
     for (const slot of [...this.slots.keys()].sort((a, b) => a - b)) {
       const { value, ballot } = this.slots.get(slot)!;
