@@ -1,0 +1,26 @@
+// What the etcd face needs of a replica: the part of `EmbeddedReplica` that it uses, so that a test can stand in.
+import type { KvAnswer, KvCommand, KvQuery, KvResult } from "../kv/commands.js";
+
+export interface KvReplicaStatus {
+  readonly id: number;
+  readonly role: "leader" | "follower" | "starting";
+  /** Replica id; 0: none is known. */
+  readonly leader: number;
+  /** Round of the leader's ballot. */
+  readonly round: number;
+  readonly chosenUpTo: number;
+  readonly appliedUpTo: number;
+  /** What the replica counts, by name in camelCase. */
+  readonly counters: Readonly<Record<string, number>>;
+}
+
+export interface KvReplica {
+  propose(command: KvCommand, options?: { readonly signal?: AbortSignal }): Promise<KvResult>;
+  /** `local`: from the state here, no quorum asked. */
+  read(
+    query: KvQuery,
+    options?: { readonly signal?: AbortSignal; readonly local?: boolean },
+  ): Promise<KvAnswer>;
+  status(): KvReplicaStatus;
+  on(event: "leader", listener: (event: { readonly leader: number }) => void): unknown;
+}

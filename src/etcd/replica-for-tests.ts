@@ -1,0 +1,103 @@
+// A replica of one for tests of the etcd face: the real store with commands applied at once, and switches for what
+// a cluster does to its callers.
+
+import type { KvAnswer, KvCommand, KvQuery, KvResult } from "../kv/commands.js";
+import { KvMachine } from "../kv/machine.js";
+import { MemoryRecordStore } from "../kv/memory-record-store.js";
+import { OutcomeUnknown, Unavailable } from "../replica/errors.js";
+import type { KvReplica, KvReplicaStatus } from "./kv-replica.js";
+
+interface Wait {
+  readonly signal?: AbortSignal;
+  readonly local?: boolean;
+}
+
+export class ReplicaForTests implements KvReplica {
+  readonly #machine: KvMachine;
+  readonly #listeners: ((event: { readonly leader: number }) => void)[];
+  readonly #held: (() => void)[];
+  #slot: number;
+  leader: number;
+  /** What every proposal ends with instead. */
+  failure: Error | null;
+  /** Nothing is proposed or read from a quorum until `release`, or the signal. */
+  isHolding: boolean;
+  proposed: number;
+  localReads: number;
+  quorumReads: number;
+  aborted: number;
+
+  private constructor(machine: KvMachine) {
+    this.#machine = machine;
+    this.#listeners = [];
+    this.#held = [];
+    this.#slot = 0;
+    this.leader = 1;
+    this.failure = null;
+    this.isHolding = false;
+    this.proposed = 0;
+    this.localReads = 0;
+    this.quorumReads = 0;
+    this.aborted = 0;
+  }
+
+  static async open(): Promise<ReplicaForTests> {
+    return new ReplicaForTests(await KvMachine.open(new MemoryRecordStore()));
+  }
+
+  get held(): number {
+    return this.#held.length;
+  }
+
+  release(): void {
+    this.isHolding = false;
+    for (const go of this.#held.splice(0)) go();
+  }
+
+  lead(leader: number): void {
+    this.leader = leader;
+    for (const listener of this.#listeners) listener({ leader });
+  }
+
+  async propose(command: KvCommand, { signal }: Wait = {}): Promise<KvResult> {
+    this.proposed += 1;
+    if (this.failure !== null) throw this.failure;
+    await this.#hold(signal, () => new OutcomeUnknown("aborted"));
+    this.#slot += 1;
+    return this.#machine.apply(this.#machine.decode(this.#machine.encode(command)));
+  }
+
+  async read(query: KvQuery, { signal, local = false }: Wait = {}): Promise<KvAnswer> {
+    if (local) this.localReads += 1;
+    else this.quorumReads += 1;
+    if (!local) await this.#hold(signal, () => new Unavailable("aborted"));
+    return this.#machine.query(query);
+  }
+
+  #hold(signal: AbortSignal | undefined, failure: () => Error): Promise<void> {
+    if (!this.isHolding) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      this.#held.push(resolve);
+      signal?.addEventListener("abort", () => {
+        this.aborted += 1;
+        reject(failure());
+      });
+    });
+  }
+
+  status(): KvReplicaStatus {
+    return {
+      id: 1,
+      role: this.leader === 1 ? "leader" : "follower",
+      leader: this.leader,
+      round: 7,
+      chosenUpTo: this.#slot,
+      appliedUpTo: this.#slot,
+      counters: { badFrames: 3 },
+    };
+  }
+
+  on(_event: "leader", listener: (event: { readonly leader: number }) => void): void {
+    this.#listeners.push(listener);
+  }
+}
