@@ -113,7 +113,7 @@ export function lineAt(text: string, index: number): number {
 export function importsOf(text: string): Import[] {
   const code = codeOf(text);
   const found: Import[] = [];
-  for (const match of text.matchAll(/\b(from|import)\s*\(?\s*"([^"\n]+)"/g)) {
+  for (const match of text.matchAll(/(?<!\.)\b(from|import)\s*\(?\s*"([^"\n]+)"/g)) {
     if (!code.startsWith(match[1]!, match.index)) continue;
     found.push({ line: lineAt(text, match.index), from: match[2]! });
   }

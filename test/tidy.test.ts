@@ -28,7 +28,7 @@ function readSources(): SourceFile[] {
   for (const folder of ["src", "test", "bench", "scripts", "tools", "bin"]) {
     if (!existsSync(join(root, folder))) continue;
     for (const name of readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })) {
-      if (!/\.[jt]s$/.test(name)) continue;
+      if (!/\.[jt]s$/.test(name) || name.includes("node_modules")) continue;
       const path = [folder, ...name.split(sep)].join("/");
       files.push({ path, text: readFileSync(join(root, path), "utf8") });
     }

@@ -109,8 +109,6 @@ function drained(call: ServerWritableStream<Buffer, Uint8Array>): Promise<void> 
   });
 }
 
-const TOO_LARGE = /^Received message larger than max \((\d+) vs (\d+)\)$/;
-
 /** Holds a ticket for each call, from its header until everything is sent or the client is gone. */
 function admitting(admission: Admission): ServerInterceptor {
   return (_method, call) => {
@@ -141,15 +139,6 @@ function admitting(admission: Admission): ServerInterceptor {
       sendMessage: (message: Uint8Array, next) => {
         if (ticket !== null) admission.response(ticket, message.length);
         next(message);
-      },
-      sendStatus: (status, next) => {
-        const found = status.code === Code.resourceExhausted ? TOO_LARGE.exec(status.details) : null;
-        if (found === null) next(status);
-        else
-          next({
-            ...status,
-            details: `grpc: received message larger than max (${found[1]} vs. ${found[2]})`,
-          });
       },
     });
   };

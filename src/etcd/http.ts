@@ -45,6 +45,7 @@ export class HttpFace {
     // HTTP/1.1 clients may end their side when the request is out, and still wait for the response.
     socket.allowHalfOpen = true;
     this.#server.emit("connection", socket);
+    socket.resume();
   }
 
   /** Closes idle connections now, the others after the response under way. */
@@ -64,8 +65,8 @@ export class HttpFace {
   }
 
   async #reply(request: IncomingMessage): Promise<Reply> {
-    const at = new URL(request.url ?? "/", "http://localhost");
-    const handler = this.#handlerOf(at);
+    const url = `http://localhost${request.url}`;
+    const handler = URL.canParse(url) ? this.#handlerOf(new URL(url)) : null;
     if (handler === null) return { status: 404, contentType: TEXT_TYPE, body: "404 page not found\n" };
     if (request.method !== "GET")
       return { status: 405, contentType: TEXT_TYPE, body: "Method Not Allowed\n" };

@@ -1,6 +1,7 @@
 // /metrics in Prometheus' format: etcd's names where they are true here, so that its dashboards work, the process,
 // gRPC calls, and `synod_*` for the rest. Everything is read when it is scraped: a call costs no metric.
 import { Counter, Gauge, Registry } from "prom-client";
+import type { KvAnswer } from "../kv/commands.js";
 import type { Admission } from "./admission.js";
 import type { Dispatch, MethodCounts } from "./dispatch.js";
 import { Code } from "./errors.js";
@@ -20,17 +21,22 @@ export interface MetricSources {
   readonly port: PortCounts;
 }
 
+type StoreStatus = KvAnswer & { readonly kind: "status" };
+
 export class Metrics {
   readonly #registry: Registry;
   readonly #sources: MetricSources;
   readonly #replicaCounters: Map<string, Counter>;
   #leaderChanges: number;
+  /** As it was at the last scrape. */
+  #store: StoreStatus;
 
   constructor(sources: MetricSources) {
     this.#registry = new Registry();
     this.#sources = sources;
     this.#replicaCounters = new Map();
     this.#leaderChanges = 0;
+    this.#store = { kind: "status", revision: 0, compactRevision: 0, keys: 0, size: 0, sizeInUse: 0 };
     let leader = sources.replica.status().leader;
     sources.replica.on("leader", (event) => {
       // As etcd counts: a leader that was lost and found again, or another one, is one change.
@@ -45,7 +51,10 @@ export class Metrics {
   }
 
   async text(): Promise<{ readonly text: string; readonly contentType: string }> {
-    for (const [name, value] of Object.entries(this.#sources.replica.status().counters)) {
+    const { replica } = this.#sources;
+    const store = await replica.read({ kind: "status" }, { local: true });
+    if (store.kind === "status") this.#store = store;
+    for (const [name, value] of Object.entries(replica.status().counters)) {
       this.#replicaCounter(name, value);
     }
     return { text: await this.#registry.metrics(), contentType: this.#registry.contentType };
@@ -102,33 +111,13 @@ export class Metrics {
   }
 
   #addStore(): void {
-    const { replica } = this.#sources;
-    const registers = [this.#registry];
     const size = "etcd_mvcc_db_total_size";
-    const total = new Gauge({ name: `${size}_in_bytes`, help: "Bytes of the store.", registers });
-    const inUse = new Gauge({
-      name: `${size}_in_use_in_bytes`,
-      help: "Bytes of the store in use.",
-      registers,
-    });
-    const revision = new Gauge({
-      name: "etcd_debugging_mvcc_current_revision",
-      help: "Revision.",
-      registers,
-    });
-    new Gauge({
-      name: "etcd_debugging_mvcc_keys_total",
-      help: "Keys in the store.",
-      registers,
-      async collect() {
-        const store = await replica.read({ kind: "status" }, { local: true });
-        if (store.kind !== "status") return;
-        this.set(store.keys);
-        total.set(store.size);
-        inUse.set(store.sizeInUse);
-        revision.set(store.revision);
-      },
-    });
+    const mvcc = "etcd_debugging_mvcc";
+    this.#gauge(`${size}_in_bytes`, "Bytes of the store.", () => this.#store.size);
+    this.#gauge(`${size}_in_use_in_bytes`, "Bytes of the store in use.", () => this.#store.sizeInUse);
+    this.#gauge(`${mvcc}_keys_total`, "Keys in the store.", () => this.#store.keys);
+    this.#gauge(`${mvcc}_current_revision`, "Revision.", () => this.#store.revision);
+    this.#gauge(`${mvcc}_compact_revision`, "Compacted up to.", () => this.#store.compactRevision);
   }
 
   #addCalls(): void {

@@ -14,19 +14,19 @@ export function addProcessMetrics(registry: Registry): void {
       this.inc((user + system) / 1e6);
     },
   });
-  const heap = new Gauge({ name: "nodejs_heap_size_used_bytes", help: "JavaScript heap in use.", registers });
-  const external = new Gauge({ name: "nodejs_external_memory_bytes", help: "Buffers.", registers });
-  new Gauge({
-    name: "process_resident_memory_bytes",
-    help: "Resident memory.",
-    registers,
-    collect() {
-      const { rss, heapUsed, external: buffers } = process.memoryUsage();
-      this.set(rss);
-      heap.set(heapUsed);
-      external.set(buffers);
-    },
-  });
+  const memory = (name: string, help: string, field: "rss" | "heapUsed" | "external"): void => {
+    new Gauge({
+      name,
+      help,
+      registers,
+      collect() {
+        this.set(process.memoryUsage()[field]);
+      },
+    });
+  };
+  memory("process_resident_memory_bytes", "Resident memory.", "rss");
+  memory("nodejs_heap_size_used_bytes", "JavaScript heap in use.", "heapUsed");
+  memory("nodejs_external_memory_bytes", "Buffers.", "external");
   const start = new Gauge({ name: "process_start_time_seconds", help: "Start, since the epoch.", registers });
   start.set(Date.now() / 1000 - process.uptime());
   if (process.platform !== "linux") return;
