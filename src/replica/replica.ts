@@ -1,0 +1,295 @@
+// One replica as its embedder sees it: propose, read, status, transfer, close. Rule: after a failed write or a
+// failed assertion nothing is acknowledged any more; and "failed" is said only of what never has an effect (F17).
+import { assert } from "../base/assert.js";
+import type { StateMachine } from "../machine/machine.js";
+import { type ReplicaId, roundOf } from "../paxos/ballot.js";
+import { clusterIdOf } from "../paxos/genesis.js";
+import type { CancelSignal } from "./cancel.js";
+import { Driver, type DriverOptions } from "./driver.js";
+import { Closed, Overloaded, Unavailable } from "./errors.js";
+import { Proposals } from "./proposals.js";
+import { Reads } from "./reads.js";
+import { Listeners, type Logger, type ReplicaEvents, type ReplicaStatus } from "./status.js";
+
+export interface ReplicaOptions<C, R, Q, A> extends DriverOptions<C, R, Q, A> {
+  /** After it the outcome of a command is unknown, and a read is given up. */
+  readonly requestTimeoutMs: number;
+  readonly logger?: Logger | undefined;
+  /** Added to the counters of the status. */
+  readonly counters?: () => Readonly<Record<string, number>>;
+}
+
+export interface ProposeOptions {
+  readonly signal?: CancelSignal | undefined;
+}
+
+export interface ReadOptions {
+  readonly signal?: CancelSignal | undefined;
+  /** Answered from the state here, without asking a quorum: it may be behind. */
+  readonly local?: boolean | undefined;
+}
+
+/** How long an orderly stop waits for another leader, and then again for the own commands. */
+const CLOSE_MS = 1000;
+
+type Phase = "starting" | "running" | "closing" | "closed" | "crashed";
+
+export class Replica<C, R, Q, A> {
+  readonly #options: ReplicaOptions<C, R, Q, A>;
+  readonly #clusterId: string;
+  readonly #proposals: Proposals<R>;
+  readonly #reads: Reads<Q, A>;
+  readonly #driver: Driver<C, R, Q, A>;
+  readonly #listeners: Listeners;
+  /** Each is called when the leader or the phase changes; it returns whether it has what it waits for. */
+  readonly #waiters: Set<() => boolean>;
+  #phase: Phase;
+  /** Settles when `start` is done, well or not. */
+  #started: Promise<void>;
+  #closing: Promise<void> | null;
+  #failure: Error | null;
+  #faults: number;
+  #tellCrashed: (error: Error) => void;
+  /** Resolves when the replica had to stop by itself, with the reason; a program then ends with status 1. */
+  readonly crashed: Promise<Error>;
+
+  constructor(options: ReplicaOptions<C, R, Q, A>) {
+    const { requestTimeoutMs } = options;
+    this.#options = options;
+    this.#clusterId = clusterIdOf(options.cluster);
+    this.#proposals = new Proposals(requestTimeoutMs, () => this.#driver.wake());
+    this.#reads = new Reads(
+      (query) => this.#machine.query(query),
+      requestTimeoutMs,
+      () => this.#driver.wake(),
+    );
+    this.#driver = new Driver(options, this.#proposals, this.#reads, {
+      onLeader: (leader, ballot) => this.#onLeader(leader, ballot),
+      onFault: (text) => this.#onFault(text),
+      onBroken: (error) => this.#crash(error),
+    });
+    this.#listeners = new Listeners(options.clock);
+    this.#waiters = new Set();
+    this.#phase = "starting";
+    this.#started = Promise.resolve();
+    this.#closing = null;
+    this.#failure = null;
+    this.#faults = 0;
+    this.#tellCrashed = () => {};
+    this.crashed = new Promise((resolve) => {
+      this.#tellCrashed = resolve;
+    });
+  }
+
+  /** Begins, once. What goes wrong is told by `started`, `ready` and `crashed`. */
+  start(): void {
+    this.#started = this.#start();
+  }
+
+  /** Resolves when the disk is read and the replica listens; rejects with what is wrong with either. */
+  async started(): Promise<void> {
+    await this.#started;
+    if (this.#failure !== null) throw this.#failure;
+  }
+
+  async #start(): Promise<void> {
+    try {
+      await this.#driver.open();
+      if (this.#phase === "starting") await this.#driver.join();
+      if (this.#phase === "starting") this.#phase = "running";
+    } catch (error) {
+      this.#crash(error instanceof Error ? error : new Error(String(error)));
+    }
+    this.#wakeWaiters();
+  }
+
+  /** Resolves when a leader is known and this replica serves; rejects when it stops or cannot start. */
+  ready(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#wait(() => {
+        if (this.#phase === "running" && this.#leader !== 0) resolve();
+        else if (this.#failure !== null) reject(this.#failure);
+        else if (this.#phase === "closing" || this.#phase === "closed") reject(this.#closed());
+        else if (this.#driver.isFenced)
+          reject(new Unavailable("the replica's disk is new: its id must be replaced"));
+        else return false;
+        return true;
+      });
+    });
+  }
+
+  /**
+   * Has a command chosen and executed, once, and gives its result. Rejects with `CommandRefused` (the machine
+   * threw), `Overloaded` or `Closed` (nothing was proposed), `OutcomeUnknown`, or what `encode` throws.
+   */
+  async propose(command: C, options: ProposeOptions = {}): Promise<R> {
+    this.#checkOpen();
+    if (this.#driver.isOverlayFull) throw new Overloaded("the store is behind: try again later");
+    if (this.#driver.machine === null) await this.#started;
+    this.#checkOpen();
+    const payload = this.#machine.encode(command);
+    return this.#proposals.propose(payload, this.#options.clock.now(), options.signal);
+  }
+
+  /** Linearizable, unless `local`. Rejects with `Unavailable`, `Overloaded`, `Closed`, or what the query throws. */
+  async read(query: Q, options: ReadOptions = {}): Promise<A> {
+    this.#checkOpen();
+    if (options.local !== true) return this.#reads.read(query, this.#options.clock.now(), options.signal);
+    if (this.#phase === "starting") await this.#started;
+    this.#checkOpen();
+    return this.#machine.query(query);
+  }
+
+  status(): ReplicaStatus {
+    const { id, cluster, counters } = this.#options;
+    const core = this.#driver.core;
+    const role = core === null ? "starting" : core.isLeading ? "leader" : "follower";
+    const ballot = core?.ballot ?? 0;
+    return {
+      id,
+      role,
+      leader: this.#leader,
+      ballot,
+      round: roundOf(ballot),
+      promised: core?.promised ?? 0,
+      chosenUpTo: core?.chosenUpTo ?? 0,
+      appliedUpTo: this.#driver.appliedUpTo,
+      clusterId: this.#clusterId,
+      members: cluster.members,
+      logBytes: this.#driver.logBytes,
+      counters: { ...this.#driver.counters, faults: this.#faults, ...counters?.() },
+    };
+  }
+
+  /** Hands leadership to `to`, or to whom it suits best; rejects with `Unavailable` when this replica does not lead or nobody takes over. */
+  async transferLeadership(to = 0): Promise<void> {
+    this.#checkOpen();
+    const { id, cluster, requestTimeoutMs } = this.#options;
+    if (to !== 0 && !cluster.members.some((member) => member.id === to)) {
+      throw new TypeError(`replica ${to} is no member of the cluster`);
+    }
+    if (this.#driver.core?.isLeading !== true) {
+      throw new Unavailable(`replica ${id} does not lead; replica ${this.#leader} does (0: nobody)`);
+    }
+    if (to === id) return;
+    if (!(await this.#handOver(to, requestTimeoutMs))) {
+      throw new Unavailable(`nobody took the leadership over within ${requestTimeoutMs} ms`);
+    }
+  }
+
+  on<Name extends keyof ReplicaEvents>(name: Name, listener: (event: ReplicaEvents[Name]) => void): this {
+    this.#listeners.add(name, listener);
+    return this;
+  }
+
+  /** Hands leadership over, lets the own commands finish, commits, and stops. Of what is still pending the outcome is unknown. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  get #machine(): StateMachine<C, R, Q, A> {
+    const { machine } = this.#driver;
+    assert(machine !== null, "the machine is used when it is open");
+    return machine;
+  }
+
+  get #leader(): ReplicaId {
+    return this.#driver.core?.leader ?? 0;
+  }
+
+  #closed(): Closed {
+    const reason = this.#failure === null ? "" : `: ${this.#failure.message}`;
+    return new Closed(`replica ${this.#options.id} has stopped${reason}`);
+  }
+
+  #checkOpen(): void {
+    if (this.#phase !== "starting" && this.#phase !== "running") throw this.#closed();
+  }
+
+  async #close(): Promise<void> {
+    const { id } = this.#options;
+    await this.#started;
+    const isOrderly = this.#phase === "running";
+    if (this.#phase !== "crashed") {
+      this.#phase = "closing";
+      this.#wakeWaiters();
+    }
+    if (isOrderly && this.#driver.core?.isLeading === true && this.#driver.linked.length > 0) {
+      await this.#handOver(0, CLOSE_MS);
+    }
+    if (isOrderly) await this.#within(CLOSE_MS, this.#proposals.idle());
+    this.#driver.stop();
+    this.#failAll(`replica ${id} was closed`);
+    await this.#driver.finish(this.#failure === null);
+    if (this.#phase === "closing") this.#phase = "closed";
+  }
+
+  /** Whether another leader is known within `ms`. */
+  #handOver(to: ReplicaId, ms: number): Promise<boolean> {
+    const { id } = this.#options;
+    const other = new Promise<void>((resolve) => {
+      this.#wait(() => {
+        const isOver = (this.#leader !== 0 && this.#leader !== id) || this.#phase === "crashed";
+        if (isOver) resolve();
+        return isOver;
+      });
+    });
+    this.#driver.transfer(to);
+    return this.#within(ms, other);
+  }
+
+  /** Whether `promise` resolves within `ms`. */
+  #within(ms: number, promise: Promise<void>): Promise<boolean> {
+    const { clock } = this.#options;
+    return new Promise((resolve) => {
+      const timer = clock.at(clock.now() + ms, () => resolve(false));
+      void promise.then(() => {
+        clock.cancel(timer);
+        resolve(true);
+      });
+    });
+  }
+
+  #wait(waiter: () => boolean): void {
+    if (!waiter()) this.#waiters.add(waiter);
+  }
+
+  #wakeWaiters(): void {
+    for (const waiter of this.#waiters) if (waiter()) this.#waiters.delete(waiter);
+  }
+
+  #failAll(reason: string): void {
+    this.#proposals.failAll(reason);
+    this.#reads.failAll(new Unavailable(`${reason} before the read was answered`));
+  }
+
+  #onLeader(leader: ReplicaId, ballot: number): void {
+    const { id, logger } = this.#options;
+    logger?.info({ replica: id, leader, ballot }, leader === 0 ? "no leader" : `replica ${leader} leads`);
+    this.#listeners.emit("leader", { leader, ballot });
+    this.#wakeWaiters();
+  }
+
+  #onFault(text: string): void {
+    this.#faults += 1;
+    this.#options.logger?.warn({ replica: this.#options.id }, text);
+    this.#listeners.emit("fault", { text });
+    this.#wakeWaiters();
+  }
+
+  #crash(error: Error): void {
+    if (this.#phase === "crashed" || this.#phase === "closed") return;
+    const { id, logger } = this.#options;
+    this.#phase = "crashed";
+    this.#failure = error;
+    this.#driver.stop();
+    this.#failAll(`replica ${id} stopped (${error.message})`);
+    logger?.error({ replica: id, error }, "the replica has stopped");
+    this.#onFault(`replica ${id} has stopped: ${error.message}`);
+    this.#tellCrashed(error);
+    this.close().catch((failure: Error) =>
+      this.#onFault(`replica ${id} did not stop cleanly: ${failure.message}`),
+    );
+  }
+}
