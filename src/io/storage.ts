@@ -5,7 +5,10 @@ import type { Storage } from "../replica/driver.js";
 import { lockDirectory } from "./directory-lock.js";
 import { NodeDisk } from "./node-disk.js";
 
-/** `openMachine` is called when the lock is held, with the path of the directory; rejects as it does, or with `DataDirectoryError`. */
+/**
+ * `openMachine` is called when the lock is held, with the path of the directory. Rejects as it does, or with
+ * `DataDirectoryError`.
+ */
 export async function openStorage<C, R, Q, A>(
   dataDir: string,
   openMachine: (dataDir: string) => StateMachine<C, R, Q, A> | Promise<StateMachine<C, R, Q, A>>,

@@ -66,7 +66,7 @@ export class Committer {
     else this.deadline = this.#since + PAUSE_MS;
   }
 
-  /** The last commit, when nothing is executed any more; what the log on disk does not show yet is left to the replay. */
+  /** The last commit, when nothing is executed any more; what the log on disk does not show is left to the replay. */
   async finish(): Promise<void> {
     if (this.#durable === undefined) return;
     await this.#commit;

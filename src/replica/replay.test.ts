@@ -1,4 +1,5 @@
-// What the core is told of a log (L5, A4): executed slots that it does not show are not served, unreadable ones are faulty.
+// What the core is told of a log (L5, A4): executed slots that it does not show are not served, and those that
+// cannot be read are faulty.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Recovered } from "../wal/recovered-state.js";

@@ -161,7 +161,7 @@ export class Replica<C, R, Q, A> {
     };
   }
 
-  /** Hands leadership to `to`, or to whom it suits best; rejects with `Unavailable` when this replica does not lead or nobody takes over. */
+  /** To `to`, or to whom it suits best; rejects with `Unavailable` when it does not lead, or nobody takes over. */
   async transferLeadership(to = 0): Promise<void> {
     this.#checkOpen();
     const { id, cluster, requestTimeoutMs } = this.#options;
@@ -182,7 +182,7 @@ export class Replica<C, R, Q, A> {
     return this;
   }
 
-  /** Hands leadership over, lets the own commands finish, commits, and stops. Of what is still pending the outcome is unknown. */
+  /** Hands leadership over, lets the own commands finish, commits, stops; what is pending then is unknown. */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;

@@ -1,8 +1,9 @@
 // The order of a turn: `accept` before the own write, and nothing that speaks for the disk before its proof (S13, A7).
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { syncedUpTo } from "../../test/cluster/forge.js";
 import type { Event } from "../paxos/event.js";
-import type { Outbox, Synced } from "../paxos/outbox.js";
+import type { Outbox } from "../paxos/outbox.js";
 import { type Core, Turns } from "./turns.js";
 
 type Step = (event: Event, outbox: Outbox) => void;
@@ -39,7 +40,7 @@ function fixture(step: Step) {
   const settle = () => {
     while (tasks.length > 0) tasks.shift()!();
   };
-  const synced = (turn: number) => turns.onSynced({ turn } as Synced);
+  const synced = (turn: number) => turns.onSynced(syncedUpTo(turn));
   return { turns, trace, settle, synced, requests };
 }
 
