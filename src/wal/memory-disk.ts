@@ -116,6 +116,10 @@ export class MemoryDisk implements Disk {
     this.#life += 1;
   }
 
+  has(name: string): boolean {
+    return this.#files.has(name);
+  }
+
   /** The content of a file, to be looked at or damaged in place. */
   bytesOf(name: string): Uint8Array {
     const content = this.#content(name);

@@ -141,5 +141,5 @@ export function describeRecovered(recovered: Recovered): unknown {
 }
 
 export async function readAll(wal: Wal, from = 1): Promise<string[]> {
-  return (await wal.readChosen(from, 1_000_000)).map(({ slot, value }) => `${slot}=${textOf(value)}`);
+  return (await wal.readChosen(from, 100_000_000)).map(({ slot, value }) => `${slot}=${textOf(value)}`);
 }
