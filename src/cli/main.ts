@@ -3,8 +3,13 @@ import { readFileSync } from "node:fs";
 import { exactArguments } from "./client/standard-input.js";
 import { runProgram } from "./program.js";
 
-// The reader of a pipe may close it early (`synod get --prefix a | head -1`): nobody is left to be told.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
-
 const args = exactArguments(process.argv.slice(2), () => readFileSync("/proc/self/cmdline"));
+const isServer = args[0] === "serve" || args[0] === "dev";
+
+// The reader of a pipe may close it early (`synod get --prefix a | head -1`): nobody is left to be told. A
+// server goes on without its reader.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (!isServer) process.exit(error.code === "EPIPE" ? 0 : 1);
+});
+
 process.exitCode = await runProgram(args);

@@ -4,7 +4,9 @@ import { withoutBooleanValues } from "./client/boolean-flags.js";
 import { addClusterCommands } from "./client/cluster-commands.js";
 import { addKvCommands } from "./client/kv-commands.js";
 import { addClientFlags } from "./client/session.js";
+import { devCommand } from "./dev/dev-command.js";
 import { CommandFailed, UsageError } from "./failures.js";
+import { serveCommand } from "./serve/serve-command.js";
 import { API_VERSION, packageVersion } from "./version.js";
 
 export function buildProgram(): Command {
@@ -20,8 +22,21 @@ export function buildProgram(): Command {
       .description("Prints the version of synod")
       .action(() => console.log(`synod version: ${packageVersion()}\nAPI version: ${API_VERSION}`)),
   );
+  for (const command of SERVER_COMMANDS.map((make) => make())) {
+    program.addCommand(command.hook("preAction", () => refuseClientFlags(program)));
+  }
   quieten(program);
   return program;
+}
+
+const SERVER_COMMANDS = [serveCommand, devCommand];
+
+/** The program's own flags are those of the client commands; commander takes them anywhere. */
+function refuseClientFlags(program: Command): void {
+  for (const option of program.options) {
+    if (program.getOptionValueSource(option.attributeName()) !== "cli") continue;
+    throw new UsageError(`unknown flag: ${option.long}`);
+  }
 }
 
 /** Errors are thrown and written in one place, here. */
