@@ -1,5 +1,6 @@
 // The program `synod`: its commands, and what becomes of an error: a sentence, and exit status 1 or 2.
 import { Command, CommanderError } from "commander";
+import { API_CLUSTER_VERSION, packageVersion } from "../etcd/version.js";
 import { withoutBooleanValues } from "./client/boolean-flags.js";
 import { addClusterCommands } from "./client/cluster-commands.js";
 import { addKvCommands } from "./client/kv-commands.js";
@@ -7,7 +8,6 @@ import { addClientFlags } from "./client/session.js";
 import { devCommand } from "./dev/dev-command.js";
 import { CommandFailed, UsageError } from "./failures.js";
 import { serveCommand } from "./serve/serve-command.js";
-import { API_VERSION, packageVersion } from "./version.js";
 
 export function buildProgram(): Command {
   const program = new Command("synod")
@@ -20,7 +20,11 @@ export function buildProgram(): Command {
   program.addCommand(
     new Command("version")
       .description("Prints the version of synod")
-      .action(() => console.log(`synod version: ${packageVersion()}\nAPI version: ${API_VERSION}`)),
+      .action(() =>
+        console.log(
+          `synod version: ${packageVersion()}\nAPI version: ${API_CLUSTER_VERSION.replace(/\.\d+$/, "")}`,
+        ),
+      ),
   );
   for (const command of SERVER_COMMANDS.map((make) => make())) {
     program.addCommand(command.hook("preAction", () => refuseClientFlags(program)));

@@ -45,20 +45,20 @@ export function planDev({ replicas, clientPort, peerPort, dataDir }: DevFlags): 
     peerUrl: `http://${HOST}:${peerPort + i * PORT_STEP}`,
   }));
   const cluster = places.map(({ name, peerUrl }) => `${name}=${peerUrl}`).join(",");
-  return places.map((place) => ({
-    ...place,
-    args: serveArguments(place, join(dataDir, place.name), cluster),
-  }));
+  const clients = places.map(({ name, clientUrl }) => `${name}=${clientUrl}`).join(",");
+  const all = ["--initial-cluster", cluster, "--cluster-client-urls", clients];
+  return places.map((place) => {
+    const own = serveArguments(place, join(dataDir, place.name));
+    return { ...place, args: [...own, ...all, "--initial-cluster-token", "synod-dev"] };
+  });
 }
 
-function serveArguments(place: Omit<DevMember, "args">, dataDir: string, cluster: string): string[] {
+function serveArguments(place: Omit<DevMember, "args">, dataDir: string): string[] {
   return [
     "serve",
     ...["--name", place.name],
     ...["--data-dir", dataDir],
     ...["--listen-client-urls", place.clientUrl],
     ...["--listen-peer-urls", place.peerUrl],
-    ...["--initial-cluster", cluster],
-    ...["--initial-cluster-token", "synod-dev"],
   ];
 }

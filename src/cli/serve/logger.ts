@@ -8,7 +8,11 @@ const STDERR = 2;
 
 export function openLogger(plan: Pick<ServePlan, "name" | "logLevel" | "logFormat">): Logger {
   const isTerminal = process.stderr.isTTY === true;
-  const options = { level: plan.logLevel, base: { member: plan.name } };
+  const options = {
+    level: plan.logLevel,
+    base: { member: plan.name },
+    serializers: { error: pino.stdSerializers.err },
+  };
   if ((plan.logFormat ?? (isTerminal ? "console" : "json")) === "json") {
     return pino(
       { ...options, timestamp: pino.stdTimeFunctions.isoTime },
@@ -21,6 +25,7 @@ export function openLogger(plan: Pick<ServePlan, "name" | "logLevel" | "logForma
     colorize: isTerminal,
     translateTime: "SYS:HH:MM:ss.l",
     ignore: "member",
+    errorLikeObjectKeys: ["error"],
     singleLine: true,
   });
   return pino(options, readable);

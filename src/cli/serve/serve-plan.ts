@@ -7,7 +7,11 @@ import { type HostUrl, isWildcard, parseUrl, parseUrls } from "./urls.js";
 export interface Member {
   readonly name: string;
   readonly peerUrl: HostUrl;
+  /** Empty when this member was not told them. */
+  readonly clientUrls: readonly HostUrl[];
 }
+
+type Peer = Pick<Member, "name" | "peerUrl">;
 
 export type LogLevel = "debug" | "info" | "warn" | "error";
 export type LogFormat = "json" | "console";
@@ -47,9 +51,13 @@ export function planServe(settings: Settings): ServePlan {
       `${get("name").source}: "${name}" cannot be a name; leave out commas and equals signs`,
     );
   }
-  const members = membersOf(settings, name);
-  const own = members.find((member) => member.name === name)!;
   const listenClientUrls = parseUrls(get("listen-client-urls").text, get("listen-client-urls").source);
+  const advertiseClientUrls = advertisedOf(settings, listenClientUrls);
+  const peers = peersOf(settings, name);
+  const clientUrls = clientUrlsOf(settings.get("cluster-client-urls"), peers);
+  clientUrls.set(name, advertiseClientUrls);
+  const members = peers.map((peer) => ({ ...peer, clientUrls: clientUrls.get(peer.name) ?? [] }));
+  const own = members.find((member) => member.name === name)!;
   const listenPeerUrl = listenPeerUrlOf(settings, own.peerUrl);
   const shared = listenClientUrls.find((url) => isSamePlace(url, listenPeerUrl));
   if (shared !== undefined) {
@@ -61,7 +69,7 @@ export function planServe(settings: Settings): ServePlan {
     ...{ name, members, replica: members.indexOf(own) + 1, token: get("initial-cluster-token").text },
     dataDir: settings.get("data-dir")?.text ?? `${name}.synod`,
     listenClientUrls,
-    advertiseClientUrls: advertisedOf(settings, listenClientUrls),
+    advertiseClientUrls,
     listenPeerUrl,
     isExisting: stateOf(get("initial-cluster-state")) === "existing",
     ...timesOf(get("heartbeat-interval"), get("election-timeout")),
@@ -84,7 +92,7 @@ function onePeerUrl(given: Given): HostUrl {
   );
 }
 
-function membersOf(settings: Settings, name: string): Member[] {
+function peersOf(settings: Settings, name: string): Peer[] {
   const given = settings.get("initial-cluster");
   const advertised = settings.get("initial-advertise-peer-urls");
   const listened = settings.get("listen-peer-urls");
@@ -95,7 +103,7 @@ function membersOf(settings: Settings, name: string): Member[] {
     refuseWildcard(peerUrl, (advertised ?? listened)?.source ?? "", "--initial-advertise-peer-urls");
     return [{ name, peerUrl }];
   }
-  const members = parseMembers(given);
+  const members = parsePeers(given);
   const own = members.find((member) => member.name === name);
   if (own === undefined) {
     const names = members.map((member) => member.name).join(", ");
@@ -113,13 +121,9 @@ function membersOf(settings: Settings, name: string): Member[] {
 }
 
 /** The members of `name=url,name=url`, by their names in order: the replica ids are counted off along it. */
-function parseMembers(given: Given): Member[] {
-  const members = given.text.split(",").map((part): Member => {
-    const [, name, url] = /^\s*([^=]+)=(.*?)\s*$/.exec(part) ?? [];
-    if (name === undefined || url === undefined) {
-      throw new UsageError(`${given.source}: "${part}" is no member; write name=http://host:port`);
-    }
-    const peerUrl = parseUrl(url, `${given.source} of ${name}`);
+function parsePeers(given: Given): Peer[] {
+  const members = given.text.split(",").map((part): Peer => {
+    const { name, url: peerUrl } = parsePart(part, given.source);
     refuseWildcard(peerUrl, `${given.source} of ${name}`, "an address there");
     return { name, peerUrl };
   });
@@ -139,6 +143,29 @@ function parseMembers(given: Given): Member[] {
     );
   });
   return members;
+}
+
+function parsePart(part: string, source: string): { name: string; url: HostUrl } {
+  const [, name, url] = /^\s*([^=]+)=(.*?)\s*$/.exec(part) ?? [];
+  if (name === undefined || url === undefined) {
+    throw new UsageError(`${source}: "${part}" is no member; write name=http://host:port`);
+  }
+  return { name, url: parseUrl(url, `${source} of ${name}`) };
+}
+
+/** A member may stand there more than once, with another URL each time. */
+function clientUrlsOf(given: Given | undefined, peers: readonly Peer[]): Map<string, readonly HostUrl[]> {
+  const urls = new Map<string, readonly HostUrl[]>();
+  for (const part of given?.text.split(",") ?? []) {
+    const { name, url } = parsePart(part, given!.source);
+    if (!peers.some((peer) => peer.name === name)) {
+      throw new UsageError(
+        `${given!.source} names "${name}", which is no member; leave it out or correct it`,
+      );
+    }
+    urls.set(name, [...(urls.get(name) ?? []), url]);
+  }
+  return urls;
 }
 
 function refuseWildcard(url: HostUrl, source: string, wayOut: string): void {

@@ -61,6 +61,12 @@ export const SETTINGS = [
     standard: "new",
   },
   {
+    name: "cluster-client-urls",
+    placeholder: "members",
+    description: "where the other members serve clients, as name=url,name=url,... for the member list",
+    standard: "",
+  },
+  {
     name: "heartbeat-interval",
     placeholder: "ms",
     description: "milliseconds between two heartbeats of a leader",

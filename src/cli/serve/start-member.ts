@@ -1,16 +1,86 @@
-// Joins the parts of one member: the store, the replica, and the etcd face.
+// Joins the parts of one member: the store in its data directory, the replica, and the etcd face on it.
+import { join } from "node:path";
 import type { Logger } from "pino";
+import { ListenError as ClientListenError, type EtcdServer, startEtcdServer } from "../../etcd/server.js";
+import { createReplica, DataDirectoryError, ListenError } from "../../index.js";
+import { LmdbRecordStore } from "../../io/lmdb-record-store.js";
+import { KvMachine } from "../../kv/machine.js";
+import { StoreCorrupt } from "../../kv/record-store.js";
+import { CommandFailed } from "../failures.js";
 import type { ServePlan } from "./serve-plan.js";
+import { addressOf, listenHost } from "./urls.js";
 
 export interface RunningMember {
   /** Resolves when it has a leader and can serve. */
   ready(): Promise<void>;
   /** Resolves when it had to stop by itself. */
   readonly crashed: Promise<Error>;
-  /** Hands leadership over, drains, closes. */
+  /** Ends the client port, hands leadership over, drains and closes. */
   close(): Promise<void>;
 }
 
-export async function startMember(_plan: ServePlan, _logger: Logger): Promise<RunningMember> {
-  throw new Error("stub");
+/** Resolves when it listens, with or without a quorum. Throws CommandFailed for what an operator can mend. */
+export async function startMember(plan: ServePlan, logger: Logger): Promise<RunningMember> {
+  const replica = createReplica({
+    id: plan.replica,
+    members: Object.fromEntries(plan.members.map(({ peerUrl }, i) => [i + 1, addressOf(peerUrl)])),
+    listen: addressOf(plan.listenPeerUrl, listenHost(plan.listenPeerUrl)),
+    dataDir: plan.dataDir,
+    machine: async (dataDir) => KvMachine.open(await LmdbRecordStore.open(join(dataDir, "store"))),
+    token: plan.token,
+    heartbeatMs: plan.heartbeatMs,
+    electionMs: plan.electionMs,
+    logger,
+  });
+  try {
+    await replica.started();
+    const { clusterId } = replica.status();
+    const server = await startEtcdServer({
+      replica,
+      name: plan.name,
+      clusterId,
+      members: () => memberInfos(plan),
+      listenClientUrls: plan.listenClientUrls.map((url) => url.text),
+      electionMs: plan.electionMs,
+      onBug: (error, path) => logger.error({ error }, `${path} failed`),
+    });
+    const [clients, members] = [server.addresses.join(", "), addressOf(plan.listenPeerUrl)];
+    logger.info(
+      { clusterId, replica: plan.replica },
+      `listens for clients at ${clients}, for members at ${members}`,
+    );
+    return {
+      ready: () => replica.ready(),
+      crashed: replica.crashed,
+      close: () => closeBoth(server, replica),
+    };
+  } catch (error) {
+    await replica.close();
+    throw mendable(error);
+  }
+}
+
+/** The replica first hands leadership over, so that clients who are told to go find another one to go to. */
+async function closeBoth(server: EtcdServer, replica: { close(): Promise<void> }): Promise<void> {
+  await Promise.all([server.close(), replica.close()]);
+}
+
+function memberInfos(
+  plan: ServePlan,
+): { id: number; name: string; peerUrls: string[]; clientUrls: string[] }[] {
+  return plan.members.map(({ name, peerUrl, clientUrls }, i) => ({
+    id: i + 1,
+    name,
+    peerUrls: [peerUrl.text],
+    clientUrls: clientUrls.map((url) => url.text),
+  }));
+}
+
+function mendable(error: unknown): unknown {
+  const isMendable =
+    error instanceof DataDirectoryError ||
+    error instanceof ListenError ||
+    error instanceof ClientListenError ||
+    error instanceof StoreCorrupt;
+  return isMendable ? new CommandFailed(error.message) : error;
 }

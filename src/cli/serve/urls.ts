@@ -38,8 +38,8 @@ export function isWildcard(url: HostUrl): boolean {
 }
 
 /** `host:port`, as a replica dials it. */
-export function addressOf(url: HostUrl): string {
-  return url.host.includes(":") ? `[${url.host}]:${url.port}` : `${url.host}:${url.port}`;
+export function addressOf(url: HostUrl, host: string = url.host): string {
+  return host.includes(":") ? `[${host}]:${url.port}` : `${host}:${url.port}`;
 }
 
 /** Where to listen for it. localhost is 127.0.0.1 alone, as in etcd: clients try that first. */
