@@ -188,7 +188,7 @@ class Walk {
     this.cluster.setLink(a, b, link);
   }
 
-  /** Everything works again: within 10 s all that was asked of a living replica is done, everywhere, and it stays so. */
+  /** Everything works again: within 10 s all that was asked of a living replica is done, and it stays so. */
   heal(): void {
     const { cluster } = this;
     this.log("heal for good");
