@@ -1,7 +1,7 @@
 // The data directory of a replica on this machine: locked, then opened, so that two processes never share one.
 import { resolve } from "node:path";
 import type { StateMachine } from "../machine/machine.js";
-import type { Storage } from "../replica/driver.js";
+import type { Storage } from "../replica/opening.js";
 import { lockDirectory } from "./directory-lock.js";
 import { NodeDisk } from "./node-disk.js";
 

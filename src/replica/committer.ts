@@ -66,10 +66,11 @@ export class Committer {
     else this.deadline = this.#since + PAUSE_MS;
   }
 
-  /** The last commit, when nothing is executed any more; what the log on disk does not show is left to the replay. */
-  async finish(): Promise<void> {
+  /** The last commit, unless something failed; what the log on disk does not show is left to the replay. */
+  async finish(isWell: boolean): Promise<void> {
     if (this.#durable === undefined) return;
-    await this.#commit;
+    await Promise.allSettled([this.#commit]);
+    if (!isWell || this.#commit !== null) return;
     const { log, executor } = this.#ports;
     if (executor.appliedUpTo > this.#heldUpTo && log.syncedChosenUpTo >= executor.appliedUpTo) {
       await this.#durable.commit(executor.appliedUpTo, this.#ports.meta());

@@ -2,21 +2,14 @@
 // what is chosen, commits the machine, and keeps the one timer. `replica.ts` is its face to callers.
 import type { StateMachine } from "../machine/machine.js";
 import type { Ballot, ReplicaId } from "../paxos/ballot.js";
-import { type ClusterConfig, clusterIdOf, decodeGenesis, membershipsOf } from "../paxos/genesis.js";
-import type { Notice } from "../paxos/outbox.js";
-import { Sessions } from "../paxos/sessions.js";
-import type { PaxosOptions, RecoveredState } from "../paxos/state.js";
-import type { Disk } from "../wal/disk.js";
-import { DataDirectory } from "../wal/identity.js";
-import { Wal } from "../wal/wal.js";
-import { Bootstrap } from "./bootstrap.js";
-import { Committer } from "./committer.js";
-import { Executor } from "./executor.js";
+import { type ClusterConfig, membershipsOf } from "../paxos/genesis.js";
+import type { Notice, Synced } from "../paxos/outbox.js";
+import type { PaxosOptions } from "../paxos/state.js";
+import { type Opened, open, type Storage } from "./opening.js";
 import { Peers } from "./peers.js";
-import type { Clock, Identity, Network } from "./ports.js";
+import type { Clock, Network } from "./ports.js";
 import type { Proposals } from "./proposals.js";
 import type { Reads } from "./reads.js";
-import { recoveredState, replay } from "./replay.js";
 import { type Core, Turns } from "./turns.js";
 
 /** Bytes of chosen values in one answer to a replica that is behind. */
@@ -24,14 +17,6 @@ const SERVE_BYTES = 1 << 20;
 /** How long to wait before reading on where the log did not show the next slot yet. */
 const REREAD_MS = 10;
 const NEVER = Number.POSITIVE_INFINITY;
-
-/** Where a replica keeps its log, and the machine. */
-export interface Storage<C, R, Q, A> {
-  readonly disk: Disk;
-  readonly machine: StateMachine<C, R, Q, A>;
-  /** Called when nothing is used any more. */
-  release(): Promise<void>;
-}
 
 export interface DriverOptions<C, R, Q, A> {
   readonly id: ReplicaId;
@@ -62,13 +47,9 @@ export class Driver<C, R, Q, A> {
   readonly #reads: Reads<Q, A>;
   readonly #events: DriverEvents;
   #storage: Storage<C, R, Q, A> | null;
-  #wal: Wal | null;
-  #executor: Executor<C, R, Q, A> | null;
-  #committer: Committer | null;
-  #bootstrap: Bootstrap | null;
+  /** Null until the disk is read. */
+  #opened: Opened<C, R, Q, A> | null;
   #peers: Peers | null;
-  #identity: Identity | null;
-  #recovered: RecoveredState | null;
   #core: Core | null;
   #turns: Turns | null;
   #timer: { readonly at: number; readonly handle: unknown } | null;
@@ -88,13 +69,8 @@ export class Driver<C, R, Q, A> {
     this.#reads = reads;
     this.#events = events;
     this.#storage = null;
-    this.#wal = null;
-    this.#executor = null;
-    this.#committer = null;
-    this.#bootstrap = null;
+    this.#opened = null;
     this.#peers = null;
-    this.#identity = null;
-    this.#recovered = null;
     this.#core = null;
     this.#turns = null;
     this.#timer = null;
@@ -114,15 +90,15 @@ export class Driver<C, R, Q, A> {
   }
 
   get appliedUpTo(): number {
-    return this.#executor?.appliedUpTo ?? 0;
+    return this.#opened?.executor.appliedUpTo ?? 0;
   }
 
   get logBytes(): number {
-    return this.#wal?.size ?? 0;
+    return this.#opened?.wal.size ?? 0;
   }
 
   get isOverlayFull(): boolean {
-    return this.#committer?.isOverlayFull ?? false;
+    return this.#opened?.committer.isOverlayFull ?? false;
   }
 
   /** Replicas that are linked and of the cluster. */
@@ -133,52 +109,31 @@ export class Driver<C, R, Q, A> {
   get counters(): Record<string, number> {
     return {
       turns: this.#turns?.turn ?? 0,
-      executedCommands: this.#executor?.executed ?? 0,
+      executedCommands: this.#opened?.executor.executed ?? 0,
       ignoredMessages: this.#peers?.ignored ?? 0,
     };
   }
 
   /** Reads the disk and brings the machine up to it. Rejects with what is wrong with the directory. */
   async open(): Promise<void> {
-    const { id, cluster, clock, randomHex } = this.#options;
-    this.#storage = await this.#options.openStorage();
-    const { disk, machine } = this.#storage;
-    const clusterId = clusterIdOf(cluster);
-    const directory = await DataDirectory.open(disk, {
-      clusterId,
-      replica: id,
-      randomHex: () => randomHex(16),
-    });
-    const { diskId, incarnation } = directory.identity;
-    this.#identity = { clusterId, replica: id, diskId, incarnation, run: Number.parseInt(randomHex(6), 16) };
-    const held = machine.durable?.held() ?? { slot: 0, meta: new Uint8Array(0) };
-    const { wal, recovered } = await Wal.open(disk, {
-      ...(this.#options.segmentBytes === undefined ? {} : { segmentBytes: this.#options.segmentBytes }),
-      appliedUpTo: held.slot,
+    const { openStorage, id, cluster, clock, randomHex, segmentBytes, network } = this.#options;
+    this.#storage = await openStorage();
+    this.#opened = await open(this.#storage, {
+      id,
+      cluster,
       clock,
-      onSynced: (proof) => {
-        this.#turns?.onSynced(proof);
-        this.#committer?.poke(clock.now());
-      },
+      randomHex,
+      segmentBytes,
+      replies: this.#proposals,
+      onSynced: (proof) => this.#onSynced(proof),
+      onCommitted: () => this.#execute(),
       onFailed: (error) => this.#events.onBroken(error),
     });
-    this.#wal = wal;
-    const shownUpTo = wal.syncedChosenUpTo;
-    const sessions = held.meta.length === 0 ? new Sessions() : Sessions.decode(held.meta);
-    if (sessions === null) throw new Error("the session table that the state machine holds cannot be read");
-    this.#makeMachineSide(machine, wal, held.slot, sessions, incarnation);
-    await replay(this.#executor!, recovered.chosenUpTo, () => this.#pauseForCommit());
-    this.#recovered = recoveredState(recovered, shownUpTo, this.appliedUpTo);
-    const hasVoted = recovered.promised > 0 || recovered.chosenUpTo > 0 || recovered.accepted.length > 0;
-    if (directory.genesis !== null && decodeGenesis(directory.genesis) === null) {
-      throw new Error("the genesis in the data directory cannot be read: the replica's id must be replaced");
-    }
-    this.#bootstrap = new Bootstrap(id, diskId, cluster, directory.genesis, hasVoted);
     this.#peers = new Peers({
-      bootstrap: this.#bootstrap,
-      network: this.#options.network,
+      bootstrap: this.#opened.bootstrap,
+      network,
       clock,
-      saveGenesis: (bytes) => directory.saveGenesis(bytes),
+      saveGenesis: this.#opened.saveGenesis,
       onComplete: () => this.#begin(),
       onFault: (text) => this.#events.onFault(text),
       onFailed: (error) => this.#events.onBroken(error),
@@ -188,12 +143,12 @@ export class Driver<C, R, Q, A> {
   /** Joins the network. Rejects when the address cannot be used. */
   async join(): Promise<void> {
     this.#peers!.begin();
-    await this.#options.network.start(this.#identity!, this.#peers!);
+    await this.#options.network.start(this.#opened!.identity, this.#peers!);
   }
 
-  /** Why this replica never votes; null: it may. */
+  /** Whether this replica never votes, for its disk is not the one that the cluster knows. */
   get isFenced(): boolean {
-    return this.#bootstrap?.isFenced ?? false;
+    return this.#opened?.bootstrap.isFenced ?? false;
   }
 
   /** Callers want something: there will be a turn. */
@@ -217,55 +172,30 @@ export class Driver<C, R, Q, A> {
 
   /** After `stop`: everything that was appended is on disk and, when all is well, the machine is committed. */
   async finish(isWell: boolean): Promise<void> {
-    await this.#options.network.close();
-    await this.#wal?.close();
-    if (isWell) await this.#committer?.finish();
-    await this.#storage?.machine.durable?.close();
-    await this.#storage?.release();
+    try {
+      await this.#options.network.close();
+      await this.#opened?.wal.close();
+      await this.#opened?.committer.finish(isWell);
+      await this.#storage?.machine.durable?.close();
+    } finally {
+      await this.#storage?.release();
+    }
   }
 
-  #makeMachineSide(
-    machine: StateMachine<C, R, Q, A>,
-    wal: Wal,
-    heldUpTo: number,
-    sessions: Sessions,
-    incarnation: number,
-  ): void {
-    const { id, clock } = this.#options;
-    const executor = new Executor<C, R, Q, A>({
-      machine,
-      sessions,
-      self: id,
-      incarnation,
-      appliedUpTo: heldUpTo,
-      replies: this.#proposals,
-      readChosen: (fromSlot, maxBytes) => wal.readChosen(fromSlot, maxBytes),
-      now: () => clock.now(),
-    });
-    this.#executor = executor;
-    this.#committer = new Committer(machine.durable, heldUpTo, {
-      log: wal,
-      executor,
-      meta: () => sessions.encode(),
-      onCommitted: () => this.#execute(),
-      onFailed: (error) => this.#events.onBroken(error),
-    });
-  }
-
-  /** Between two slices of the replay: other work, and commits when they are due. */
-  #pauseForCommit(): Promise<void> {
-    this.#committer?.poke(this.#options.clock.now());
-    return new Promise((resolve) => this.#options.clock.soon(resolve));
+  #onSynced(proof: Synced): void {
+    this.#turns?.onSynced(proof);
+    if (!this.#isStopped) this.#opened?.committer.poke(this.#options.clock.now());
   }
 
   /** The cluster is formed: from here on there is a core. */
   #begin(): void {
     const { id, clock, network, heartbeatMs, electionMs, randomHex } = this.#options;
+    const { identity, bootstrap, recovered, wal, executor } = this.#opened!;
     const core = this.#options.makeCore({
       self: id,
-      incarnation: this.#identity!.incarnation,
-      memberships: membershipsOf(this.#bootstrap!.genesis!),
-      recovered: this.#recovered!,
+      incarnation: identity.incarnation,
+      memberships: membershipsOf(bootstrap.genesis!),
+      recovered,
       seed: Number.parseInt(randomHex(4), 16),
       now: clock.now(),
       heartbeatMs,
@@ -273,12 +203,12 @@ export class Driver<C, R, Q, A> {
     });
     const turns = new Turns({
       core,
-      log: this.#wal!,
+      log: wal,
       network,
       clock,
       requests: () => [...this.#proposals.take(), ...this.#reads.take()],
       onChosen: (entries) => {
-        this.#executor!.enqueue(entries);
+        executor.enqueue(entries);
         this.#execute();
       },
       onNotice: (notice) => this.#onNotice(notice),
@@ -291,14 +221,22 @@ export class Driver<C, R, Q, A> {
     turns.wake();
   }
 
-  /** One slice, then whatever it made possible. */
   #execute(): void {
-    const executor = this.#executor!;
-    const { clock } = this.#options;
     if (this.#isStopped || this.#turns === null) return;
+    try {
+      this.#runSlice();
+    } catch (error) {
+      this.#events.onBroken(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
+  /** One slice, then whatever it made possible. */
+  #runSlice(): void {
+    const { clock } = this.#options;
+    const { executor, committer } = this.#opened!;
     executor.run();
     this.#reads.applied(executor.appliedUpTo);
-    this.#committer!.poke(clock.now());
+    committer.poke(clock.now());
     this.#rearm();
     if (executor.canRun && !this.#isSliceScheduled) {
       this.#isSliceScheduled = true;
@@ -339,7 +277,7 @@ export class Driver<C, R, Q, A> {
   #serveLog(to: ReplicaId, fromSlot: number): void {
     if (this.#serving.has(to)) return;
     this.#serving.add(to);
-    this.#wal!.readChosen(fromSlot, SERVE_BYTES).then(
+    this.#opened!.wal.readChosen(fromSlot, SERVE_BYTES).then(
       (entries) => {
         this.#serving.delete(to);
         if (entries.length > 0 && !this.#isStopped) {
@@ -358,7 +296,7 @@ export class Driver<C, R, Q, A> {
     const { clock } = this.#options;
     const at = Math.min(
       this.#core?.deadline ?? NEVER,
-      this.#committer?.deadline ?? NEVER,
+      this.#opened?.committer.deadline ?? NEVER,
       this.#proposals.deadline,
       this.#reads.deadline,
     );
@@ -373,7 +311,7 @@ export class Driver<C, R, Q, A> {
     const now = this.#options.clock.now();
     this.#proposals.expire(now);
     this.#reads.expire(now);
-    if (this.#committer !== null && this.#committer.deadline <= now) this.#committer.poke(now);
+    if (this.#opened !== null && this.#opened.committer.deadline <= now) this.#opened.committer.poke(now);
     if (this.#core !== null && this.#core.deadline <= now) this.#turns!.wake();
     else this.#rearm();
   }

@@ -32,7 +32,7 @@ export interface TurnPorts {
   onNotice(notice: Notice): void;
   /** Called after every turn. */
   onTurn(): void;
-  /** A failed assertion: nothing that this turn produced has left. */
+  /** A failed assertion: of a turn in which the core failed nothing has left. */
   onBroken(error: Error): void;
 }
 
@@ -66,7 +66,7 @@ export class Turns {
     this.#isScheduled = true;
     this.#ports.clock.soon(() => {
       this.#isScheduled = false;
-      if (!this.#isStopped) this.#run();
+      if (!this.#isStopped) this.#guard(() => this.#run());
     });
   }
 
@@ -79,6 +79,20 @@ export class Turns {
 
   onSynced(proof: Synced): void {
     if (this.#isStopped) return;
+    this.#guard(() => this.#release(proof));
+    this.post({ kind: "synced", turn: proof.turn });
+  }
+
+  /** What a failed assertion throws ends the replica, not the process that it is embedded in. */
+  #guard(task: () => void): void {
+    try {
+      task();
+    } catch (error) {
+      this.#ports.onBroken(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
+  #release(proof: Synced): void {
     let covered = 0;
     while (covered < this.#unsynced.length && this.#unsynced[covered]!.turn <= proof.turn) {
       for (const { to, message } of this.#unsynced[covered]!.releaseAfterSync(proof)) {
@@ -87,24 +101,18 @@ export class Turns {
       covered += 1;
     }
     this.#unsynced.splice(0, covered);
-    this.post({ kind: "synced", turn: proof.turn });
   }
 
   #run(): void {
     const { core, log, network, clock } = this.#ports;
     const events = this.#inbox;
     this.#inbox = [];
-    const outbox = new Outbox(this.turn + 1);
-    try {
-      this.turn += 1;
-      const now = clock.now();
-      for (const event of events) core.step(event, now, outbox);
-      for (const event of this.#ports.requests()) core.step(event, now, outbox);
-      core.endTurn(now, outbox);
-    } catch (error) {
-      this.#ports.onBroken(error instanceof Error ? error : new Error(String(error)));
-      return;
-    }
+    this.turn += 1;
+    const outbox = new Outbox(this.turn);
+    const now = clock.now();
+    for (const event of events) core.step(event, now, outbox);
+    for (const event of this.#ports.requests()) core.step(event, now, outbox);
+    core.endTurn(now, outbox);
     for (const { to, message } of outbox.sendNow) network.send(to, message);
     if (outbox.isUrgent || outbox.records.length > 0) {
       this.#unsynced.push(outbox);

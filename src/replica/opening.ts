@@ -1,0 +1,122 @@
+// From a data directory to a replica that may speak: identity, log, machine, and the genesis if there is one. What
+// the disk says is checked here, before the first message (2.8, 2.10).
+import type { StateMachine } from "../machine/machine.js";
+import type { ReplicaId } from "../paxos/ballot.js";
+import { type ClusterConfig, clusterIdOf, decodeGenesis } from "../paxos/genesis.js";
+import type { Synced } from "../paxos/outbox.js";
+import { Sessions } from "../paxos/sessions.js";
+import type { RecoveredState } from "../paxos/state.js";
+import type { Disk } from "../wal/disk.js";
+import { DataDirectory } from "../wal/identity.js";
+import { Wal } from "../wal/wal.js";
+import { Bootstrap } from "./bootstrap.js";
+import { Committer } from "./committer.js";
+import { Executor, type Replies } from "./executor.js";
+import type { Clock, Identity } from "./ports.js";
+import { recoveredState, replay } from "./replay.js";
+
+/** Where a replica keeps its log, and the machine. */
+export interface Storage<C, R, Q, A> {
+  readonly disk: Disk;
+  readonly machine: StateMachine<C, R, Q, A>;
+  /** Called when nothing is used any more. */
+  release(): Promise<void>;
+}
+
+export interface OpeningOptions<R> {
+  readonly id: ReplicaId;
+  readonly cluster: ClusterConfig;
+  readonly clock: Clock;
+  /** Random bytes as hex digits, two for each. */
+  readonly randomHex: (bytes: number) => string;
+  /** Size of a file of the log; 16 MiB. */
+  readonly segmentBytes?: number | undefined;
+  readonly replies: Replies<R>;
+  onSynced(proof: Synced): void;
+  /** The machine is committed, execution may go on. */
+  onCommitted(): void;
+  onFailed(error: Error): void;
+}
+
+/** What a replica has once its disk is read and its machine is level with it. */
+export interface Opened<C, R, Q, A> {
+  readonly identity: Identity;
+  readonly wal: Wal;
+  readonly executor: Executor<C, R, Q, A>;
+  readonly committer: Committer;
+  readonly recovered: RecoveredState;
+  readonly bootstrap: Bootstrap;
+  saveGenesis(bytes: Uint8Array): Promise<void>;
+}
+
+/** Rejects with what is wrong with the directory, as a sentence. */
+export async function open<C, R, Q, A>(
+  { disk, machine }: Storage<C, R, Q, A>,
+  options: OpeningOptions<R>,
+): Promise<Opened<C, R, Q, A>> {
+  const { id, cluster, clock, randomHex, segmentBytes } = options;
+  const clusterId = clusterIdOf(cluster);
+  const directory = await DataDirectory.open(disk, {
+    clusterId,
+    replica: id,
+    randomHex: () => randomHex(16),
+  });
+  const { diskId, incarnation } = directory.identity;
+  if (directory.genesis !== null && decodeGenesis(directory.genesis) === null) {
+    throw new Error("the genesis in the data directory cannot be read: the replica's id must be replaced");
+  }
+  const held = machine.durable?.held() ?? { slot: 0, meta: new Uint8Array(0) };
+  const { wal, recovered } = await Wal.open(disk, {
+    ...(segmentBytes === undefined ? {} : { segmentBytes }),
+    appliedUpTo: held.slot,
+    clock,
+    onSynced: (proof) => options.onSynced(proof),
+    onFailed: (error) => options.onFailed(error),
+  });
+  const shownUpTo = wal.syncedChosenUpTo;
+  const { executor, committer } = machineSide(machine, wal, held, incarnation, options);
+  await replay(executor, recovered.chosenUpTo, () => {
+    committer.poke(clock.now());
+    return new Promise((resolve) => clock.soon(resolve));
+  });
+  const hasVoted = recovered.promised > 0 || recovered.chosenUpTo > 0 || recovered.accepted.length > 0;
+  return {
+    identity: { clusterId, replica: id, diskId, incarnation, run: Number.parseInt(randomHex(6), 16) },
+    wal,
+    executor,
+    committer,
+    recovered: recoveredState(recovered, shownUpTo, executor.appliedUpTo),
+    bootstrap: new Bootstrap(id, diskId, cluster, directory.genesis, hasVoted),
+    saveGenesis: (bytes) => directory.saveGenesis(bytes),
+  };
+}
+
+function machineSide<C, R, Q, A>(
+  machine: StateMachine<C, R, Q, A>,
+  wal: Wal,
+  held: { readonly slot: number; readonly meta: Uint8Array },
+  incarnation: number,
+  options: OpeningOptions<R>,
+): { executor: Executor<C, R, Q, A>; committer: Committer } {
+  const { id, clock, replies } = options;
+  const sessions = held.slot === 0 ? new Sessions() : Sessions.decode(held.meta);
+  if (sessions === null) throw new Error("the session table that the state machine holds cannot be read");
+  const executor = new Executor<C, R, Q, A>({
+    machine,
+    sessions,
+    self: id,
+    incarnation,
+    appliedUpTo: held.slot,
+    replies,
+    readChosen: (fromSlot, maxBytes) => wal.readChosen(fromSlot, maxBytes),
+    now: () => clock.now(),
+  });
+  const committer = new Committer(machine.durable, held.slot, {
+    log: wal,
+    executor,
+    meta: () => sessions.encode(),
+    onCommitted: () => options.onCommitted(),
+    onFailed: (error) => options.onFailed(error),
+  });
+  return { executor, committer };
+}
