@@ -1,6 +1,8 @@
 // What every call goes through, whatever transport brought it: a time limit, `hasleader`, errors turned into codes
 // and texts, and counts for the metrics.
 
+import type { CancelSignal } from "../replica/cancel.js";
+import { CallSignal } from "./call-signal.js";
 import { type CallFailed, Code, CallFailed as Failed, failureOf, noLeader, stopped } from "./errors.js";
 import { BadMessage, type Call, type Method } from "./service.js";
 
@@ -33,7 +35,7 @@ export class Dispatch {
   readonly methods: ReadonlyMap<string, Method>;
   readonly counts: ReadonlyMap<string, MethodCounts>;
   readonly #options: DispatchOptions;
-  readonly #streams: Set<AbortController>;
+  readonly #streams: Set<CallSignal>;
   #isClosing: boolean;
 
   constructor(methods: readonly Method[], options: DispatchOptions) {
@@ -47,24 +49,24 @@ export class Dispatch {
   /** Refuses new calls and ends streams; other calls go on. */
   close(): void {
     this.#isClosing = true;
-    for (const controller of this.#streams) controller.abort();
+    for (const signal of this.#streams) signal.abort();
   }
 
   /** Rejects with `CallFailed` only. */
   async unary(method: Method & { kind: "unary" }, incoming: Incoming): Promise<Uint8Array> {
     const counts = this.#begin(method, incoming);
-    const controller = new AbortController();
+    const signal = new CallSignal();
     let isOver = false;
     let isCanceled = false;
     incoming.onCancel(() => {
       if (isOver) return;
       isCanceled = true;
-      controller.abort();
+      signal.abort();
     });
-    const timer = setTimeout(() => controller.abort(), this.#options.requestTimeoutMs);
+    const timer = setTimeout(() => signal.abort(), this.#options.requestTimeoutMs);
     try {
       this.#admit(incoming);
-      const response = await method.invoke(incoming.request, callOf(incoming, controller.signal));
+      const response = await method.invoke(incoming.request, callOf(incoming, signal));
       counts.sentBytes += response.length;
       count(counts, Code.ok);
       return response;
@@ -79,16 +81,16 @@ export class Dispatch {
   /** Throws `CallFailed` only. */
   async *stream(method: Method & { kind: "serverStream" }, incoming: Incoming): AsyncGenerator<Uint8Array> {
     const counts = this.#begin(method, incoming);
-    const controller = new AbortController();
+    const signal = new CallSignal();
     let isCanceled = false;
     incoming.onCancel(() => {
       isCanceled = true;
-      controller.abort();
+      signal.abort();
     });
-    this.#streams.add(controller);
+    this.#streams.add(signal);
     try {
       this.#admit(incoming);
-      for await (const response of method.invoke(incoming.request, callOf(incoming, controller.signal))) {
+      for await (const response of method.invoke(incoming.request, callOf(incoming, signal))) {
         counts.sentBytes += response.length;
         yield response;
       }
@@ -97,7 +99,7 @@ export class Dispatch {
     } catch (error) {
       throw this.#fail(counts, error, isCanceled);
     } finally {
-      this.#streams.delete(controller);
+      this.#streams.delete(signal);
     }
   }
 
@@ -130,7 +132,7 @@ export class Dispatch {
   }
 }
 
-function callOf(incoming: Incoming, signal: AbortSignal): Call {
+function callOf(incoming: Incoming, signal: CancelSignal): Call {
   return { signal, requestBytes: incoming.request.length, metadata: (key) => incoming.metadata(key) };
 }
 

@@ -5,6 +5,7 @@ import {
   HealthCheckResponse,
   HealthCheckResponse_ServingStatus as ServingStatus,
 } from "../proto/gen/health.js";
+import type { CancelSignal } from "../replica/cancel.js";
 import { CallFailed, Code } from "./errors.js";
 import type { KvReplica } from "./kv-replica.js";
 import { type Call, type Method, serverStream, unary } from "./service.js";
@@ -38,7 +39,8 @@ export function healthMethods(replica: KvReplica, services: ReadonlySet<string>)
 }
 
 /** Resolves after `ms`, or at once when the signal comes. */
-function pause(ms: number, signal: AbortSignal): Promise<void> {
+function pause(ms: number, signal: CancelSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
   return new Promise((resolve) => {
     const done = (): void => {
       clearTimeout(timer);

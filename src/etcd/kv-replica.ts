@@ -1,5 +1,6 @@
 // What the etcd face needs of a replica: the part of `EmbeddedReplica` that it uses, so that a test can stand in.
 import type { KvAnswer, KvCommand, KvQuery, KvResult } from "../kv/commands.js";
+import type { CancelSignal } from "../replica/cancel.js";
 
 export interface KvReplicaStatus {
   readonly id: number;
@@ -15,11 +16,11 @@ export interface KvReplicaStatus {
 }
 
 export interface KvReplica {
-  propose(command: KvCommand, options?: { readonly signal?: AbortSignal }): Promise<KvResult>;
+  propose(command: KvCommand, options?: { readonly signal?: CancelSignal }): Promise<KvResult>;
   /** `local`: from the state here, no quorum asked. */
   read(
     query: KvQuery,
-    options?: { readonly signal?: AbortSignal; readonly local?: boolean },
+    options?: { readonly signal?: CancelSignal; readonly local?: boolean },
   ): Promise<KvAnswer>;
   status(): KvReplicaStatus;
   on(event: "leader", listener: (event: { readonly leader: number }) => void): unknown;

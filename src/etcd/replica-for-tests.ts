@@ -4,11 +4,12 @@
 import type { KvAnswer, KvCommand, KvQuery, KvResult } from "../kv/commands.js";
 import { KvMachine } from "../kv/machine.js";
 import { MemoryRecordStore } from "../kv/memory-record-store.js";
+import type { CancelSignal } from "../replica/cancel.js";
 import { OutcomeUnknown, Unavailable } from "../replica/errors.js";
 import type { KvReplica, KvReplicaStatus } from "./kv-replica.js";
 
 interface Wait {
-  readonly signal?: AbortSignal;
+  readonly signal?: CancelSignal;
   readonly local?: boolean;
 }
 
@@ -74,7 +75,7 @@ export class ReplicaForTests implements KvReplica {
     return this.#machine.query(query);
   }
 
-  #hold(signal: AbortSignal | undefined, failure: () => Error): Promise<void> {
+  #hold(signal: CancelSignal | undefined, failure: () => Error): Promise<void> {
     if (!this.isHolding) return Promise.resolve();
     return new Promise((resolve, reject) => {
       this.#held.push(resolve);

@@ -1,5 +1,6 @@
 // The seam between handlers and transports: a handler takes a decoded message and answers with one; it knows
 // nothing of gRPC's frames. A transport has a path and bytes; `invoke` joins the two.
+import type { CancelSignal } from "../replica/cancel.js";
 
 /** The part of a generated codec that is used. */
 export interface MessageCodec<T> {
@@ -10,7 +11,7 @@ export interface MessageCodec<T> {
 /** One call, as a handler sees it. */
 export interface Call {
   /** Aborted when the client gives up, its deadline or the server's timeout is over, or the server closes. */
-  readonly signal: AbortSignal;
+  readonly signal: CancelSignal;
   /** Bytes of the request as it came. */
   readonly requestBytes: number;
   /** The first value of a metadata key, in lower case. */
