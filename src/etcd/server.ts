@@ -15,7 +15,7 @@ import { Metrics } from "./metrics.js";
 import { ClientPort } from "./port.js";
 
 export type { MemberInfo } from "./cluster-service.js";
-export type { KvReplica, KvReplicaStatus } from "./kv-replica.js";
+export type { KvReplica } from "./kv-replica.js";
 export { ListenError } from "./listen-url.js";
 
 export interface EtcdServerOptions {

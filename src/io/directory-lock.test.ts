@@ -1,3 +1,4 @@
+// One process a directory: the lock is held by the living alone, and a path that cannot be used is refused.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";

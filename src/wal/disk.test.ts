@@ -1,3 +1,4 @@
+// The contract of the port Disk over memory and node:fs, and what the disk in memory keeps through a crash.
 import assert from "node:assert/strict";
 import { mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";

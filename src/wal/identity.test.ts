@@ -1,3 +1,4 @@
+// The identity of a data directory: durable before use, refused when it is not ours, and safe to die in.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { text, vote, WalLife } from "../../test/support/wal-life.js";

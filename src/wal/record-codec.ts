@@ -306,7 +306,7 @@ function readEntry(view: DataView, at: number, length: number, crc: number): Lis
   return { kind: view.getUint8(at + 7), slot: readU53(view, at), ballot: readU53(view, at + 8), length, crc };
 }
 
-/** Whether a sector of the batch was never written: it is zero, and the batch that was assembled had none such there. */
+/** Whether a sector of the batch was never written: it is zero, and the assembled batch had none such there. */
 export function isTorn(bytes: Uint8Array, header: BatchHeader): boolean {
   const end = header.offset + header.length;
   // The trailer is found from the end: the last byte that is not zero is the end byte.

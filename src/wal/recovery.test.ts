@@ -1,5 +1,5 @@
-// Recovery after a kill at any byte of a write, and from damage anywhere: nothing acknowledged is lost or passed over in
-// silence, nothing appears that was not appended.
+// Recovery after a kill at any byte of a write, and from damage anywhere: nothing acknowledged is lost or passed
+// over in silence, nothing appears that was not appended.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { chosen, describeRecovered, learned, text, vote, WalLife } from "../../test/support/wal-life.js";

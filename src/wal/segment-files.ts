@@ -141,7 +141,7 @@ export class SegmentFiles {
     return { index, file, size: this.#segmentBytes };
   }
 
-  /** Whether a batch of `length` bytes goes into the active segment; one larger than a segment goes into an empty one. */
+  /** Whether a batch of `length` bytes goes into the active segment; one larger than any goes into an empty one. */
   fits(length: number): boolean {
     assert(this.#active !== null, "a segment is active");
     return this.position + length <= this.#active.size || this.position === FIRST_BATCH;

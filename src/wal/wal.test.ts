@@ -1,3 +1,4 @@
+// The log as its users see it: group commit, proofs in order, marks, segments, and reading what is chosen.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {

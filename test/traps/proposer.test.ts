@@ -1,4 +1,5 @@
-// Traps of the proposer, the leader and reads: F2, F4 to F7, F13, F32. Each follows the trace that breaks a wrong reading.
+// Traps of the proposer, the leader and reads: F2, F4 to F7, F13, F32. Each follows the trace that breaks a
+// wrong reading.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ballotOf } from "../../src/paxos/ballot.js";
