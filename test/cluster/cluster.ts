@@ -88,7 +88,9 @@ export class Cluster extends World {
       this.step(id, { kind: "tick" });
       for (const kind of ["canvass", "prepare"] as const) {
         for (const voter of voters) {
+          this.sync(id);
           if (this.find(id, voter, kind).length > 0) this.pass(id, voter, kind);
+          this.sync(voter);
           const answer = kind === "canvass" ? "canvassReply" : "promise";
           if (this.find(voter, id, answer).length > 0) this.pass(voter, id, answer);
         }
