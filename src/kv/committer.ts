@@ -7,13 +7,21 @@ import { encodeChunk } from "./index-checkpoint.js";
 import type { MvccStore } from "./mvcc-store.js";
 import { type CheckpointChunk, type RecordStore, type RevisionKey, sealedCopy } from "./record-store.js";
 
-/** A checkpoint is made when a restart would read this many records, or half as many as there are keys. */
-const CHECKPOINT_RECORDS = 50_000;
+/** How checkpoints of the index are paced; results do not depend on it. */
+export interface CheckpointPace {
+  /** One is made when a restart would read this many records, or half as many as there are keys. */
+  readonly records: number;
+  /** Keys that a commit adds to one under way: at least so many, and so many for each of its records. */
+  readonly keys: number;
+  readonly keysPerRecord: number;
+  /** Keys in a chunk at most: about 2 ms of work. */
+  readonly chunkKeys: number;
+}
+
+const PACE: CheckpointPace = { records: 50_000, keys: 4_000, keysPerRecord: 4, chunkKeys: 1_000 };
+
 /** Tombstones that wait for a checkpoint at most, about. */
 const CHECKPOINT_TOMBSTONES = 50_000;
-/** Keys that a commit adds to a checkpoint under way: at least so many, and four for each of its records. */
-const CHECKPOINT_KEYS = 4_000;
-const CHECKPOINT_KEYS_PER_RECORD = 4;
 /** What a compaction that is not durable yet counts for, so that it is committed. */
 const COMPACTION_BYTES = 64;
 
@@ -30,15 +38,15 @@ export class Committer {
   readonly #store: MvccStore;
   compactor: Compactor;
   #head: Head;
-  readonly #checkpointRecords: number;
+  readonly #pace: CheckpointPace;
   #underWay: CheckpointUnderWay | null = null;
   #isCommitting = false;
   /** The state came from a snapshot, and no commit has made it durable yet. */
   #isReplaced = false;
 
-  constructor(records: RecordStore, store: MvccStore, head: Head, checkpointRecords = CHECKPOINT_RECORDS) {
+  constructor(records: RecordStore, store: MvccStore, head: Head, pace = PACE) {
     this.#records = records;
-    this.#checkpointRecords = checkpointRecords;
+    this.#pace = pace;
     this.#store = store;
     this.#head = head;
     this.compactor = new Compactor(store, records, head.compactRevision, head.checkpoint.base);
@@ -52,7 +60,7 @@ export class Committer {
       checkpoint: { ...FRESH_HEAD.checkpoint, generation: this.#nextGeneration() },
     };
     const ofRestored = { ...head, compactRevision: FRESH_HEAD.compactRevision };
-    const next = new Committer(this.#records, store, ofRestored, this.#checkpointRecords);
+    const next = new Committer(this.#records, store, ofRestored, this.#pace);
     next.#isReplaced = true;
     return next;
   }
@@ -103,9 +111,14 @@ export class Committer {
     this.#underWay ??= { generation: this.#nextGeneration(), base: revision, chunks: 0, next: "" };
     const underWay = this.#underWay;
     const chunks: CheckpointChunk[] = [];
-    let budget = Math.max(CHECKPOINT_KEYS, recordsInCommit * CHECKPOINT_KEYS_PER_RECORD);
+    let budget = Math.max(this.#pace.keys, recordsInCommit * this.#pace.keysPerRecord);
     while (budget > 0 && underWay.next !== null) {
-      const { body, keys, next } = encodeChunk(this.#store, underWay.next, underWay.base);
+      const { body, keys, next } = encodeChunk(
+        this.#store,
+        underWay.next,
+        underWay.base,
+        this.#pace.chunkKeys,
+      );
       const { generation, chunks: number } = underWay;
       chunks.push({ generation, number, sealed: sealedCopy(body, generation, number) });
       underWay.chunks += 1;
@@ -118,7 +131,7 @@ export class Committer {
 
   #isDue(revision: number): boolean {
     const records = revision - this.#head.checkpoint.base;
-    if (records >= Math.max(this.#checkpointRecords, this.#store.index.size / 2)) return true;
+    if (records >= Math.max(this.#pace.records, this.#store.index.size / 2)) return true;
     return this.compactor.deferredCount >= CHECKPOINT_TOMBSTONES;
   }
 

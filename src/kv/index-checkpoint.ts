@@ -6,8 +6,7 @@ import { latin1OfBytes } from "./latin1.js";
 import type { MvccStore } from "./mvcc-store.js";
 import { StoreCorrupt } from "./record-store.js";
 
-/** Keys in a chunk at most, and bytes after which a chunk takes no further key: about 2 ms of work. */
-const CHUNK_KEYS = 1_000;
+/** Bytes after which a chunk takes no further key. */
 const CHUNK_BYTES = 256 * 1024;
 
 export interface EncodedChunk {
@@ -18,13 +17,13 @@ export interface EncodedChunk {
   readonly next: string | null;
 }
 
-/** Encodes keys from `start` on with their changes up to `base`. */
-export function encodeChunk(store: MvccStore, start: string, base: number): EncodedChunk {
+/** Encodes at most `maxKeys` keys from `start` on with their changes up to `base`. */
+export function encodeChunk(store: MvccStore, start: string, base: number, maxKeys: number): EncodedChunk {
   const writer = new ByteWriter(64 * 1024);
   let keys = 0;
   let next: string | null = null;
   store.index.visit(start, null, (key, id) => {
-    if (keys >= CHUNK_KEYS || writer.length >= CHUNK_BYTES) {
+    if (keys >= maxKeys || writer.length >= CHUNK_BYTES) {
       next = key;
       return false;
     }

@@ -1,32 +1,23 @@
 // Keys as latin1 strings: one character a byte, so that JavaScript's order of strings is the order of bytes
-// (etcd's), and a key costs one byte a character in memory. Works without Node.js, faster with its Buffer.
+// (etcd's), and a key costs one byte a character in memory.
 
-interface Latin1Buffer {
-  latin1Slice(start?: number, end?: number): string;
-}
-
-interface BufferLike {
-  from(buffer: ArrayBufferLike, byteOffset: number, length: number): Latin1Buffer;
-}
-
-const nodeBuffer = (globalThis as unknown as { Buffer?: BufferLike }).Buffer;
+/** A call takes a limited number of arguments. */
 const CHUNK = 4096;
 
 export function latin1OfBytes(bytes: Uint8Array): string {
-  if (nodeBuffer !== undefined) {
-    return nodeBuffer.from(bytes.buffer, bytes.byteOffset, bytes.length).latin1Slice();
+  if (bytes.length <= CHUNK) return shortText(bytes, 0, bytes.length);
+  const parts: string[] = [];
+  for (let at = 0; at < bytes.length; at += CHUNK) {
+    parts.push(shortText(bytes, at, Math.min(bytes.length, at + CHUNK)));
   }
-  return latin1InPlainJavaScript(bytes);
+  return parts.join("");
 }
 
-/** The same without Node's Buffer, in chunks, because a call takes a limited number of arguments. */
-export function latin1InPlainJavaScript(bytes: Uint8Array): string {
-  if (bytes.length <= CHUNK) return String.fromCharCode(...bytes);
-  let text = "";
-  for (let at = 0; at < bytes.length; at += CHUNK) {
-    text += String.fromCharCode(...bytes.subarray(at, at + CHUNK));
-  }
-  return text;
+/** An array of numbers as arguments is several times faster than typed arrays, and as fast as Node's Buffer. */
+function shortText(bytes: Uint8Array, start: number, end: number): string {
+  const codes = new Array<number>(end - start);
+  for (let i = start; i < end; i += 1) codes[i - start] = bytes[i]!;
+  return String.fromCharCode.apply(null, codes);
 }
 
 export function bytesOfLatin1(text: string): Uint8Array {

@@ -148,7 +148,7 @@ describe("kv machine", () => {
   test("a checkpoint of the index makes a restart read only what came after", async () => {
     const medium = new MemoryMedium();
     const store = new MemoryRecordStore(medium);
-    const machine = await KvMachine.open(store, 100);
+    const machine = await KvMachine.open(store, { records: 100, keys: 40, keysPerRecord: 0, chunkKeys: 15 });
     let slot = 0;
     for (let i = 0; i < 5_000; i += 1) {
       apply(machine, i % 7 === 0 ? del(`key-${i % 50}`) : put(`key-${i % 400}`, `${i}`));

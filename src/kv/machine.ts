@@ -7,7 +7,7 @@ import { applyCommand } from "./apply.js";
 import { checkQuery } from "./check.js";
 import { decodeCommand, encodeCommand } from "./codec.js";
 import type { KvAnswer, KvCommand, KvQuery, KvRefusal, KvResult } from "./commands.js";
-import { Committer } from "./committer.js";
+import { type CheckpointPace, Committer } from "./committer.js";
 import { frozenRecords } from "./frozen.js";
 import { loadSnapshot, loadStore } from "./loader.js";
 import type { MvccStore } from "./mvcc-store.js";
@@ -29,13 +29,10 @@ export class KvMachine implements StateMachine<KvCommand, KvResult, KvQuery, KvA
     this.#committer = committer;
   }
 
-  /**
-   * Takes up what the store holds, and closes it when it is closed. Throws `StoreCorrupt`. A checkpoint of the
-   * index is made when a restart would read `checkpointRecords` records, or half as many as there are keys.
-   */
-  static async open(records: RecordStore, checkpointRecords?: number): Promise<KvMachine> {
+  /** Takes up what the store holds, and closes it when it is closed itself. Throws `StoreCorrupt`. */
+  static async open(records: RecordStore, pace?: CheckpointPace): Promise<KvMachine> {
     const { head, store } = await loadStore(records);
-    return new KvMachine(records, store, new Committer(records, store, head, checkpointRecords));
+    return new KvMachine(records, store, new Committer(records, store, head, pace));
   }
 
   encode(command: KvCommand): Uint8Array {
