@@ -1,0 +1,137 @@
+// `npm run bench`: puts a second over gRPC and from the embedding API with fsync on, memory, and how long puts at
+// a surviving replica stall when the leader is killed or stopped. Prints medians; asserts nothing.
+//   --seconds N  length of each throughput run (default 5)     --trials N  failovers of each kind (default 20)
+//   --only puts|embedded|failover
+import { parseArgs } from "node:util";
+import { Client, credentials } from "@grpc/grpc-js";
+import { PutRequest, PutResponse } from "../src/proto/gen/rpc.js";
+import { Processes, sleep } from "../test/real/processes.js";
+import { benchEmbedded } from "./embedded.js";
+import { median } from "./median.js";
+
+const { values: options } = parseArgs({
+  options: {
+    seconds: { type: "string", default: "5" },
+    trials: { type: "string", default: "20" },
+    only: { type: "string", default: "" },
+  },
+});
+const seconds = Number(options.seconds);
+const trials = Number(options.trials);
+const runs = (part: string): boolean => options.only === "" || options.only === part;
+
+const encodePut = (request: PutRequest): Buffer => Buffer.from(PutRequest.encode(request).finish());
+const decodePut = (bytes: Buffer): PutResponse => PutResponse.decode(bytes);
+
+function put(client: Client, key: string, value: Uint8Array): Promise<void> {
+  const request = PutRequest.fromPartial({ key: new TextEncoder().encode(key), value });
+  return new Promise((resolve, reject) => {
+    client.makeUnaryRequest("/etcdserverpb.KV/Put", encodePut, decodePut, request, (error) => {
+      if (error) reject(error);
+      else resolve();
+    });
+  });
+}
+
+function connect(cluster: Processes, i: number): Client {
+  return new Client(cluster.endpoint(i), credentials.createInsecure());
+}
+
+/** Puts of 256 bytes with `outstanding` requests at a time, spread over all replicas; puts a second. */
+async function putsPerSecond(cluster: Processes, outstanding: number): Promise<number> {
+  const clients = cluster.members.map((_, i) => connect(cluster, i));
+  const value = new Uint8Array(256).fill(120);
+  const end = performance.now() + seconds * 1000;
+  let done = 0;
+  const worker = async (w: number): Promise<void> => {
+    const client = clients[w % clients.length]!;
+    for (let n = 0; performance.now() < end; n += 1) {
+      await put(client, `bench/${w}/${n % 1000}`, value);
+      done += 1;
+    }
+  };
+  const startedAt = performance.now();
+  await Promise.all(Array.from({ length: outstanding }, (_, w) => worker(w)));
+  const elapsed = performance.now() - startedAt;
+  for (const client of clients) client.close();
+  return (done * 1000) / elapsed;
+}
+
+async function benchPuts(): Promise<void> {
+  const cluster = await Processes.start(3);
+  try {
+    await putsPerSecond(cluster, 100); // Warms up the compilers and the log's first segments.
+    for (const outstanding of [1, 100, 1000]) {
+      const rates: number[] = [];
+      for (let run = 0; run < 3; run += 1) rates.push(await putsPerSecond(cluster, outstanding));
+      console.log(
+        `gRPC, ${outstanding} outstanding: ${Math.round(median(rates))} puts/s (median of 3, fsync on)`,
+      );
+    }
+    const memory = await Promise.all(cluster.members.map((_, i) => cluster.memory(i)));
+    console.log(
+      `memory after it: ${memory.map((bytes) => `${Math.round(bytes / 2 ** 20)} MiB`).join(", ")} resident`,
+    );
+  } finally {
+    await cluster.close();
+  }
+}
+
+interface Stall {
+  readonly ms: number;
+  readonly failed: number;
+}
+
+/** The longest time between two acknowledgements to a client that puts at a surviving replica. */
+async function stallOf(cluster: Processes, signal: "SIGKILL" | "SIGTERM"): Promise<Stall> {
+  const leader = await cluster.findLeader();
+  const client = connect(cluster, (leader + 1) % cluster.members.length);
+  let longest = 0;
+  let failed = 0;
+  let isStopped = false;
+  const load = (async (): Promise<void> => {
+    let lastAt = performance.now();
+    for (let n = 0; !isStopped; n += 1) {
+      await put(client, `stall/${n % 100}`, new Uint8Array(16)).catch(() => {
+        failed += 1;
+      });
+      const now = performance.now();
+      longest = Math.max(longest, now - lastAt);
+      lastAt = now;
+    }
+  })();
+  await sleep(300);
+  longest = 0;
+  const stopped = cluster.signal(leader, signal);
+  await sleep(1500);
+  isStopped = true;
+  await load;
+  await stopped;
+  client.close();
+  cluster.launch(leader);
+  await cluster.ready();
+  await sleep(300);
+  return { ms: longest, failed };
+}
+
+async function benchFailover(): Promise<void> {
+  const cluster = await Processes.start(3);
+  try {
+    for (const signal of ["SIGKILL", "SIGTERM"] as const) {
+      const stalls: Stall[] = [];
+      for (let trial = 0; trial < trials; trial += 1) stalls.push(await stallOf(cluster, signal));
+      const times = stalls.map((stall) => stall.ms);
+      const failed = stalls.reduce((sum, stall) => sum + stall.failed, 0);
+      console.log(
+        `${signal} of the leader: median stall ${Math.round(median(times))} ms, ` +
+          `longest ${Math.round(Math.max(...times))} ms, ${failed} puts failed (${trials} trials)`,
+      );
+    }
+  } finally {
+    await cluster.close();
+  }
+}
+
+if (runs("puts")) await benchPuts();
+if (runs("embedded")) await benchEmbedded(seconds);
+if (runs("failover")) await benchFailover();

@@ -1,0 +1,170 @@
+// A cluster of real processes on this machine for tests and benchmarks: `synod serve`, killed and started at will.
+// Data lies on a real disk under the system's temporary folder; every process is ended by its id.
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const PROGRAM = join(dirname(fileURLToPath(import.meta.url)), "../../../bin/synod.js");
+const READY_WITHIN_MS = 30_000;
+
+interface Member {
+  readonly name: string;
+  readonly clientPort: number;
+  readonly peerPort: number;
+  process: ChildProcess | null;
+  output: string;
+}
+
+export class Processes {
+  readonly members: readonly Member[];
+  readonly #folder: string;
+
+  private constructor(folder: string, members: readonly Member[]) {
+    this.#folder = folder;
+    this.members = members;
+  }
+
+  /** Starts `count` replicas on free ports and waits until each serves. */
+  static async start(count: number): Promise<Processes> {
+    const folder = await mkdtemp(join(tmpdir(), "synod-real-"));
+    const ports = await freePorts(2 * count);
+    const members: Member[] = [];
+    for (let i = 0; i < count; i += 1) {
+      members.push({
+        name: `r${i + 1}`,
+        clientPort: ports[2 * i]!,
+        peerPort: ports[2 * i + 1]!,
+        process: null,
+        output: "",
+      });
+    }
+    const processes = new Processes(folder, members);
+    for (let i = 0; i < count; i += 1) processes.launch(i);
+    await processes.ready();
+    return processes;
+  }
+
+  endpoint(i: number): string {
+    return `127.0.0.1:${this.members[i]!.clientPort}`;
+  }
+
+  get endpoints(): string[] {
+    return this.members.map((_, i) => this.endpoint(i));
+  }
+
+  launch(i: number): void {
+    const member = this.members[i]!;
+    const url = (port: number): string => `http://127.0.0.1:${port}`;
+    const cluster = this.members.map(({ name, peerPort }) => `${name}=${url(peerPort)}`).join(",");
+    const args = [
+      ...["--name", member.name, "--data-dir", join(this.#folder, member.name)],
+      ...["--listen-client-urls", url(member.clientPort), "--advertise-client-urls", url(member.clientPort)],
+      ...["--listen-peer-urls", url(member.peerPort), "--initial-advertise-peer-urls", url(member.peerPort)],
+      ...["--initial-cluster", cluster],
+    ];
+    const child = spawn(process.execPath, [PROGRAM, "serve", ...args], { stdio: ["ignore", "pipe", "pipe"] });
+    member.process = child;
+    const keep = (chunk: Buffer): void => {
+      member.output = (member.output + chunk.toString()).slice(-20_000);
+    };
+    child.stdout.on("data", keep);
+    child.stderr.on("data", keep);
+  }
+
+  /** Waits until every running replica answers a linearizable health check. */
+  async ready(): Promise<void> {
+    const end = Date.now() + READY_WITHIN_MS;
+    for (const [i, member] of this.members.entries()) {
+      while (member.process !== null && !(await isHealthy(this.endpoint(i)))) {
+        if (member.process.exitCode !== null || Date.now() > end) {
+          throw new Error(`${member.name} does not serve:\n${member.output}`);
+        }
+        await sleep(20);
+      }
+    }
+  }
+
+  /** Sends a signal; for one that ends the process, waits for the end. */
+  async signal(i: number, signal: NodeJS.Signals): Promise<void> {
+    const member = this.members[i]!;
+    const child = member.process;
+    if (child === null) throw new Error(`${member.name} is not running`);
+    child.kill(signal);
+    if (signal === "SIGSTOP" || signal === "SIGCONT") return;
+    if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
+    member.process = null;
+  }
+
+  /** The index of the leader, as the replicas' metrics tell it; -1 when none says that it leads. */
+  async leader(): Promise<number> {
+    for (const [i, member] of this.members.entries()) {
+      if (member.process === null) continue;
+      const metrics = await get(`http://${this.endpoint(i)}/metrics`);
+      if (metrics !== null && /^etcd_server_is_leader(\{[^}]*\})? 1$/m.test(metrics)) return i;
+    }
+    return -1;
+  }
+
+  async findLeader(): Promise<number> {
+    const end = Date.now() + READY_WITHIN_MS;
+    for (;;) {
+      const leader = await this.leader();
+      if (leader >= 0) return leader;
+      if (Date.now() > end) throw new Error("no replica leads");
+      await sleep(20);
+    }
+  }
+
+  /** Resident memory of a replica in bytes. */
+  async memory(i: number): Promise<number> {
+    const metrics = (await get(`http://${this.endpoint(i)}/metrics`)) ?? "";
+    const found = /^process_resident_memory_bytes(?:\{[^}]*\})? ([\d.e+]+)$/m.exec(metrics);
+    return found === null ? Number.NaN : Number(found[1]);
+  }
+
+  async close(): Promise<void> {
+    for (const [i, member] of this.members.entries()) {
+      if (member.process !== null) await this.signal(i, "SIGKILL");
+    }
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+}
+
+export function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+async function get(url: string): Promise<string | null> {
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(2000) });
+    return response.ok ? await response.text() : null;
+  } catch {
+    return null; // Not listening yet, or paused: the caller asks again.
+  }
+}
+
+async function isHealthy(endpoint: string): Promise<boolean> {
+  return (await get(`http://${endpoint}/health`)) !== null;
+}
+
+/** Ports below those that the system hands out, so that no outgoing connection takes one while a replica is down. */
+async function freePorts(count: number): Promise<number[]> {
+  const ports: number[] = [];
+  while (ports.length < count) {
+    const port = 20_000 + Math.floor(Math.random() * 12_000);
+    if (!ports.includes(port) && (await isFree(port))) ports.push(port);
+  }
+  return ports;
+}
+
+function isFree(port: number): Promise<boolean> {
+  const server = createServer();
+  return new Promise((resolve) => {
+    server.once("error", () => resolve(false));
+    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
+  });
+}
