@@ -1,7 +1,7 @@
 // `npm run bench`: puts a second over gRPC and from the embedding API with fsync on, memory, and how long puts at
 // a surviving replica stall when the leader is killed or stopped. Prints medians; asserts nothing.
 //   --seconds N  length of each throughput run (default 5)     --trials N  failovers of each kind (default 20)
-//   --only puts|embedded|failover
+//   --part puts|embedded|failover
 import { parseArgs } from "node:util";
 import { Client, credentials } from "@grpc/grpc-js";
 import { PutRequest, PutResponse } from "../src/proto/gen/rpc.js";
@@ -13,12 +13,12 @@ const { values: options } = parseArgs({
   options: {
     seconds: { type: "string", default: "5" },
     trials: { type: "string", default: "20" },
-    only: { type: "string", default: "" },
+    part: { type: "string", default: "" },
   },
 });
 const seconds = Number(options.seconds);
 const trials = Number(options.trials);
-const runs = (part: string): boolean => options.only === "" || options.only === part;
+const runs = (part: string): boolean => options.part === "" || options.part === part;
 
 const encodePut = (request: PutRequest): Buffer => Buffer.from(PutRequest.encode(request).finish());
 const decodePut = (bytes: Buffer): PutResponse => PutResponse.decode(bytes);
