@@ -76,3 +76,12 @@ test("docs/architecture.md gives a licence and a reason for each dependency, and
     assert.deepEqual(row[1]!.split(", ").sort(), users.sort(), name);
   }
 });
+
+test("docs/protocol.md names a test for each claim of the lectures, and the test is there", () => {
+  const rows = rowsOf(read("docs/protocol.md")).filter(([claim]) => /^S\d+$/.test(claim!));
+  assert.equal(rows.length, 13);
+  for (const [claim, , named] of rows) {
+    const [path, ...name] = named!.split(": ");
+    assert.ok(read(path!).includes(`"${claim}: ${name.join(": ")}"`), `${claim}: ${named}`);
+  }
+});
