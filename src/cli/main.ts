@@ -12,4 +12,7 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (!isServer) process.exit(error.code === "EPIPE" ? 0 : 1);
 });
 
-process.exitCode = await runProgram(args);
+const status = await runProgram(args);
+// What a server has not let go of (a channel, a socket of a peer) must not keep it; a client's last output must go out.
+if (isServer) process.exit(status);
+process.exitCode = status;

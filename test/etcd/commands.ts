@@ -6,6 +6,11 @@ export interface Comparison {
   readonly input: string;
   /** `leader`: asked of the leader. `all`: of every member; lines come in any order. `any`: of each member in turn. */
   readonly of: "any" | "leader" | "all";
+  /**
+   * Only our client is compared. etcdctl 3.4 sends the whole URL of a member as the authority of this call, which
+   * HTTP/2 forbids and Node.js refuses; later ones do not.
+   */
+  readonly isOfClient?: true;
 }
 
 const FORMATS = ["simple", "json", "fields"];
@@ -26,9 +31,9 @@ value("b") != "x y"
 
 put a "second value"
 get a
-get '' --prefix --limit=2
+get "" --prefix --limit=2
 del b --prev-kv
-put "new key" 'single quotes'
+put "new key" "two words"
 get "new key" --keys-only
 
 get a
@@ -53,16 +58,6 @@ const TXN_READ = '\nget a\nget "" --from-key --sort-by=modify --order=descend\n\
 const write = (line: string, input = ""): Comparison => command(line, input);
 
 export const COMPARISONS: readonly Comparison[] = [
-  command("endpoint status", "", "leader"),
-  ...["simple", "json", "fields", "table"].flatMap((format) => [
-    command(`endpoint status -w ${format}`, "", "leader"),
-    command(`endpoint status -w ${format}`, "", "all"),
-    command(`endpoint health -w ${format}`, "", "leader"),
-    command(`endpoint health -w ${format}`, "", "all"),
-    command(`endpoint status --cluster -w ${format}`, "", "all"),
-    command(`member list -w ${format}`, "", "all"),
-    command(`member list --hex -w ${format}`, "", "all"),
-  ]),
   ...inEach("get nothing"),
   write("put a 1"),
   write("put a 2 --prev-kv"),
@@ -75,6 +70,17 @@ export const COMPARISONS: readonly Comparison[] = [
   write("put ac <&>\u2028é\u{1f600} -w json"),
   write("put ad ''"),
   write("put zebra -- -5"),
+  // After some puts: a fresh store shows no sizes and slots.
+  ...["simple", "json", "fields", "table"].flatMap((format): Comparison[] => [
+    command(`endpoint status -w ${format}`, "", "leader"),
+    command(`endpoint status -w ${format}`, "", "all"),
+    command(`endpoint health -w ${format}`, "", "leader"),
+    command(`endpoint health -w ${format}`, "", "all"),
+    command(`endpoint health --cluster -w ${format}`, "", "all"),
+    { ...command(`endpoint status --cluster -w ${format}`, "", "all"), isOfClient: true },
+    command(`member list -w ${format}`, "", "all"),
+    command(`member list --hex -w ${format}`, "", "all"),
+  ]),
   write("put b --ignore-value --prev-kv"),
   write("put b z --ignore-lease"),
   ...inEach("get a"),
@@ -153,7 +159,6 @@ export const COMPARISONS: readonly Comparison[] = [
   write("compaction 7 --physical"),
   write("compaction 1000000"),
   write("compaction"),
-  write("compaction five"),
   command("get a --rev=4"),
   command("get '' --prefix --rev=7"),
   write("del '' --prefix --prev-kv"),

@@ -12,7 +12,7 @@ export type Format = (typeof FORMATS)[number];
 
 export function formatOf(name: string): Format {
   const format = FORMATS.find((known) => known === name);
-  if (format === undefined) throw new UsageError(`unsupported output format (one of ${FORMATS.join(", ")})`);
+  if (format === undefined) throw new UsageError("unsupported output format");
   return format;
 }
 

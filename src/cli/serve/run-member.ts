@@ -37,6 +37,4 @@ export async function runMember(plan: ServePlan): Promise<void> {
   await member.close();
   clearTimeout(deadline);
   logger.info({}, "stopped");
-  // Sockets of peers and clients that have not closed yet would keep the process.
-  process.exit(0);
 }

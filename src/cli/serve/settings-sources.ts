@@ -16,7 +16,7 @@ import {
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** `flags` by their name without dashes. Throws UsageError, naming the setting; CommandFailed: unreadable file. */
+/** `flags` by name, without dashes. Throws UsageError, naming the setting, or CommandFailed for an unreadable file. */
 export function gatherSettings(flags: ReadonlyMap<string, string>, environment: Environment): Settings {
   for (const name of TLS_SETTINGS) {
     if (flags.has(name)) throw new UsageError(tlsRefusal(`--${name}`));

@@ -4,7 +4,7 @@
 /** Exit status of a process that SIGINT ended. */
 const INTERRUPTED = 130;
 
-/** Resolves with the reason when an orderly stop is asked for; `atOnce` runs before a second SIGINT ends it all. */
+/** Resolves with the reason for an orderly stop; `atOnce` runs before a second SIGINT ends the process. */
 export function stopAsked(atOnce: () => void = () => {}): Promise<string> {
   return new Promise((resolve) => {
     let interrupts = 0;

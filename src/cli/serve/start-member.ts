@@ -21,6 +21,7 @@ export interface RunningMember {
 
 /** Resolves when it listens, with or without a quorum. Throws CommandFailed for what an operator can mend. */
 export async function startMember(plan: ServePlan, logger: Logger): Promise<RunningMember> {
+  let hasStarted = false;
   const replica = createReplica({
     id: plan.replica,
     members: Object.fromEntries(plan.members.map(({ peerUrl }, i) => [i + 1, addressOf(peerUrl)])),
@@ -30,10 +31,16 @@ export async function startMember(plan: ServePlan, logger: Logger): Promise<Runn
     token: plan.token,
     heartbeatMs: plan.heartbeatMs,
     electionMs: plan.electionMs,
-    logger,
+    logger: {
+      info: (fields, text) => logger.info(fields, text),
+      // What goes wrong with the start is told once, as the reason why this process ends.
+      warn: (fields, text) => hasStarted && logger.warn(fields, text),
+      error: (fields, text) => hasStarted && logger.error(fields, text),
+    },
   });
   try {
     await replica.started();
+    hasStarted = true;
     const { clusterId } = replica.status();
     const server = await startEtcdServer({
       replica,
@@ -56,7 +63,7 @@ export async function startMember(plan: ServePlan, logger: Logger): Promise<Runn
     };
   } catch (error) {
     await replica.close();
-    throw mendable(error);
+    throw mendable(error, plan.dataDir);
   }
 }
 
@@ -76,11 +83,9 @@ function memberInfos(
   }));
 }
 
-function mendable(error: unknown): unknown {
-  const isMendable =
-    error instanceof DataDirectoryError ||
-    error instanceof ListenError ||
-    error instanceof ClientListenError ||
-    error instanceof StoreCorrupt;
-  return isMendable ? new CommandFailed(error.message) : error;
+function mendable(error: unknown, dataDir: string): unknown {
+  if (error instanceof ListenError || error instanceof ClientListenError)
+    return new CommandFailed(error.message);
+  if (!(error instanceof DataDirectoryError || error instanceof StoreCorrupt)) return error;
+  return new CommandFailed(`--data-dir ${dataDir}: ${error.message}`);
 }

@@ -1,0 +1,73 @@
+// A data directory that is not this member's: refused with status 1 and one sentence, and nothing in it changed.
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { freePorts } from "../free-port.js";
+import { PROGRAM, type Running, start } from "./processes.js";
+
+let directory = "";
+let port = 0;
+
+function serve(offset: number, ...args: string[]): Running {
+  const url = (i: number): string => `http://127.0.0.1:${port + offset + i}`;
+  const urls = ["--listen-client-urls", url(0), "--listen-peer-urls", url(1)];
+  return start(process.execPath, [PROGRAM, "serve", "--data-dir", join(directory, "data"), ...urls, ...args]);
+}
+
+before(async () => {
+  directory = mkdtempSync(join(tmpdir(), "synod-data-directory-"));
+  port = await freePorts([0, 1, 2, 3]);
+  const first = serve(0);
+  await first.line("ready");
+  first.process.kill("SIGTERM");
+  assert.equal(await first.ended, 0);
+});
+
+after(() => rmSync(directory, { recursive: true }));
+
+/** Of every file but lmdb's table of readers, which is no data. */
+function fingerprint(): string[] {
+  return readdirSync(directory, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name !== "lock.mdb")
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort()
+    .map((path) => `${path} ${createHash("sha256").update(readFileSync(path)).digest("hex")}`);
+}
+
+async function refused(running: Running, sentence: RegExp): Promise<void> {
+  assert.equal(await running.ended, 1);
+  const told = running.lines.filter((line) => !line.includes('"level":"info"'));
+  assert.equal(told.length, 1, told.join("\n"));
+  assert.match(told[0]!, sentence);
+}
+
+test("of another cluster", async () => {
+  const files = fingerprint();
+  await refused(serve(0, "--initial-cluster-token", "other"), /^Error: --data-dir .*data: .*another|cluster/);
+  assert.deepEqual(fingerprint(), files);
+});
+
+test("of another member", async () => {
+  const files = fingerprint();
+  const cluster = [`b=http://127.0.0.1:${port + 1}`, `default=http://127.0.0.1:${port + 3}`].join(",");
+  await refused(serve(0, "--name", "b", "--initial-cluster", cluster), /^Error: --data-dir .*data: /);
+  assert.deepEqual(fingerprint(), files);
+});
+
+test("in use by another process, and free again after it", async () => {
+  const holder = serve(0);
+  await holder.line("ready");
+  await refused(
+    serve(2),
+    new RegExp(`^Error: --data-dir .*data is in use by process ${holder.pid}: stop that process, or give`),
+  );
+  holder.process.kill("SIGTERM");
+  assert.equal(await holder.ended, 0);
+  const next = serve(0);
+  await next.line("ready");
+  next.process.kill("SIGINT");
+  assert.equal(await next.ended, 0);
+});
