@@ -120,6 +120,22 @@ test("F9: what a new life writes again does not heal a slot with an older vote",
   }
 });
 
+test("F9: a watermark said again does not fix a vote that came after it, where the chosen value is lost", async () => {
+  const disk = new MemoryDisk();
+  const life = await WalLife.open(disk);
+  await life.sync([vote(1, 5, "first"), vote(2, 5, "second")], 5);
+  await life.sync([chosen(2)]);
+  await damageSectorOf(disk, "second", 0xee);
+  let next = await WalLife.open(disk);
+  await next.sync([vote(2, 7, "late")], 7);
+  for (let i = 0; i < 3; i += 1) {
+    disk.crash();
+    next = await WalLife.open(disk);
+    assert.deepEqual(shown(next).accepted, ["2@7=late"]);
+    assert.deepEqual(await readAll(next.wal, 2), []);
+  }
+});
+
 test("F10: what recovery reads is made durable before the log is used", async () => {
   const disk = new MemoryDisk({ fault: (kind) => (kind === "sync" && stuck ? new Error("no sync") : null) });
   let stuck = false;
@@ -137,6 +153,21 @@ test("F10: what recovery reads is made durable before the log is used", async ()
   disk.crash();
   const last = await WalLife.open(disk);
   assert.equal(last.recovered.accepted.length, 2);
+});
+
+test("F10: a watermark that was only in the page cache is durable too", async () => {
+  let stuck = false;
+  const disk = new MemoryDisk({ fault: (kind) => (kind === "sync" && stuck ? new Error("no sync") : null) });
+  const life = await WalLife.open(disk);
+  await life.sync([vote(1, 5, "a"), vote(2, 5, "b")], 5);
+  stuck = true;
+  life.append([chosen(2)]);
+  await quiet();
+  disk.kill();
+  stuck = false;
+  assert.equal((await WalLife.open(disk)).recovered.chosenUpTo, 2);
+  disk.crash();
+  assert.equal((await WalLife.open(disk)).recovered.chosenUpTo, 2);
 });
 
 test("F10: a promise that was only in the page cache is durable before it is told", async () => {
@@ -278,6 +309,22 @@ test("F23: rot in the header of a last batch without mark: its slots are unknown
   const next = await WalLife.open(disk);
   assert.deepEqual(next.recovered.faulty, [{ from: 2, to: LAST_SLOT, ballot: 0 }]);
   assert.equal(next.recovered.chosenUpTo, 1);
+});
+
+test("F23: after a torn batch no segment is used further, also when a clean end came before it", async () => {
+  const disk = new MemoryDisk();
+  const life = await WalLife.open(disk);
+  await life.sync([vote(1, 5, "first")], 5);
+  await life.wal.close();
+  const next = await WalLife.open(disk);
+  await next.sync([vote(2, 5, `${"torn".repeat(300)}tail`)]);
+  const bytes = disk.bytesOf("log-0000000001");
+  const start = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).indexOf("torn");
+  bytes.fill(0, start - (start % 512), start - (start % 512) + 512);
+  disk.kill();
+  const last = await WalLife.open(disk);
+  assert.deepEqual([shown(last).accepted, shown(last).faulty], [["1@5=first"], []]);
+  assert.ok((await disk.list()).includes("log-0000000002"));
 });
 
 test("F23: a value of zeros is not taken for a hole", async () => {
