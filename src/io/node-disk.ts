@@ -37,7 +37,9 @@ export class NodeDisk implements Disk {
   }
 
   async read(name: string): Promise<Uint8Array> {
-    return readFile(join(this.path, name));
+    // Not as a Buffer: its `slice` shares memory, that of what the port promises copies.
+    const { buffer, byteOffset, length } = await readFile(join(this.path, name));
+    return new Uint8Array(buffer, byteOffset, length);
   }
 
   async open(name: string, create: boolean): Promise<DiskFile> {
