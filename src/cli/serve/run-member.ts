@@ -21,7 +21,12 @@ export async function runMember(plan: ServePlan): Promise<void> {
     stop.then((reason) => ({ reason })),
     member.crashed.then((error) => ({ error })),
   ]);
-  const isReady = await Promise.race([member.ready().then(() => true), ended.then(() => false)]);
+  // Not ready means stopped before it was: `crashed` has the reason.
+  const ready = member.ready().then(
+    () => true,
+    () => false,
+  );
+  const isReady = await Promise.race([ready, ended.then(() => false)]);
   if (isReady) {
     const urls = plan.advertiseClientUrls.map((url) => url.text).join(", ");
     console.log(`ready: ${plan.name} serves clients at ${urls}`);
