@@ -213,7 +213,8 @@ export class MemoryDisk implements Disk {
     content.unsynced = new Map();
     content.syncing.push(layer);
     return () => {
-      content.syncing = content.syncing.filter((other) => other !== layer);
+      // A sync covers all that was unsynced when it began, also what an earlier one, of a life that died, left over.
+      content.syncing.splice(0, content.syncing.indexOf(layer) + 1);
       content.syncedLength = Math.max(content.syncedLength, length);
     };
   }

@@ -113,6 +113,7 @@ test("any workload and any end: the log shows a prefix of its turns, with all th
     fc.asyncProperty(fc.integer({ min: 1 }), fc.integer({ min: 1, max: 6 }), (seed, lives) =>
       run(seed, lives),
     ),
-    { numRuns: 250 },
+    // The example: a life that died within a sync, and a later one that synced the same file.
+    { numRuns: 250, examples: [[1834238562, 5]] },
   );
 });
