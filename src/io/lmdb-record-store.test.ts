@@ -71,4 +71,22 @@ async function make(): Promise<RecordStoreUnderTest> {
 
 describe("lmdb record store", () => {
   for (const one of recordStoreContract) test(one.name, () => one.run(make));
+
+  for (const [name, damage] of [
+    ["bytes of something else", () => Buffer.alloc(20_000, 7)],
+    ["a few bytes", () => Buffer.from("not a store")],
+    ["a store whose first page is zeroed", (store: Buffer) => store.fill(0, 0, 4096)],
+    ["a store cut after its first page", (store: Buffer) => store.subarray(0, 4096)],
+  ] as const) {
+    test(`${name}: refused, and nothing is changed`, async () => {
+      const directory = await mkdtemp(join(tmpdir(), "synod-lmdb-"));
+      await (await LmdbRecordStore.open(directory)).close();
+      const file = join(directory, "data.mdb");
+      const bytes = damage(await readFile(file));
+      await writeFile(file, bytes);
+      await assert.rejects(LmdbRecordStore.open(directory), { name: "StoreCorrupt", message: /data\.mdb/ });
+      assert.deepEqual(await readFile(file), bytes);
+      await rm(directory, { recursive: true });
+    });
+  }
 });

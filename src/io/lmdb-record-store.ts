@@ -9,10 +9,12 @@ import {
   type Replacement,
   type RevisionKey,
   recordName,
+  StoreCorrupt,
   type StoredRecord,
   sealedCopy,
   unseal,
 } from "../kv/record-store.js";
+import { assertIsLmdb } from "./lmdb-file.js";
 
 /** Address space, not memory or disk: the largest store there can be. */
 const MAP_BYTES = 64 * 2 ** 30;
@@ -45,6 +47,9 @@ function chunkKey(generation: number, number: number): Buffer {
   key.writeUInt32BE(number, 5);
   return key;
 }
+
+/** lmdb's numbers for: page not found, damaged, not a store, other version. */
+const CODES_OF_DAMAGE: readonly unknown[] = [-30797, -30796, -30793, -30794];
 
 /** Area and revision of the head, before the owner's bytes. */
 const HEAD_FACTS = 10;
@@ -99,12 +104,15 @@ export class LmdbRecordStore implements RecordStore {
       noMemInit: true,
       safeRestore: true,
     } as const;
+    await assertIsLmdb(directory);
     const store = new LmdbRecordStore(open<Buffer, Uint8Array>(options));
     try {
       await store.#takeUp();
     } catch (error) {
       await store.close();
-      throw error;
+      if (!CODES_OF_DAMAGE.includes((error as { code?: unknown }).code)) throw error;
+      const text = `the store in ${directory} is damaged: set it aside, it will be rebuilt (${(error as Error).message})`;
+      throw new StoreCorrupt(text, { cause: error });
     }
     return store;
   }
