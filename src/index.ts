@@ -14,7 +14,7 @@ import type { Logger, ReplicaEvents, ReplicaStatus } from "./replica/status.js";
 export { ListenError } from "./io/listen-error.js";
 export { type ContractCase, type ContractSubject, machineContract } from "./machine/contract.js";
 export { type JsonMachineOptions, jsonMachine } from "./machine/json-machine.js";
-export type { DurableState, StateMachine } from "./machine/machine.js";
+export { type DurableState, StateCorrupt, type StateMachine } from "./machine/machine.js";
 export type { CancelSignal } from "./replica/cancel.js";
 export { Closed, CommandRefused, OutcomeUnknown, Overloaded, Unavailable } from "./replica/errors.js";
 export type { ProposeOptions, ReadOptions } from "./replica/replica.js";

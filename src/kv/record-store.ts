@@ -1,14 +1,16 @@
 // The port to where records are kept: by revision, append only, with checksums; lmdb on a server, memory in a
 // simulator or browser. A commit is all or nothing and counts when it is flushed (design 2.10, 3).
+
 import { crc32 } from "../base/crc32.js";
+import { StateCorrupt } from "../machine/machine.js";
 
 /** Bytes at the front of a sealed record, head or chunk that hold its checksum. */
 export const SEAL_BYTES = 4;
 
 /** What was read is not what was written. The replica must set the store aside and rebuild it from its peers. */
-export class StoreCorrupt extends Error {
+export class StoreCorrupt extends StateCorrupt {
   override readonly name = "StoreCorrupt";
-  readonly code = "STORE_CORRUPT";
+  override readonly code = "STORE_CORRUPT";
 }
 
 /** A record and its revision: `main` counts the changes of the store, `sub` those within one change, from 0. */

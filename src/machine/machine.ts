@@ -2,9 +2,18 @@
 // state and the same results on every replica. Source: Schneider, "Implementing Fault-Tolerant Services".
 
 /**
+ * Thrown by a machine that finds its own state damaged, on this replica alone: not a refusal, for the others go on
+ * and would differ. The replica stops and says so; nothing that the command would have done is acknowledged here.
+ */
+export class StateCorrupt extends Error {
+  override readonly name: string = "StateCorrupt";
+  readonly code: string = "STATE_CORRUPT";
+}
+
+/**
  * A state machine that is replicated. `apply` may use nothing but the state and the command: no clock, no
  * randomness, no local setting. It is total: a command it does not like is answered with a result that says
- * so. If it throws all the same, the command counts as refused (`CommandRefused`), so throw before changing anything.
+ * so. If it throws all the same (anything but `StateCorrupt`), the command counts as refused (`CommandRefused`), so throw before changing anything.
  */
 export interface StateMachine<Command, Result, Query, Answer> {
   /** Bytes of a command, as they go to disk and peers. Throws when the command is malformed. */

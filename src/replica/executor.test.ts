@@ -1,7 +1,7 @@
 // Executing: order, once, refusals, slices, and reading back what did not fit in memory.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { StateMachine } from "../machine/machine.js";
+import { StateCorrupt, type StateMachine } from "../machine/machine.js";
 import type { ChosenEntry } from "../paxos/message.js";
 import { Sessions } from "../paxos/sessions.js";
 import { encodeBatch, NOOP } from "../paxos/value.js";
@@ -22,6 +22,7 @@ function fixture(log: ChosenEntry[] = [], now = () => 0) {
     },
     apply(text, slot) {
       if (text === "poison") throw new Error("poison");
+      if (text === "damage") throw new StateCorrupt("a record is damaged");
       applied.push(`${slot}:${text}`);
       return text.toUpperCase();
     },
@@ -84,6 +85,14 @@ test("F32: a poison command is a refusal for its caller, and the replica lives o
   other.enqueue([{ slot: 1, value: Uint8Array.of(1, 200, 9, 9) }, entry(2, ["poison", 1, 7])]);
   other.run();
   assert.deepEqual([other.appliedUpTo, same], [2, []]);
+});
+
+test("damage of the own state is no refusal: the replica stops before it differs from the others", () => {
+  const { executor, applied, outcomes, entry } = fixture();
+  executor.enqueue([entry(1, ["fine", 1]), entry(2, ["damage", 2])]);
+  assert.throws(() => executor.run(), StateCorrupt);
+  assert.deepEqual([executor.appliedUpTo, applied], [1, ["1:fine"]]);
+  assert.equal(outcomes.get(2), undefined);
 });
 
 test("a slice ends after its time, at the end of a slot", () => {

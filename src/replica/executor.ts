@@ -1,7 +1,8 @@
 // Executes chosen values in slot order, without gaps, once (L3, 2.9), in slices short enough for heartbeats.
-// Rule: what a machine throws is a refusal, the same on every replica, and never ends one (trap F32).
+// Rule: what a machine throws is a refusal, the same on every replica, and never ends one (trap F32); only damage of
+// its own state is this replica's alone, and stops it.
 import { assert } from "../base/assert.js";
-import type { StateMachine } from "../machine/machine.js";
+import { StateCorrupt, type StateMachine } from "../machine/machine.js";
 import type { ReplicaId, Slot } from "../paxos/ballot.js";
 import type { ChosenEntry } from "../paxos/message.js";
 import type { Sessions } from "../paxos/sessions.js";
@@ -129,6 +130,8 @@ export class Executor<C, R, Q, A> {
     try {
       result = machine.apply(machine.decode(command.payload), slot);
     } catch (thrown) {
+      // Damage of this replica's state, not a property of the command: the others execute it.
+      if (thrown instanceof StateCorrupt) throw thrown;
       const text = thrown instanceof Error ? thrown.message : String(thrown);
       if (isOwn) replies.reject(command.number, new CommandRefused(text, { cause: thrown }));
       return;
