@@ -13,7 +13,8 @@ export class StateCorrupt extends Error {
 /**
  * A state machine that is replicated. `apply` may use nothing but the state and the command: no clock, no
  * randomness, no local setting. It is total: a command it does not like is answered with a result that says
- * so. If it throws all the same (anything but `StateCorrupt`), the command counts as refused (`CommandRefused`), so throw before changing anything.
+ * so. If it throws all the same (anything but `StateCorrupt`), the command counts as refused (`CommandRefused`), so
+ * throw before changing anything.
  */
 export interface StateMachine<Command, Result, Query, Answer> {
   /** Bytes of a command, as they go to disk and peers. Throws when the command is malformed. */

@@ -148,7 +148,8 @@ export function transfer(p: PaxosState, to: ReplicaId, now: number, out: Outbox)
 export function elapse(p: PaxosState, now: number, out: Outbox): void {
   switch (p.proposer.phase) {
     case "leading":
-      if (!p.isQuorumConnected(now)) stopLeading(p, now, false);
+      // A phase-1 quorum made it the leader; a larger phase-2 quorum has T to acknowledge.
+      if (now - p.proposer.startedAt >= p.electionMs && !p.isQuorumConnected(now)) stopLeading(p, now, false);
       else if (now >= p.heartbeats.nextAt) sendHeartbeat(p, now, out);
       return;
     case "preparing":
