@@ -1,26 +1,16 @@
-// The Network port over TCP: a listener, one link to every other member (`peer.ts`), the handshake (design 2.2,
-// 2.8), and what is told of links (F31). Bad bytes from a peer: counted, the link closed, and on it goes.
+// The Network port over TCP: a listener, one link to every other member (`peer.ts` keeps it and tells of it,
+// F31), and what comes in over them (`reception.ts`: the handshake of design 2.2 and 2.8).
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
-import { unreachable } from "../base/assert.js";
 import type { ReplicaId } from "../paxos/ballot.js";
 import type { Identity, Network, NetworkHandlers } from "../replica/ports.js";
-import { Admission } from "../wire/admission.js";
 import { FRAME_KINDS, MAX_FRAME_BYTES, sealFrame, startFrame } from "../wire/frame.js";
-import {
-  decodeHello,
-  decodeRefusal,
-  decodeSighting,
-  encodeHello,
-  encodeSighting,
-  type Hello,
-  PROTOCOL_VERSION,
-} from "../wire/handshake.js";
-import { decodeMessage, encodeMessage } from "../wire/message-codec.js";
+import { encodeHello } from "../wire/handshake.js";
+import { encodeMessage } from "../wire/message-codec.js";
 import type { PeerMessage } from "../wire/peer-message.js";
-import { FaultLog } from "./fault-log.js";
 import { Link, type LinkEvents } from "./link.js";
 import { ListenError } from "./listen-error.js";
 import { Peer, type PeerHost } from "./peer.js";
+import { type NetworkCounters, Reception } from "./reception.js";
 
 /** Connections that have not said hello; one more than this is closed. */
 const MAX_STRANGERS = 256;
@@ -42,15 +32,7 @@ export interface Address {
   readonly port: number;
 }
 
-/** Counted up by the network, shown by whoever owns it. */
-export interface NetworkCounters {
-  /** Frames with a wrong checksum, length, kind or content. */
-  badFrames: number;
-  /** Messages that did not fit the queue of a peer. */
-  droppedMessages: number;
-  /** Hellos refused here. */
-  refusedHellos: number;
-}
+export type { NetworkCounters } from "./reception.js";
 
 export function networkCounters(): NetworkCounters {
   return { badFrames: 0, droppedMessages: 0, refusedHellos: 0 };
@@ -71,14 +53,6 @@ export interface TcpNetworkOptions {
   readonly stallMs?: number;
 }
 
-/** What there is between `start` and `close`. */
-interface Running {
-  readonly identity: Identity;
-  readonly handlers: NetworkHandlers;
-  readonly admission: Admission;
-  readonly faults: FaultLog;
-}
-
 export class TcpNetwork implements Network {
   readonly #options: TcpNetworkOptions;
   readonly #server: Server;
@@ -86,9 +60,10 @@ export class TcpNetwork implements Network {
   /** Every connection whose socket is not gone. */
   readonly #links: Set<Link>;
   readonly #events: LinkEvents;
-  #strangers: number;
   #number: number;
-  #run: Running | null;
+  /** From `start` on. */
+  #identity: Identity | null;
+  #reception: Reception | null;
   #stallTimer: NodeJS.Timeout | undefined;
   #closing: Promise<void> | null;
   #onEmpty: () => void;
@@ -99,14 +74,14 @@ export class TcpNetwork implements Network {
     this.#peers = new Map();
     this.#links = new Set();
     this.#events = {
-      onPayload: (link, payload) => this.#onPayload(link, payload),
-      onBadFrame: (link, fault) => this.#onBadFrame(link, `${fault} frame`),
+      onPayload: (link, payload) => this.#reception?.onPayload(link, payload),
+      onBadFrame: (link, fault) => this.#reception?.onBadFrame(link, `${fault} frame`),
       onClosed: (link, code) => this.#onClosed(link, code),
       onGone: (link) => this.#onGone(link),
     };
-    this.#strangers = 0;
     this.#number = 0;
-    this.#run = null;
+    this.#identity = null;
+    this.#reception = null;
     this.#stallTimer = undefined;
     this.#closing = null;
     this.#onEmpty = () => {};
@@ -120,22 +95,22 @@ export class TcpNetwork implements Network {
 
   /** Once. Rejects with a ListenError. */
   async start(identity: Identity, handlers: NetworkHandlers): Promise<void> {
-    await this.#listen();
-    if (this.#closing !== null) return;
-    const { members, stallMs = 10_000 } = this.#options;
-    this.#run = {
-      identity,
-      handlers,
-      admission: new Admission(identity, (replica) => members.has(replica)),
-      faults: new FaultLog((fault) => handlers.onFault(fault)),
-    };
+    if (this.#closing === null) await this.#listen();
+    if (this.#closing !== null) {
+      this.#server.close();
+      return;
+    }
+    const { members, counters, stallMs = 10_000 } = this.#options;
+    const reception = new Reception(identity, handlers, this.#peers, counters);
+    this.#identity = identity;
+    this.#reception = reception;
+    const host = this.#peerHost(identity, handlers, reception);
+    for (const id of members.keys()) if (id !== identity.replica) this.#peers.set(id, new Peer(id, host));
     this.#server.on("connection", (socket) => this.#onConnection(socket));
     this.#server.on("error", (error) =>
-      this.#run?.faults.tell(0, `the peer port cannot accept: ${error.message}`),
+      reception.faults.tell(0, `the peer port cannot accept: ${error.message}`),
     );
-    this.#stallTimer = setInterval(() => this.#closeStuck(stallMs), Math.max(10, stallMs / 10));
-    const host = this.#peerHost(this.#run);
-    for (const id of members.keys()) if (id !== identity.replica) this.#peers.set(id, new Peer(id, host));
+    this.#stallTimer = setInterval(() => this.#closeStuck(reception, stallMs), Math.max(10, stallMs / 10));
     for (const peer of this.#peers.values()) peer.dial();
   }
 
@@ -151,7 +126,7 @@ export class TcpNetwork implements Network {
     });
   }
 
-  #peerHost({ identity, handlers }: Running): PeerHost {
+  #peerHost(identity: Identity, handlers: NetworkHandlers, reception: Reception): PeerHost {
     return {
       self: identity.replica,
       reconnectMs: this.#options.reconnectMs ?? 30,
@@ -162,7 +137,7 @@ export class TcpNetwork implements Network {
       },
       onLinkUp: (peer, link) => {
         const taken = handlers.onLinkUp(peer);
-        if (taken) this.#shareSightings(peer, link);
+        if (taken) reception.shareSightings(peer, link);
         return taken;
       },
       onLinkDown: (peer) => handlers.onLinkDown(peer),
@@ -182,11 +157,10 @@ export class TcpNetwork implements Network {
   }
 
   #onConnection(socket: Socket): void {
-    if (this.#closing !== null || this.#strangers >= MAX_STRANGERS) socket.destroy();
-    else {
-      this.#strangers += 1;
-      this.#open(socket, 0);
-    }
+    let strangers = 0;
+    for (const link of this.#links) if (link.hello === null) strangers += 1;
+    if (this.#closing !== null || strangers >= MAX_STRANGERS) socket.destroy();
+    else this.#open(socket, 0);
   }
 
   /** Both sides say hello at once. */
@@ -194,18 +168,13 @@ export class TcpNetwork implements Network {
     const { queueBytes = 32 * 1024 * 1024, handshakeMs = 5000 } = this.#options;
     const link = new Link({ socket, dialled, queueBytes, handshakeMs, events: this.#events });
     this.#links.add(link);
-    if (this.#run !== null) link.tell(encodeHello({ ...this.#run.identity, to: dialled }));
+    if (this.#identity !== null) link.tell(encodeHello({ ...this.#identity, to: dialled }));
     return link;
   }
 
   #onGone(link: Link): void {
     this.#links.delete(link);
-    if (link.dialled === 0 && link.hello === null) this.#strangers -= 1;
     if (this.#links.size === 0) this.#onEmpty();
-  }
-
-  #peerOf(link: Link): Peer | undefined {
-    return this.#peers.get(link.hello?.replica ?? link.dialled);
   }
 
   #onClosed(link: Link, code: string): void {
@@ -213,112 +182,9 @@ export class TcpNetwork implements Network {
     if (dialled !== 0 && hello === null && !PASSING_CODES.has(code)) {
       const { host, port } = this.#options.members.get(dialled)!;
       const text = `replica ${dialled} cannot be reached at ${host}:${port} (${code}): is it running, and is this its peer address?`;
-      this.#run?.faults.tell(dialled, text);
+      this.#reception?.faults.tell(dialled, text);
     }
-    this.#peerOf(link)?.onClosed(link);
-  }
-
-  #onBadFrame(link: Link, what: string): void {
-    this.#options.counters.badFrames += 1;
-    const id = link.hello?.replica ?? link.dialled;
-    const text =
-      link.hello === null
-        ? `what is at ${link.address} does not speak Synod's peer protocol (${what}): use peer addresses between replicas, client addresses for clients`
-        : `replica ${id} (${link.address}) sent a ${what}: the connection is closed; if it repeats, check the network and the versions of both`;
-    this.#run?.faults.tell(id, text);
-    link.fail("EBADFRAME");
-  }
-
-  #onPayload(link: Link, payload: Uint8Array): void {
-    const run = this.#run;
-    if (run === null) return;
-    const kind = payload[0];
-    const peer = this.#peerOf(link);
-    if (kind === FRAME_KINDS.refusal && peer !== undefined) {
-      run.faults.tell(link.hello?.replica ?? link.dialled, decodeRefusal(payload));
-      link.drop();
-      peer.onRefusal(link);
-    } else if (link.hello === null) this.#onHello(run, link, payload);
-    else if (peer === undefined) link.drop();
-    else if (peer.link !== link) {
-      if (kind === FRAME_KINDS.goodbye) link.fail("");
-      else if (!peer.onHandshakeFrame(link, payload)) this.#onBadFrame(link, "frame out of place");
-    } else if (kind === FRAME_KINDS.message) this.#onMessage(run, link, peer.id, payload);
-    else if (kind === FRAME_KINDS.sighting) this.#onSighting(run, link, payload);
-    else if (kind === FRAME_KINDS.goodbye) {
-      link.drop();
-      peer.onGoodbye(link);
-    } else if (kind !== FRAME_KINDS.take) this.#onBadFrame(link, "frame out of place");
-    // A `take` comes late when the link that it was about has closed first: the answer was not waited for.
-  }
-
-  #onMessage({ handlers }: Running, link: Link, from: ReplicaId, payload: Uint8Array): void {
-    const message = decodeMessage(payload.subarray(1));
-    if (message === null) this.#onBadFrame(link, "malformed message");
-    else handlers.onMessage(from, message);
-  }
-
-  #onHello(run: Running, link: Link, payload: Uint8Array): void {
-    const result = decodeHello(payload);
-    switch (result.kind) {
-      case "stranger":
-        this.#onBadFrame(link, "frame that is no hello");
-        break;
-      case "otherVersion":
-        this.#refuse(
-          run,
-          link,
-          link.dialled,
-          otherVersionText(run.identity.replica, link.address, result.version),
-        );
-        break;
-      case "hello":
-        this.#admit(run, link, result.hello);
-        break;
-      default:
-        unreachable(result);
-    }
-  }
-
-  #admit(run: Running, link: Link, hello: Hello): void {
-    const refusal = run.admission.refusal(hello, link.dialled, link.address);
-    if (refusal !== null) {
-      this.#refuse(run, link, link.dialled === 0 ? hello.replica : link.dialled, refusal);
-      return;
-    }
-    run.admission.admit(hello);
-    if (link.dialled === 0) this.#strangers -= 1;
-    link.hello = hello;
-    this.#peerOf(link)?.onHello(link);
-  }
-
-  #refuse(run: Running, link: Link, peer: ReplicaId, text: string): void {
-    this.#options.counters.refusedHellos += 1;
-    run.faults.tell(peer, text);
-    link.refuse(text);
-    if (link.dialled !== 0) this.#peers.get(link.dialled)?.onRefusal(link);
-  }
-
-  /** Tells a new link of all runs met, and all other links of the run that it brought. */
-  #shareSightings(peer: Identity, link: Link): void {
-    for (const sighting of this.#run?.admission.sightings() ?? []) {
-      if (sighting.replica !== peer.replica) link.tell(encodeSighting(sighting));
-    }
-    const sighting = encodeSighting(peer);
-    for (const other of this.#peers.values()) if (other.id !== peer.replica) other.link?.tell(sighting);
-  }
-
-  #onSighting(run: Running, link: Link, payload: Uint8Array): void {
-    const sighting = decodeSighting(payload);
-    if (sighting === null) {
-      this.#onBadFrame(link, "malformed sighting");
-      return;
-    }
-    const text = run.admission.told(sighting);
-    if (text === null) return;
-    run.faults.tell(sighting.replica, text);
-    const linked = this.#peers.get(sighting.replica);
-    if (linked?.link?.hello?.diskId === sighting.diskId) linked.refuse(text);
+    this.#reception?.peerOf(link)?.onClosed(link);
   }
 
   send(to: readonly ReplicaId[], message: PeerMessage): void {
@@ -327,16 +193,22 @@ export class TcpNetwork implements Network {
       const link = this.#peers.get(id)?.link ?? null;
       if (link === null) continue;
       frame ??= encodeFrame(message);
-      const sent = frame.length <= MAX_FRAME_BYTES && link.send(frame);
-      if (!sent) this.#options.counters.droppedMessages += 1;
+      if (frame.length > MAX_FRAME_BYTES) this.#tellTooLong(id, message, frame);
+      else if (link.send(frame)) continue;
+      this.#options.counters.droppedMessages += 1;
     }
   }
 
-  #closeStuck(stallMs: number): void {
+  #tellTooLong(peer: ReplicaId, { kind }: PeerMessage, { length }: Uint8Array): void {
+    const text = `a message (${kind}) of ${length} bytes cannot be sent: the limit is ${MAX_FRAME_BYTES}; use smaller commands`;
+    this.#reception?.faults.tell(peer, text);
+  }
+
+  #closeStuck(reception: Reception, stallMs: number): void {
     const now = performance.now();
     for (const { id, link } of this.#peers.values()) {
       if (link?.isStuck(now, stallMs) !== true) continue;
-      this.#run?.faults.tell(
+      reception.faults.tell(
         id,
         `replica ${id} (${link.address}) has read nothing for ${stallMs} ms: the connection is closed`,
       );
@@ -368,8 +240,4 @@ function encodeFrame(message: PeerMessage): Uint8Array {
   const writer = startFrame(FRAME_KINDS.message);
   encodeMessage(message, writer);
   return sealFrame(writer);
-}
-
-function otherVersionText(self: ReplicaId, address: string, version: number): string {
-  return `replica ${self} refuses the one at ${address}: it speaks version ${version} of the peer protocol, not ${PROTOCOL_VERSION}: run releases on both that share a version`;
 }

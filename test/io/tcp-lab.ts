@@ -16,8 +16,10 @@ class Relay {
   isOpen: boolean;
   /** Bytes are neither read nor passed on. */
   hangs: boolean;
+  readonly #delayMs: () => number;
 
-  constructor(target: () => number | null) {
+  constructor(target: () => number | null, delayMs: () => number) {
+    this.#delayMs = delayMs;
     this.sockets = new Set();
     this.isOpen = true;
     this.hangs = false;
@@ -35,11 +37,14 @@ class Relay {
     ] as const) {
       this.sockets.add(socket);
       socket.on("data", (chunk) => {
-        if (this.hangs) socket.pause();
-        else if (!other.write(chunk)) {
-          socket.pause();
-          other.once("drain", () => socket.resume());
-        }
+        const delay = this.#delayMs();
+        const pass = () => {
+          other.write(chunk);
+          socket.resume();
+        };
+        socket.pause();
+        if (delay > 0) setTimeout(pass, delay * Math.random());
+        else if (!this.hangs) pass();
       });
       socket.on("error", () => other.destroy());
       socket.on("close", () => {
@@ -56,6 +61,8 @@ class Relay {
 
 export class TcpLab implements NetworkLab {
   readonly counters = networkCounters();
+  /** Every chunk on its way is held up to so long, at random, in order. */
+  delayMs = 0;
   readonly #ids: readonly ReplicaId[];
   readonly #relays: Map<string, Relay>;
   readonly #ports: Map<ReplicaId, number>;
@@ -80,7 +87,10 @@ export class TcpLab implements NetworkLab {
     for (const from of ids) {
       for (const to of ids) {
         if (from === to) continue;
-        const relay = new Relay(() => lab.#ports.get(to) ?? null);
+        const relay = new Relay(
+          () => lab.#ports.get(to) ?? null,
+          () => lab.delayMs,
+        );
         await new Promise<void>((resolve) => relay.server.listen(0, HOST, resolve));
         lab.#relays.set(`${from}>${to}`, relay);
       }
@@ -91,6 +101,13 @@ export class TcpLab implements NetworkLab {
   /** What `from` dials to reach `to`. */
   relay(from: ReplicaId, to: ReplicaId): Relay {
     return this.#relays.get(`${from}>${to}`)!;
+  }
+
+  /** Connections of replicas that are open. */
+  get connections(): number {
+    let sockets = 0;
+    for (const relay of this.#relays.values()) sockets += relay.sockets.size;
+    return sockets / 2;
   }
 
   portOf(replica: ReplicaId): number {
