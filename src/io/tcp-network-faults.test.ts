@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { createServer } from "node:net";
 import { afterEach, beforeEach, describe, test } from "node:test";
+import { setTimeout as after } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { RawPeer } from "../../test/io/raw-peer.js";
@@ -187,6 +188,50 @@ describe("one link per pair", () => {
     second.message(numbered(1));
     await lab.until("it is the link", () => one.messages.includes("2:1"));
     assert.equal(one.count("up 2"), 2);
+  });
+
+  for (const [a, b] of [
+    [1, 2],
+    [2, 1],
+  ] as const) {
+    test(`a link that only replica ${a} knows to be lost does not block it: it is linked with ${b} anew`, async () => {
+      lab = await TcpLab.open({}, [1, 2]);
+      const replicas = [await startRecorder(lab, 1), await startRecorder(lab, 2)] as const;
+      const [one, two] = replicas;
+      await lab.until("they link", () => one.isUp(2) && two.isUp(1));
+      const down = [one.count("down 2"), two.count("down 1")];
+      lab.halfOpen(a, b);
+      await lab.until("they link anew", () => one.count("up 2") === 2 && two.count("up 1") === 2);
+      one.network.send([2], numbered(1));
+      two.network.send([1], numbered(2));
+      await lab.until("messages flow", () => one.messages.length === 1 && two.messages.length === 1);
+      assert.deepEqual([one.count("down 2"), two.count("down 1")], down, "no outage is told");
+    });
+  }
+
+  test("after losses at random, of one side or both, every pair ends with one link", async () => {
+    lab = await TcpLab.open({ reconnectMs: 30 });
+    lab.delayMs = 2;
+    const replicas = [
+      await startRecorder(lab, 1),
+      await startRecorder(lab, 2),
+      await startRecorder(lab, 3),
+    ] as const;
+    const allUp = () =>
+      replicas.every((replica, at) => [1, 2, 3].every((peer) => peer === at + 1 || replica.isUp(peer)));
+    const pairs = [1, 2, 3].flatMap((a) => [1, 2, 3].filter((b) => b !== a).map((b) => [a, b] as const));
+    for (let round = 0; round < 40; round += 1) {
+      const [a, b] = pairs[Math.floor(Math.random() * pairs.length)]!;
+      if (Math.random() < 0.5) lab.halfOpen(a, b);
+      else lab.breakLink(a, b);
+      await after(Math.random() * 8);
+    }
+    await lab.until("all are up", () => allUp() && lab.connections === 3);
+    for (const recorder of replicas) recorder.messages.length = 0;
+    for (const [at, { network }] of replicas.entries()) network.send([1, 2, 3], numbered(at));
+    await lab.until("every pair carries messages", () =>
+      replicas.every(({ messages }) => messages.length === 2),
+    );
   });
 
   test("100 simultaneous dials over slow lines end in one link each time", async () => {

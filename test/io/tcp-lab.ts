@@ -13,6 +13,8 @@ const HOST = "127.0.0.1";
 class Relay {
   readonly server: Server;
   readonly sockets: Set<Socket>;
+  /** Open connections: the dialler's socket, and the one to the target. */
+  readonly pairs: Map<Socket, Socket>;
   isOpen: boolean;
   /** Bytes are neither read nor passed on. */
   hangs: boolean;
@@ -21,6 +23,7 @@ class Relay {
   constructor(target: () => number | null, delayMs: () => number) {
     this.#delayMs = delayMs;
     this.sockets = new Set();
+    this.pairs = new Map();
     this.isOpen = true;
     this.hangs = false;
     this.server = createServer((socket) => {
@@ -31,6 +34,7 @@ class Relay {
   }
 
   #join(left: Socket, right: Socket): void {
+    this.pairs.set(left, right);
     for (const [socket, other] of [
       [left, right],
       [right, left],
@@ -49,8 +53,21 @@ class Relay {
       socket.on("error", () => other.destroy());
       socket.on("close", () => {
         this.sockets.delete(socket);
+        this.pairs.delete(left);
         other.end();
       });
+    }
+  }
+
+  /** Only one side learns that its connections are lost; what the other still sends leads nowhere. */
+  loseAt(side: "dialler" | "target"): void {
+    for (const [left, right] of this.pairs) {
+      const [lost, kept] = side === "dialler" ? [left, right] : [right, left];
+      lost.removeAllListeners("close");
+      kept.removeAllListeners("data");
+      kept.on("data", () => {});
+      this.sockets.delete(lost);
+      lost.resetAndDestroy();
     }
   }
 
@@ -153,6 +170,12 @@ export class TcpLab implements NetworkLab {
   breakLink(a: ReplicaId, b: ReplicaId): void {
     this.relay(a, b).lose();
     this.relay(b, a).lose();
+  }
+
+  /** Only `a` learns that its connections with `b` are lost. */
+  halfOpen(a: ReplicaId, b: ReplicaId): void {
+    this.relay(a, b).loseAt("dialler");
+    this.relay(b, a).loseAt("target");
   }
 
   cut(a: ReplicaId, b: ReplicaId): void {
