@@ -53,6 +53,9 @@ export class Link {
   #pumpPlanned: boolean;
   #writing: boolean;
   #progressAt: number;
+  /** Bytes came since the last tick. */
+  #heard: boolean;
+  #silentTicks: number;
   #dropped: boolean;
   #lastFrameQueued: boolean;
 
@@ -72,6 +75,8 @@ export class Link {
     this.#pumpPlanned = false;
     this.#writing = false;
     this.#progressAt = 0;
+    this.#heard = false;
+    this.#silentTicks = 0;
     this.#dropped = false;
     this.#lastFrameQueued = false;
     this.#listen();
@@ -173,6 +178,7 @@ export class Link {
 
   #read(chunk: Uint8Array): void {
     if (this.#dropped) return;
+    this.#heard = true;
     // A plain view: what is cut from it travels through the core, which knows no Buffer.
     this.#parser.push(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length));
     while (!this.#dropped) {
@@ -186,6 +192,16 @@ export class Link {
   /** Whether nothing could be written for `stallMs` although something waits. */
   isStuck(now: number, stallMs: number): boolean {
     return !this.#dropped && this.#queued > 0 && now - this.#progressAt >= stallMs;
+  }
+
+  /**
+   * Called regularly: for how many calls in a row no byte has come. Counted in calls, not in time, so that a
+   * process that stalled itself does not take its peers for dead.
+   */
+  countSilence(): number {
+    this.#silentTicks = this.#heard ? 0 : this.#silentTicks + 1;
+    this.#heard = false;
+    return this.#silentTicks;
   }
 
   /** Closes as if the system had, and says so to the owner. */

@@ -9,6 +9,7 @@ import {
   decodeHello,
   decodeRefusal,
   decodeSighting,
+  encodeBare,
   encodeSighting,
   type Hello,
   PROTOCOL_VERSION,
@@ -85,7 +86,9 @@ export class Reception {
     else if (kind === FRAME_KINDS.goodbye) {
       link.drop();
       peer.onGoodbye(link);
-    } else if (kind !== FRAME_KINDS.take) this.onBadFrame(link, "frame out of place");
+    } else if (kind === FRAME_KINDS.ping) link.tell(encodeBare(FRAME_KINDS.pong));
+    else if (kind !== FRAME_KINDS.take && kind !== FRAME_KINDS.pong)
+      this.onBadFrame(link, "frame out of place");
     // A `take` comes late when the link that it was about has closed first: the answer was not waited for.
   }
 

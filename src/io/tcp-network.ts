@@ -4,7 +4,7 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 import type { ReplicaId } from "../paxos/ballot.js";
 import type { Identity, Network, NetworkHandlers } from "../replica/ports.js";
 import { FRAME_KINDS, MAX_FRAME_BYTES, sealFrame, startFrame } from "../wire/frame.js";
-import { encodeHello } from "../wire/handshake.js";
+import { encodeBare, encodeHello } from "../wire/handshake.js";
 import { encodeMessage } from "../wire/message-codec.js";
 import type { PeerMessage } from "../wire/peer-message.js";
 import { Link, type LinkEvents } from "./link.js";
@@ -14,6 +14,9 @@ import { type NetworkCounters, Reception } from "./reception.js";
 
 /** Connections that have not said hello; one more than this is closed. */
 const MAX_STRANGERS = 256;
+/** Of the time of `silenceMs`: a link is looked after so often, and pinged after so many looks without a byte. */
+const LOOKS = 10;
+const LOOKS_BEFORE_PING = 2;
 const KEEP_ALIVE_MS = 10_000;
 /** Failures to dial that say "not now"; any other one says that the address is wrong. */
 const PASSING_CODES = new Set([
@@ -51,10 +54,12 @@ export interface TcpNetworkOptions {
   readonly handshakeMs?: number;
   /** A link on which nothing could be written for so long is closed; 10 s by default. */
   readonly stallMs?: number;
+  /** So is one over which no byte came for so long, pings being unanswered; 5 s by default. */
+  readonly silenceMs?: number;
 }
 
 export class TcpNetwork implements Network {
-  readonly #options: TcpNetworkOptions;
+  readonly #options: TcpNetworkOptions & { readonly stallMs: number; readonly silenceMs: number };
   readonly #server: Server;
   readonly #peers: Map<ReplicaId, Peer>;
   /** Every connection whose socket is not gone. */
@@ -64,12 +69,12 @@ export class TcpNetwork implements Network {
   /** From `start` on. */
   #identity: Identity | null;
   #reception: Reception | null;
-  #stallTimer: NodeJS.Timeout | undefined;
+  #lookTimer: NodeJS.Timeout | undefined;
   #closing: Promise<void> | null;
   #onEmpty: () => void;
 
   constructor(options: TcpNetworkOptions) {
-    this.#options = options;
+    this.#options = { stallMs: 10_000, silenceMs: 5000, ...options };
     this.#server = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS });
     this.#peers = new Map();
     this.#links = new Set();
@@ -82,7 +87,7 @@ export class TcpNetwork implements Network {
     this.#number = 0;
     this.#identity = null;
     this.#reception = null;
-    this.#stallTimer = undefined;
+    this.#lookTimer = undefined;
     this.#closing = null;
     this.#onEmpty = () => {};
   }
@@ -100,7 +105,7 @@ export class TcpNetwork implements Network {
       this.#server.close();
       return;
     }
-    const { members, counters, stallMs = 10_000 } = this.#options;
+    const { members, counters, silenceMs } = this.#options;
     const reception = new Reception(identity, handlers, this.#peers, counters);
     this.#identity = identity;
     this.#reception = reception;
@@ -110,7 +115,7 @@ export class TcpNetwork implements Network {
     this.#server.on("error", (error) =>
       reception.faults.tell(0, `the peer port cannot accept: ${error.message}`),
     );
-    this.#stallTimer = setInterval(() => this.#closeStuck(reception, stallMs), Math.max(10, stallMs / 10));
+    this.#lookTimer = setInterval(() => this.#look(reception), silenceMs / LOOKS);
     for (const peer of this.#peers.values()) peer.dial();
   }
 
@@ -204,15 +209,21 @@ export class TcpNetwork implements Network {
     this.#reception?.faults.tell(peer, text);
   }
 
-  #closeStuck(reception: Reception, stallMs: number): void {
+  /** Closes links that are dead though nobody said so, and pings those that have been silent for a while. */
+  #look({ faults }: Reception): void {
+    const { stallMs, silenceMs } = this.#options;
     const now = performance.now();
     for (const { id, link } of this.#peers.values()) {
-      if (link?.isStuck(now, stallMs) !== true) continue;
-      reception.faults.tell(
-        id,
-        `replica ${id} (${link.address}) has read nothing for ${stallMs} ms: the connection is closed`,
-      );
-      link.fail("ETIMEDOUT");
+      if (link === null) continue;
+      const silence = link.countSilence();
+      if (link.isStuck(now, stallMs) || silence >= LOOKS) {
+        const what = silence < LOOKS ? `read nothing for ${stallMs}` : `sent nothing for ${silenceMs}`;
+        faults.tell(
+          id,
+          `replica ${id} (${link.address}) has ${what} ms: the connection is closed and made anew`,
+        );
+        link.fail("ETIMEDOUT");
+      } else if (silence >= LOOKS_BEFORE_PING) link.tell(encodeBare(FRAME_KINDS.ping));
     }
   }
 
@@ -223,7 +234,7 @@ export class TcpNetwork implements Network {
   }
 
   async #close(): Promise<void> {
-    clearInterval(this.#stallTimer);
+    clearInterval(this.#lookTimer);
     for (const peer of this.#peers.values()) peer.stop();
     for (const link of this.#links) link.drop();
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));

@@ -21,6 +21,8 @@ export const FRAME_KINDS = {
   goodbye: 6,
   sighting: 7,
   message: 8,
+  ping: 9,
+  pong: 10,
 } as const;
 
 export type FrameKind = (typeof FRAME_KINDS)[keyof typeof FRAME_KINDS];

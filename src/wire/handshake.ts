@@ -98,7 +98,7 @@ export function decodeNumber(payload: Uint8Array): number | null {
   return reader.failed || !reader.atEnd ? null : number;
 }
 
-/** `take` and `goodbye` say all by their kind. */
+/** `take`, `goodbye`, `ping` and `pong` say all by their kind. */
 export function encodeBare(kind: FrameKind): Uint8Array {
   return sealFrame(startFrame(kind, 16));
 }

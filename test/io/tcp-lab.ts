@@ -66,7 +66,7 @@ class Relay {
       lost.removeAllListeners("close");
       kept.removeAllListeners("data");
       kept.on("data", () => {});
-      this.sockets.delete(lost);
+      this.pairs.delete(left);
       lost.resetAndDestroy();
     }
   }
@@ -123,7 +123,9 @@ export class TcpLab implements NetworkLab {
   /** Connections of replicas that are open. */
   get connections(): number {
     let sockets = 0;
-    for (const relay of this.#relays.values()) sockets += relay.sockets.size;
+    for (const relay of this.#relays.values()) {
+      for (const socket of relay.sockets) if (!socket.destroyed) sockets += 1;
+    }
     return sockets / 2;
   }
 
