@@ -4,8 +4,10 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 import { setTimeout as after } from "node:timers/promises";
 import { networkCounters, TcpNetwork, type TcpNetworkOptions } from "../../src/io/tcp-network.js";
 import type { ReplicaId } from "../../src/paxos/ballot.js";
-import type { NetworkLab } from "../../src/replica/network-contract.js";
+import { type NetworkLab, type NetworkRecorder, startRecorder } from "../../src/replica/network-contract.js";
 import type { Network } from "../../src/replica/ports.js";
+import type { Hello } from "../../src/wire/handshake.js";
+import { RawPeer } from "./raw-peer.js";
 
 const HOST = "127.0.0.1";
 
@@ -86,6 +88,7 @@ export class TcpLab implements NetworkLab {
   readonly #current: Map<ReplicaId, TcpNetwork>;
   readonly #all: TcpNetwork[];
   readonly #options: Partial<TcpNetworkOptions>;
+  readonly #raws: RawPeer[];
 
   private constructor(ids: readonly ReplicaId[], options: Partial<TcpNetworkOptions>) {
     this.#ids = ids;
@@ -94,6 +97,7 @@ export class TcpLab implements NetworkLab {
     this.#ports = new Map();
     this.#current = new Map();
     this.#all = [];
+    this.#raws = [];
   }
 
   static async open(
@@ -199,7 +203,29 @@ export class TcpLab implements NetworkLab {
     }
   }
 
+  /** Replica 1, told that nobody is there: the test plays its peers. */
+  async startOne(): Promise<NetworkRecorder> {
+    const one = await startRecorder(this, 1);
+    await this.until("nobody is there", () => one.links.length === this.#ids.length - 1);
+    return one;
+  }
+
+  /** A connection to replica 1 played by hand. */
+  raw(): RawPeer {
+    const peer = new RawPeer(this.portOf(1));
+    this.#raws.push(peer);
+    return peer;
+  }
+
+  /** A peer played by hand that has a link to replica 1. */
+  async linked(replica: ReplicaId, changed: Partial<Hello> = {}): Promise<RawPeer> {
+    const peer = this.raw().hello(replica, changed);
+    await this.until(`replica ${replica} is welcome`, () => peer.has("welcome"));
+    return peer;
+  }
+
   async close(): Promise<void> {
+    for (const { socket } of this.#raws) socket.destroy();
     await Promise.all(this.#all.map((network) => network.close()));
     for (const { server, sockets } of this.#relays.values()) {
       for (const socket of sockets) socket.destroy();
