@@ -91,8 +91,7 @@ test("three replicas: propose and read anywhere, transfer, stop the leader, star
   const again = cluster.start(other);
   await again.ready();
   assert.equal(await again.read(null), 505);
-  for (const replica of cluster.replicas.values())
-    assert.deepEqual(replica.status().counters["badFrames"], 0);
+  for (const replica of cluster.replicas.values()) assert.deepEqual(replica.status().counters.badFrames, 0);
   await Promise.all([...cluster.replicas.values()].map((replica) => replica.close()));
   await cluster.startAll();
   assert.equal(await cluster.replicas.get(2)!.read(null), 505);

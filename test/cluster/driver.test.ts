@@ -48,9 +48,7 @@ test("a command of any replica is executed once everywhere, and every replica re
   assert.deepEqual(await agreed(c, c.ids), [1, 2, 3]);
   const { role, leader, clusterId, members, counters } = c.replica(await c.leader()).status();
   assert.equal(role, "leader");
-  assert.ok(
-    leader > 0 && clusterId.length === 16 && members.length === 3 && counters["executedCommands"] === 3,
-  );
+  assert.ok(leader > 0 && clusterId.length === 16 && members.length === 3 && counters.executedCommands === 3);
   await c.closeAll();
   await assert.rejects(c.replica(1).propose({ add: 1 }), Closed);
   await assert.rejects(c.replica(1).read(null), Closed);
@@ -89,7 +87,7 @@ test("F13a: commands in flight when the leader dies are executed, each once, als
     const follower = await c.follower();
     const before = c.replica(follower).propose({ add: 1000 });
     const flights = Array.from({ length: 50 }, (_, i) => c.replica(follower).propose({ add: i }));
-    await c.clock.until(() => c.replica(follower).status().counters["turns"]! % (seed + 1) === 0);
+    await c.clock.until(() => c.replica(follower).status().counters.turns! % (seed + 1) === 0);
     await c.crash(leader);
     await c.clock.settle(Promise.all([before, ...flights]));
     await c.start(leader);

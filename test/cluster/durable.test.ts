@@ -114,7 +114,7 @@ test("an orderly stop commits everything: the next start replays nothing", async
   await c.closeAll();
   assert.deepEqual([store.slot, store.seen.length], [appliedUpTo, 5]);
   await c.startAll();
-  assert.equal(c.replica(1).status().counters["executedCommands"], 0);
+  assert.equal(c.replica(1).status().counters.executedCommands, 0);
   assert.deepEqual(await c.clock.settle(c.replica(1).read(null)), [0, 1, 2, 3, 4]);
   await c.closeAll();
 });
