@@ -2,13 +2,13 @@
 // `WALK=seed` replays one with its trace.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { walk } from "./cluster/walk.js";
+import { type Reached, walk } from "./cluster/walk.js";
 
-const WALKS = Number(process.env.WALKS ?? 800);
+const WALKS = Number(process.env.WALKS ?? 2000);
 const FIRST = Number(process.env.WALK_FROM ?? 1);
 
 function optionsOf(seed: number) {
-  return { seed, replicas: seed % 3 === 0 ? 5 : 3, steps: 100 + (seed % 5) * 100 };
+  return { seed, replicas: [3, 3, 5, 3, 4][seed % 5]!, steps: 100 + (seed % 4) * 100 };
 }
 
 function replay(seed: number): string {
@@ -29,13 +29,11 @@ if (one !== undefined) {
   });
 } else {
   test(`${WALKS} random walks break no invariant, and after healing every one makes progress`, () => {
-    const sums = { chosen: 0, ballots: 0, reads: 0 };
+    const sums: Reached = { chosen: 0, ballots: 0, reads: 0, contested: 0 };
     for (let seed = FIRST; seed < FIRST + WALKS; seed += 1) {
       try {
-        const { chosen, ballots, reads } = walk(optionsOf(seed));
-        sums.chosen += chosen;
-        sums.ballots += ballots;
-        sums.reads += reads;
+        const reached = walk(optionsOf(seed));
+        for (const key of Object.keys(sums) as (keyof Reached)[]) sums[key] += reached[key];
       } catch (error) {
         const message = error instanceof Error ? error.message : String(error);
         throw new Error(`walk ${seed}: ${message}\nreplay: WALK=${seed} npm test random-walk`, {
@@ -43,7 +41,7 @@ if (one !== undefined) {
         });
       }
     }
-    // Walks that choose nothing prove nothing.
-    assert.ok(sums.chosen > WALKS && sums.ballots > WALKS, JSON.stringify(sums));
+    console.log(`in ${WALKS} walks: ${JSON.stringify(sums)}`);
+    assert.ok(Math.min(...Object.values(sums)) > WALKS / 8, "walks in which nothing happens prove nothing");
   });
 }

@@ -5,6 +5,8 @@ import type { Message } from "../../src/paxos/message.js";
 import { commandsOf } from "../../src/paxos/value.js";
 import { type InFlight, World } from "./world.js";
 
+const decoder = new TextDecoder();
+
 export class Cluster extends World {
   /** Syncs and delivers until nothing is left, with no time passing. */
   settle(): void {
@@ -121,14 +123,18 @@ export class Cluster extends World {
     for (const flying of this.hold(from, to, kind)) this.deliver(flying, true);
   }
 
-  /** Whether every command of `text` was executed at `id`. */
+  /** Whether the command `text` was executed at `id`. */
   hasExecuted(id: ReplicaId, text: string): boolean {
-    return this.executedAt(id).includes(text);
+    const { executed, texts } = this.replica(id);
+    for (; texts.upTo < executed.length; texts.upTo += 1) {
+      for (const { payload } of commandsOf(executed[texts.upTo]!.value))
+        texts.known.add(decoder.decode(payload));
+    }
+    return texts.known.has(text);
   }
 
   /** The commands executed at `id`, in order, each as its text. */
   executedAt(id: ReplicaId): string[] {
-    const decoder = new TextDecoder();
     return this.replica(id).executed.flatMap(({ value }) =>
       commandsOf(value).map((command) => decoder.decode(command.payload)),
     );

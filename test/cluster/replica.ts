@@ -16,6 +16,8 @@ export class TestReplica {
   /** Turns that were not synced yet, oldest first. */
   waiting: { readonly outbox: Outbox; readonly at: number }[] = [];
   executed: ChosenEntry[] = [];
+  /** The commands of `executed`, as texts, up to so many entries: only `Cluster.hasExecuted` keeps it. */
+  texts = { upTo: 0, known: new Set<string>() };
   nextNumber = 1;
   nextRead = 1;
   /** Reads answered in this life, with their slots. */

@@ -2,10 +2,13 @@
 // links break; callers propose and read. Then everything heals, and the cluster must make progress (2.6).
 import assert from "node:assert/strict";
 import { Random } from "../../src/base/random.js";
-import type { ReplicaId } from "../../src/paxos/ballot.js";
+import { ballotAbove, type ReplicaId } from "../../src/paxos/ballot.js";
 import type { Event } from "../../src/paxos/event.js";
+import { type Membership, majorityOf } from "../../src/paxos/membership.js";
+import { sameValue } from "../../src/paxos/value.js";
 import { Cluster } from "./cluster.js";
 import { describeMessage } from "./describe.js";
+import type { Ghost } from "./ghost.js";
 
 export interface WalkOptions {
   readonly seed: number;
@@ -38,13 +41,22 @@ class Walk {
   constructor(options: WalkOptions) {
     this.random = new Random(options.seed);
     const alpha = [2, 3, 64][this.random.below(3)]!;
-    this.cluster = new Cluster({ replicas: options.replicas, seed: options.seed, alpha });
+    const membership = this.#membership(options.replicas);
+    this.cluster = new Cluster({ replicas: options.replicas, seed: options.seed, alpha, membership });
     this.trace = options.trace;
     this.loss = this.random.below(3) * 0.15;
     this.doubling = this.random.below(3) * 0.15;
     this.crashes = this.random.below(3) * 2;
     this.cuts = this.random.below(3) * 2;
-    this.hurry = [100, 400, 900][this.random.below(3)]!;
+    this.hurry = [20, 60, 600][this.random.below(3)]!;
+  }
+
+  /** Mostly majorities, at times the least quorums that still meet. */
+  #membership(replicas: number): Membership {
+    const majority = majorityOf(Array.from({ length: replicas }, (_, i) => i + 1));
+    if (this.random.below(4) > 0) return majority;
+    const phase2 = 1 + this.random.below(replicas);
+    return { voters: majority.voters, phase1: replicas + 1 - phase2, phase2 };
   }
 
   log(text: string): void {
@@ -59,13 +71,15 @@ class Walk {
   step(): void {
     const { random } = this;
     const kind = random.below(100 + this.crashes + this.cuts);
-    if (kind < 55) this.#move();
-    else if (kind < 75) this.#sync();
+    if (kind < 58) this.#move();
+    else if (kind < 79) this.#sync();
+    else if (kind < 82) this.#calm();
     else if (kind < 86) this.#tick();
     else if (kind < 94) this.#ask();
     else if (kind < 96) this.#restart();
-    else if (kind < 98) this.#transferOrHeal();
-    else if (kind < 100) this.#burst();
+    else if (kind < 97) this.#transferOrHeal();
+    else if (kind < 98) this.#burst();
+    else if (kind < 100) this.#coup();
     else if (kind < 100 + this.crashes) this.#crash();
     else this.#cut();
   }
@@ -116,7 +130,9 @@ class Walk {
   }
 
   #ask(): void {
-    const id = this.anyone(true);
+    const { leaders } = this.cluster;
+    const isForLeader = leaders.length > 0 && this.random.next() < 0.6;
+    const id = isForLeader ? leaders[this.random.below(leaders.length)]! : this.anyone(true);
     if (id === 0) return;
     if (this.random.next() < 0.3) {
       this.log(`read at ${id}`);
@@ -148,6 +164,39 @@ class Walk {
     if (to === id) return;
     this.log(`transfer ${id} to ${to}`);
     this.cluster.step(id, { kind: "transfer", to });
+  }
+
+  /** Somebody prepares, whoever leads: leaders overlap, and ballots come thick and fast (P1 is for liveness only). */
+  #coup(): void {
+    const { cluster, random } = this;
+    const id = this.anyone(true);
+    if (id === 0) return;
+    const from = cluster.ids.filter((peer) => peer !== id)[random.below(cluster.ids.length - 1)]!;
+    const core = cluster.core(id);
+    const ballot = ballotAbove(Math.max(core.promised, core.state.election.leaderBallot), from);
+    this.log(`coup of ${id}`);
+    cluster.step(id, { kind: "message", from, message: { kind: "transfer", ballot, to: id } });
+  }
+
+  /** For a while everything arrives in order, and disks are quick: conversations come to an end. */
+  #calm(): void {
+    const { cluster, random } = this;
+    for (let i = 5 + random.below(30); i > 0; i -= 1) {
+      const id = cluster.ids.find((at) => cluster.replica(at).waiting.some(({ outbox }) => outbox.isUrgent));
+      if (id !== undefined) {
+        this.log(`sync ${id}`);
+        cluster.sync(id);
+        continue;
+      }
+      const flying = cluster.flying[0];
+      if (flying === undefined) return;
+      const isUp = cluster.link(flying.from, flying.to) === "up";
+      this.log(
+        `${isUp ? "deliver" : "cut off:"} ${flying.from}>${flying.to} ${describeMessage(flying.message)}`,
+      );
+      if (isUp) cluster.deliver(flying);
+      else cluster.drop(flying);
+    }
   }
 
   /** Several messages in one turn. */
@@ -223,12 +272,29 @@ class Walk {
   }
 }
 
-/** Runs one walk; throws on the first breach. Returns how much happened, for the sums that show coverage. */
-export function walk(options: WalkOptions): { chosen: number; ballots: number; reads: number } {
+/** How much happened in a walk: walks in which nothing does prove nothing. */
+export interface Reached {
+  chosen: number;
+  ballots: number;
+  reads: number;
+  /** Slots in which two values were voted for. */
+  contested: number;
+}
+
+function reached(ghost: Ghost): Reached {
+  let contested = 0;
+  for (const ballots of ghost.proposed.values()) {
+    const [first, ...others] = [...ballots.values()];
+    if (others.some((value) => !sameValue(value, first!))) contested += 1;
+  }
+  return { chosen: ghost.chosen.size, ballots: ghost.ballotLife.size, reads: ghost.reads.size, contested };
+}
+
+/** Runs one walk; throws on the first breach. */
+export function walk(options: WalkOptions): Reached {
   const it = new Walk(options);
   for (let i = 0; i < options.steps; i += 1) it.step();
-  const { ghost } = it.cluster;
-  const reached = { chosen: ghost.chosen.size, ballots: ghost.ballotLife.size, reads: ghost.reads.size };
+  const sum = reached(it.cluster.ghost);
   it.heal();
-  return reached;
+  return sum;
 }

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { Random } from "../../src/base/random.js";
 import type { ReplicaId } from "../../src/paxos/ballot.js";
 import type { Event } from "../../src/paxos/event.js";
-import { Memberships, majorityOf } from "../../src/paxos/membership.js";
+import { type Membership, Memberships, majorityOf } from "../../src/paxos/membership.js";
 import type { ChosenEntry, Message } from "../../src/paxos/message.js";
 import { type Envelope, type Notice, Outbox } from "../../src/paxos/outbox.js";
 import { Paxos } from "../../src/paxos/paxos.js";
@@ -30,6 +30,8 @@ export type Link = "up" | "silent" | "closed";
 export interface ClusterOptions {
   readonly replicas: number;
   readonly seed?: number;
+  /** Majorities of `replicas` by default. */
+  readonly membership?: Membership;
   readonly alpha?: number;
   readonly heartbeatMs?: number;
   readonly electionMs?: number;
@@ -64,7 +66,7 @@ export class World {
     this.options = options;
     this.autoSync = options.autoSync ?? false;
     const voters = Array.from({ length: options.replicas }, (_, i) => i + 1);
-    this.memberships = new Memberships(majorityOf(voters), options.alpha ?? 64);
+    this.memberships = new Memberships(options.membership ?? majorityOf(voters), options.alpha ?? 64);
     this.ghost = new Ghost(this.memberships);
     this.random = new Random(options.seed ?? 1);
     for (const id of voters) {
@@ -116,6 +118,7 @@ export class World {
       electionMs: this.options.electionMs ?? 500,
     });
     replica.executed = replica.disk.chosen();
+    replica.texts = { upTo: 0, known: new Set() };
     replica.nextNumber = 1;
     replica.nextRead = 1;
     replica.answered.clear();

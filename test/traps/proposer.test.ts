@@ -148,6 +148,50 @@ test("F5: a round that another ballot refuses confirms nothing", () => {
   assert.equal(cluster.replica(1).answered.get(read) ?? 1, 1, "if at all, then by the new leader");
 });
 
+/** `from`, who leads, hands over to `id`, and `voters` promise: no time passes. */
+function handOver(cluster: Cluster, from: number, id: number, ...voters: number[]): void {
+  const ballot = cluster.core(from).promised;
+  cluster.step(id, { kind: "message", from, message: { kind: "transfer", ballot, to: id } });
+  for (const voter of voters) {
+    cluster.pass(id, voter, "prepare");
+    cluster.pass(voter, id, "promise");
+  }
+  assert.equal(cluster.core(id).isLeading, true);
+}
+
+test("F5: stepping down fails the reads that waited: a later ballot does not confirm an earlier round", () => {
+  const cluster = new Cluster({ replicas: 5, autoSync: true });
+  cluster.electBy(1, 2, 3);
+  cluster.flying = [];
+  handOver(cluster, 1, 5, 3, 4);
+  cluster.propose(5, "w");
+  for (const id of [3, 4]) {
+    cluster.pass(5, id, "accept");
+    cluster.pass(id, 5, "accepted");
+  }
+  assert.deepEqual(cluster.executedAt(5), ["w"], "acknowledged to its caller");
+  cluster.flying = [];
+  // A read begins at 2, goes to 1, which does not know better and starts a round at slot 0.
+  const heartbeat = { kind: "heartbeat", round: 1, quorumConnected: true, digestSlot: 0, digest: 0 } as const;
+  const told = { ...heartbeat, ballot: ballotOf(1, 1), chosenUpTo: 0 };
+  cluster.step(2, { kind: "message", from: 1, message: told });
+  const read = cluster.read(2);
+  cluster.pass(2, 1, "readIndex");
+  assert.equal(cluster.core(1).state.reads.rounds.length, 1);
+  cluster.flying = [];
+  const reject = { kind: "reject", ballot: ballotOf(1, 1), promised: ballotOf(2, 5) } as const;
+  cluster.step(1, { kind: "message", from: 3, message: reject });
+  handOver(cluster, 5, 1, 2, 3);
+  for (const id of [2, 3]) {
+    cluster.pass(1, id, "heartbeat");
+    cluster.pass(id, 1, "heartbeatAck");
+  }
+  assert.equal(cluster.find(1, 2, "readIndexReply").length, 0);
+  cluster.settle();
+  cluster.run(1000);
+  assert.ok(cluster.replica(2).answered.get(read)! >= 1);
+});
+
 test("F6: who knows only that slots are chosen, not with what, proposes nothing beyond alpha", () => {
   const cluster = new Cluster({ replicas: 3, autoSync: true, alpha: 2 });
   cluster.island(1, 2);
