@@ -76,3 +76,55 @@ test("memory: after a kill all that was written is there, and nothing is reporte
   assert.equal(reported, false);
   assert.deepEqual([...disk.bytesOf("f")], [5]);
 });
+
+test("memory: a sync after a kill covers what the killed process had under way", async () => {
+  const disk = new MemoryDisk();
+  const file = await disk.open("f", true);
+  await disk.syncDirectory();
+  file.write(0, Uint8Array.of(1), () => undefined);
+  file.sync(() => undefined);
+  disk.kill();
+  const again = await disk.open("f", false);
+  await settled((done) => again.write(1, Uint8Array.of(2), done));
+  await settled((done) => again.sync(done));
+  disk.crash();
+  assert.deepEqual([...disk.bytesOf("f")], [1, 2]);
+});
+
+test("memory: data of a failed sync is not durable after a later good one, unless it is written again", async () => {
+  for (const again of [false, true]) {
+    let broken = false;
+    const disk = new MemoryDisk({
+      fault: (kind) => (broken && kind === "sync" ? new Error("no sync") : null),
+    });
+    const file = await disk.open("f", true);
+    await disk.syncDirectory();
+    await settled((done) => file.write(0, Uint8Array.of(1), done));
+    await settled((done) => file.sync(done));
+    broken = true;
+    await settled((done) => file.write(0, Uint8Array.of(2), done));
+    await assert.rejects(
+      settled((done) => file.sync(done)),
+      /no sync/,
+    );
+    broken = false;
+    assert.deepEqual([...(await file.read(0, 1))], [2]);
+    if (again) await settled((done) => file.write(0, Uint8Array.of(2), done));
+    await settled((done) => file.sync(done));
+    disk.crash();
+    assert.deepEqual([...disk.bytesOf("f")], [again ? 2 : 1]);
+  }
+});
+
+test("memory: what is written while a sync is under way is not covered by it", async () => {
+  const tasks: (() => void)[] = [];
+  const disk = new MemoryDisk({ schedule: (_, __, task) => tasks.push(task) });
+  const file = await disk.open("f", true);
+  await disk.syncDirectory();
+  file.write(0, Uint8Array.of(1), () => undefined);
+  file.sync(() => undefined);
+  file.write(0, Uint8Array.of(2), () => undefined);
+  for (const task of tasks) task();
+  disk.crash();
+  assert.deepEqual([...disk.bytesOf("f")], [1]);
+});

@@ -10,25 +10,34 @@ export type DiskOperation = "write" | "sync";
 export interface MemoryDiskOptions {
   /** Runs `task` when the operation is done; at once after what runs now, unless given. */
   readonly schedule?: (operation: DiskOperation, bytes: number, task: () => void) => void;
-  /** Asked before every write and sync: an error makes it fail, a failed sync leaves its data unsynced for good. */
+  /**
+   * Asked before every write and sync: an error makes it fail, a failed sync leaves its data unsynced for good,
+   * though it can be read and later syncs succeed, until it is written again.
+   */
   readonly fault?: (operation: DiskOperation, name: string) => Error | null;
 }
 
-/** Content of a file; sectors written and not synced remember what was there before. */
+/** A sync under way: what its sectors held when it began. */
+type Flush = Map<number, Uint8Array>;
+
+/** Content of a file as it is read, and per sector what the disk itself holds and what the kernel still has to write. */
 class Content {
   bytes: Uint8Array;
   length: number;
-  /** Before the writes since the last sync began, and before those that a sync under way covers. */
-  unsynced: Map<number, Uint8Array>;
-  syncing: Map<number, Uint8Array>[];
+  /** What the disk holds of the sectors where it differs from what is read. */
+  readonly behind: Map<number, Uint8Array>;
+  /** Sectors that the next sync writes. A failed sync takes them off too: the kernel calls them clean (F10). */
+  dirty: Set<number>;
+  flushes: Flush[];
   /** Length to which the file falls back. */
   syncedLength: number;
 
   constructor() {
     this.bytes = new Uint8Array(0);
     this.length = 0;
-    this.unsynced = new Map();
-    this.syncing = [];
+    this.behind = new Map();
+    this.dirty = new Set();
+    this.flushes = [];
     this.syncedLength = 0;
   }
 
@@ -41,31 +50,62 @@ class Content {
     this.length = Math.max(this.length, length);
   }
 
+  #sector(sector: number): Uint8Array {
+    const copy = new Uint8Array(SECTOR);
+    copy.set(this.bytes.subarray(sector * SECTOR, Math.min((sector + 1) * SECTOR, this.length)));
+    return copy;
+  }
+
   write(position: number, bytes: Uint8Array): void {
     const end = position + bytes.length;
     this.grow(end);
     for (let sector = Math.floor(position / SECTOR); sector * SECTOR < end; sector += 1) {
-      if (this.unsynced.has(sector)) continue;
-      const before = new Uint8Array(SECTOR);
-      before.set(this.bytes.subarray(sector * SECTOR, Math.min((sector + 1) * SECTOR, this.length)));
-      this.unsynced.set(sector, before);
+      if (!this.behind.has(sector)) this.behind.set(sector, this.#sector(sector));
+      this.dirty.add(sector);
     }
     this.bytes.set(bytes, position);
   }
 
-  /** Undoes what was not synced, but for the sectors that `keeps` says reached the disk. */
+  /** What is dirty now is durable when the function returned is called, and so is what earlier syncs began with. */
+  beginFlush(): () => void {
+    const flush: Flush = new Map();
+    for (const sector of this.dirty) flush.set(sector, this.#sector(sector));
+    this.dirty = new Set();
+    this.flushes.push(flush);
+    const length = this.length;
+    return () => {
+      const upTo = this.flushes.indexOf(flush);
+      for (const done of this.flushes.splice(0, upTo + 1)) {
+        for (const [sector, held] of done) this.#flushed(sector, held);
+      }
+      this.syncedLength = Math.max(this.syncedLength, length);
+    };
+  }
+
+  #flushed(sector: number, held: Uint8Array): void {
+    const writtenSince = this.dirty.has(sector) || this.flushes.some((flush) => flush.has(sector));
+    if (writtenSince) this.behind.set(sector, held);
+    else this.behind.delete(sector);
+  }
+
+  /** The sync failed: its sectors are neither on the disk nor will they be, unless they are written again. */
+  failFlush(): void {
+    this.dirty = new Set();
+  }
+
+  /** The process that waited for its syncs is gone; the kernel still has to write their sectors. */
+  abandonFlushes(): void {
+    for (const flush of this.flushes) for (const sector of flush.keys()) this.dirty.add(sector);
+    this.flushes = [];
+  }
+
+  /** Undoes what is not on the disk, but for the sectors that `keeps` says got there. */
   fallBack(keeps: () => boolean): void {
     let length = this.syncedLength;
-    for (const layer of [this.unsynced, ...this.syncing.reverse()]) {
-      for (const sector of [...layer.keys()].sort((a, b) => a - b)) {
-        const end = (sector + 1) * SECTOR;
-        if (keeps()) length = Math.max(length, Math.min(end, this.length));
-        else
-          this.bytes.set(
-            layer.get(sector)!.subarray(0, this.bytes.length - sector * SECTOR),
-            sector * SECTOR,
-          );
-      }
+    for (const sector of [...this.behind.keys()].sort((a, b) => a - b)) {
+      const from = sector * SECTOR;
+      if (keeps()) length = Math.max(length, Math.min(from + SECTOR, this.length));
+      else this.bytes.set(this.behind.get(sector)!.subarray(0, this.bytes.length - from), from);
     }
     this.bytes = this.bytes.slice(0, length);
     this.length = length;
@@ -73,8 +113,9 @@ class Content {
   }
 
   settle(): void {
-    this.unsynced = new Map();
-    this.syncing = [];
+    this.behind.clear();
+    this.dirty = new Set();
+    this.flushes = [];
     this.syncedLength = this.length;
   }
 }
@@ -114,6 +155,7 @@ export class MemoryDisk implements Disk {
   /** The process dies: its operations are never reported, all that it wrote can be read. */
   kill(): void {
     this.#life += 1;
+    for (const content of this.#files.values()) content.abandonFlushes();
   }
 
   has(name: string): boolean {
@@ -195,7 +237,8 @@ export class MemoryDisk implements Disk {
       sync: (done) => {
         this.syncs += 1;
         const error = this.#fault("sync", name, life);
-        this.#later("sync", 0, life, done, error, error === null ? this.#beginSync(content) : null);
+        if (error !== null && life === this.#life) content.failFlush();
+        this.#later("sync", 0, life, done, error, error === null ? content.beginFlush() : null);
       },
       close: async () => undefined,
     };
@@ -204,19 +247,6 @@ export class MemoryDisk implements Disk {
   #fault(operation: DiskOperation, name: string, life: number): Error | null {
     if (life !== this.#life) return new Error(`${name}: of a process that is gone`);
     return this.#options.fault?.(operation, name) ?? null;
-  }
-
-  /** What is unsynced now is durable when the function returned is called. */
-  #beginSync(content: Content): () => void {
-    const layer = content.unsynced;
-    const length = content.length;
-    content.unsynced = new Map();
-    content.syncing.push(layer);
-    return () => {
-      // A sync covers all that was unsynced when it began, also what an earlier one, of a life that died, left over.
-      content.syncing.splice(0, content.syncing.indexOf(layer) + 1);
-      content.syncedLength = Math.max(content.syncedLength, length);
-    };
   }
 
   #later(

@@ -6,7 +6,7 @@ import type { Disk } from "./disk.js";
 import { PROMISE_NAMES, PromiseFiles, type PromiseState, readPromises, settled } from "./promise-file.js";
 import { BatchAssembler, type WalRecord } from "./record-codec.js";
 import { type LogEnd, Recovery } from "./recovery.js";
-import { checkSegmentHeader, SegmentFiles, segmentName, segmentsAmong } from "./segment-files.js";
+import { opensLife, SegmentFiles, segmentName, segmentsAmong } from "./segment-files.js";
 import type { SlotIndex } from "./slot-index.js";
 
 /** Written by `identity.ts` when the log exists: with it, a directory without a log has lost it. */
@@ -91,8 +91,7 @@ async function recover(disk: Disk, known: PromiseState): Promise<{ recovery: Rec
   const recovery = new Recovery();
   for (let index = Math.max(known.lowest, 1); index <= known.highest; index += 1) {
     const bytes = await disk.read(segmentName(index));
-    checkSegmentHeader(bytes, index);
-    recovery.segment(index, bytes);
+    recovery.segment(index, bytes, opensLife(bytes, index));
   }
   return { recovery, end: recovery.finish() };
 }
@@ -123,7 +122,13 @@ async function prepare(disk: Disk, found: Found): Promise<LogParts> {
     index: recovery.index,
     segments,
     promises,
-    assembler: new BatchAssembler(end.sequence, end.link, end.maxSlot, end.previous),
+    assembler: new BatchAssembler(
+      end.sequence,
+      end.link,
+      end.maxSlot,
+      opening === null ? 0 : end.restates,
+      end.previous,
+    ),
     promised,
     lowest,
     damaged: recovery.damaged,

@@ -1,9 +1,9 @@
 // The bytes of a batch: header, list of its records, repeat of the list of the batch before (A4), values, a trailer.
 // Every sector that was written is recognisable: one that is zero in a batch, and not named by the trailer, was not.
 //
-// header, 64 bytes: 0 magic, 4 crc of bytes 8-63, 8 segment, 12 offset in it, 16 sequence (8), 24 link: crc of the
+// header, 72 bytes: 0 magic, 4 crc of bytes 8-71, 8 segment, 12 offset in it, 16 sequence (8), 24 link: crc of the
 // batch before, 28 length, 32 records, 36 repeats, 40 zero sectors, 44 flags, 48 crc of the lists, 52 crc of the
-// trailer, 56 highest slot of any vote or learned value in the log so far (8).
+// trailer, 56 highest slot of any vote or learned value in the log so far (8), 64 batches before it that it restates.
 // list entry, 24 bytes: slot (53 bits) with the kind in its top byte, ballot (8), length and crc of the value.
 // repeat entry, 16 bytes: the first two fields. trailer: numbers of the zero sectors (4 each), then one byte.
 import { assert } from "../base/assert.js";
@@ -14,7 +14,7 @@ import type { LogRecord } from "../paxos/outbox.js";
 /** What a disk writes whole or not at all, in bytes. */
 export const SECTOR = 512;
 const MAGIC = 0x4c4e5953;
-const HEADER = 64;
+const HEADER = 72;
 const ENTRY = 24;
 const REPEAT = 16;
 const END_BYTE = 0x5a;
@@ -47,6 +47,8 @@ export interface BatchHeader {
   readonly listCrc: number;
   readonly trailerCrc: number;
   readonly maxSlot: Slot;
+  /** A batch that opens a life: so many before it add nothing that is not in it; they may never have been synced. */
+  readonly restates: number;
 }
 
 /** A record as its batch lists it; `length` and `crc` are 0 for one that is only repeated. */
@@ -90,12 +92,20 @@ export class BatchAssembler {
   #previousKnown: boolean;
   #link: number;
   #maxSlot: Slot;
+  #restates: number;
   /** Of the next batch. */
   sequence: number;
   /** Where in the assembled batch the values begin, one after the other. */
   valuesAt: number;
 
-  constructor(sequence: number, link: number, maxSlot: Slot, previous: readonly ListEntry[] | null) {
+  /** `restates`: of the first batch. `previous`: what the batch before it lists; null: not known. */
+  constructor(
+    sequence: number,
+    link: number,
+    maxSlot: Slot,
+    restates: number,
+    previous: readonly ListEntry[] | null,
+  ) {
     this.#buffer = new Uint8Array(64 * 1024);
     this.#view = new DataView(this.#buffer.buffer);
     this.#length = 0;
@@ -105,6 +115,7 @@ export class BatchAssembler {
     this.#previousKnown = previous !== null;
     this.#link = link;
     this.#maxSlot = maxSlot;
+    this.#restates = restates;
     this.sequence = sequence;
     this.valuesAt = 0;
     if (previous !== null) this.#repeatList(previous);
@@ -151,6 +162,7 @@ export class BatchAssembler {
     view.setUint32(48, crc32(buffer, 0, HEADER, lists), true);
     view.setUint32(52, crc32(buffer, 0, end, end + trailer), true);
     writeU53(view, 56, this.#maxSlot);
+    view.setUint32(64, this.#restates, true);
     return this.#length;
   }
 
@@ -206,6 +218,7 @@ export class BatchAssembler {
     view.setUint32(4, crc, true);
     this.#link = crc;
     this.#previousKnown = true;
+    this.#restates = 0;
     this.sequence += 1;
     this.#keepList();
     return this.#buffer.subarray(0, this.#length);
@@ -271,6 +284,7 @@ export function readHeader(bytes: Uint8Array, at: number, segment: number): Batc
     listCrc: view.getUint32(48, true),
     trailerCrc: view.getUint32(52, true),
     maxSlot: readU53(view, 56),
+    restates: view.getUint32(64, true),
   };
 }
 
@@ -326,7 +340,7 @@ export function isTorn(bytes: Uint8Array, header: BatchHeader): boolean {
   for (let sector = 0; sector < header.length / SECTOR; sector += 1) {
     const from = header.offset + sector * SECTOR;
     if (!isZero(bytes, from, from + SECTOR)) continue;
-    if (readable ? !named.has(sector) : from + SECTOR <= listsEnd || from >= trailerAt) return true;
+    if (readable ? !named.has(sector) : from + SECTOR <= listsEnd || from + SECTOR > trailerAt) return true;
   }
   return false;
 }

@@ -1,9 +1,10 @@
 // Reads the log back (design 2.10, A4, L5): which batches there are, which were synced, what damage hides. It changes
 // nothing on disk.
 //
-// Why a batch with a batch after it was synced: one batch is under way at a time, so the life that wrote the second
-// one had seen the sync of the first succeed, and a life ends at the first failure. Of the last batch nothing is
-// known: it may have been read back from memory that no disk has seen. A new life therefore writes its records again.
+// Why a batch with an ordinary batch after it was synced: one batch is under way at a time, so the life that wrote the
+// second one had seen the sync of the first succeed, and a life ends at the first failure. Of the last batch nothing is
+// known: it may have been read back from memory that no disk has seen. A new life therefore writes its records again,
+// in the batch that opens it. That batch proves nothing about those that it restates, and needs none of them.
 //
 // A new life also decides, once and for all, what became of the end: a torn batch is cut by giving its sequence number
 // to the batch that opens the new life; an undecidable one is kept as damage by leaving its number out.
@@ -43,6 +44,8 @@ export interface LogEnd {
   readonly sequence: number;
   readonly link: number;
   readonly maxSlot: Slot;
+  /** How many batches before the next one are wholly in `unproven`. */
+  readonly restates: number;
   /** What the batch before lists; null: not known. */
   readonly previous: readonly ListEntry[] | null;
   /** What the last batch, not proven synced, adds to the log, as records that say the same when written again. */
@@ -63,8 +66,10 @@ export class Recovery {
   /** Lists of the last batch that was taken; null: they could not be read. */
   #last: readonly ListEntry[] | null;
   #lastBatch: Batch | null;
-  /** Not taken yet: only the next one says whether it is part of the log. */
-  #pending: Batch | null;
+  /** Not taken yet, for not proven synced: one batch, and after it those of lives that restated it. */
+  readonly #pending: Batch[];
+  /** Nothing of the last batch taken is lost. */
+  #isWhole: boolean;
   /** What lies behind the last readable header: nothing, a batch never synced, or who knows. */
   #tail: "zero" | "torn" | "undecidable";
 
@@ -77,12 +82,13 @@ export class Recovery {
     this.#maxSlot = 0;
     this.#last = [];
     this.#lastBatch = null;
-    this.#pending = null;
+    this.#pending = [];
+    this.#isWhole = false;
     this.#tail = "zero";
   }
 
   /** The segments of the log come here one by one, in order. */
-  segment(index: number, bytes: Uint8Array): void {
+  segment(index: number, bytes: Uint8Array, opensLife: boolean): void {
     let at = FIRST_BATCH;
     let expected = true;
     while (at < bytes.length) {
@@ -99,7 +105,9 @@ export class Recovery {
       if (next < 0) return;
       // The first sector of a batch is never zero: where the next batch had to be, it says whether one was synced.
       const torn = expected && next >= at + SECTOR;
-      if (expected && this.#tail !== "undecidable") this.#tail = torn ? "torn" : "undecidable";
+      // Of a batch that opens a life a trace says nothing of the batch before: it was not synced first.
+      const isTrace = !(torn && opensLife && at === FIRST_BATCH);
+      if (expected && isTrace && this.#tail !== "undecidable") this.#tail = torn ? "torn" : "undecidable";
       expected = false;
       at = Math.max(at + SECTOR, next - (next % SECTOR));
     }
@@ -107,21 +115,22 @@ export class Recovery {
 
   #take(batch: Batch): void {
     const pending = this.#pending;
-    this.#pending = batch;
-    const { sequence, link } = batch.header;
-    if (pending !== null) {
-      const before = pending.header;
-      // The same number again: a later life has cut `before`. Not linked to it: the same, and the first batch of
-      // that later life is lost.
-      const cut = sequence <= before.sequence || (sequence === before.sequence + 1 && link !== before.crc);
-      if (!cut) this.#settle(pending);
-    }
+    const { sequence, link, restates } = batch.header;
+    // A number again: a later life has cut what had it. Not linked to its predecessor: that was cut too, and the first
+    // batch of that later life is lost.
+    while (pending.length > 0 && pending.at(-1)!.header.sequence >= sequence) pending.pop();
+    const before = pending.at(-1)?.header;
+    if (before !== undefined && sequence === before.sequence + 1 && link !== before.crc) pending.pop();
+    // Those that the batch does not restate were synced before it was written.
+    while (pending.length > 0 && pending[0]!.header.sequence < sequence - restates)
+      this.#settle(pending.shift()!);
     if (sequence <= this.#sequence) {
       throw new DataDirectoryError(
         `${segmentName(batch.header.segment)}, offset ${batch.header.offset}: batch ${sequence} comes after batch ` +
           `${this.#sequence}; the files are not of one log, restore all of them or replace the replica's id`,
       );
     }
+    pending.push(batch);
   }
 
   /** Takes a batch into the log, with what its number and its repeat say about those before it. */
@@ -134,6 +143,7 @@ export class Recovery {
     this.#maxSlot = header.maxSlot;
     this.#last = lists?.own ?? null;
     this.#lastBatch = batch;
+    this.#isWhole = false;
     if (lists === null) return;
     let offset = valuesOf(header);
     let broken = false;
@@ -145,17 +155,22 @@ export class Recovery {
       offset += entry.length;
     }
     if (broken) this.damaged += 1;
+    this.#isWhole = !broken;
   }
 
   /** Batches that were written between the last one taken and this one, or whose lists are lost. */
   #settleGap(header: BatchHeader, lists: BatchLists | null): void {
-    const missing = header.sequence - this.#sequence - 1 + (this.#last === null ? 1 : 0);
-    if (missing === 0) return;
+    // What it restates may be missing: all of it is in this batch.
+    const needed = header.sequence - 1 - header.restates;
+    const missing = needed - this.#sequence + (this.#last === null && this.#sequence <= needed ? 1 : 0);
+    if (missing <= 0) return;
     this.damaged += 1;
-    const tied = missing === 1 && lists !== null && (header.flags & FLAG_PREVIOUS_UNKNOWN) === 0;
+    const repeats = lists !== null && header.restates === 0 && (header.flags & FLAG_PREVIOUS_UNKNOWN) === 0;
+    const tied = missing === 1 && repeats;
     if (!tied) this.index.lost(header.maxSlot);
-    if (lists !== null) for (const entry of lists.repeat) this.#damage(entry);
+    if (repeats) for (const entry of lists.repeat) this.#damage(entry);
     this.#last = tied ? lists.repeat : null;
+    this.#isWhole = false;
   }
 
   #apply(entry: ListEntry, segment: number, offset: number): void {
@@ -180,12 +195,14 @@ export class Recovery {
   /** After the last segment. */
   finish(): LogEnd {
     const pending = this.#pending;
-    this.#pending = null;
-    // A trace of a batch behind the last one proves that the last one was synced; else a hole in it proves that not.
-    if (pending !== null) {
-      if (this.#tail === "zero" && this.#isUnsynced(pending)) this.#cut(pending);
-      else this.#settle(pending);
+    const newest = pending.at(-1) ?? null;
+    // A trace of a batch behind the last one proves that the last one was synced; else a hole in it proves that not,
+    // and the one before it, which it restated, may not have been either.
+    while (this.#tail === "zero" && pending.length > 0 && this.#isUnsynced(pending.at(-1)!)) {
+      const cut = pending.pop()!;
+      if (pending.length === 0) this.#cut(cut);
     }
+    for (const batch of pending) this.#settle(batch);
     const undecidable = this.#tail === "undecidable";
     if (this.#last === null) this.index.lost(this.#maxSlot);
     if (undecidable) {
@@ -193,11 +210,12 @@ export class Recovery {
       this.index.lost(LAST_SLOT);
     }
     const last = this.#lastBatch;
-    const clean = last !== null && last === pending && this.#tail === "zero" && this.#last !== null;
+    const clean = last !== null && last === newest && this.#tail === "zero" && this.#last !== null;
     return {
       sequence: this.#sequence + (undecidable ? 2 : 1),
       link: undecidable ? 0 : this.#link,
       maxSlot: undecidable ? LAST_SLOT : this.#maxSlot,
+      restates: last !== null && this.#isWhole && !undecidable ? last.header.restates + 1 : 0,
       previous: undecidable ? null : this.#last,
       unproven: last === null ? [] : this.#restated(last),
       clean: clean && (last.header.flags & FLAG_CLEAN) !== 0 ? endOf(last.header) : null,
@@ -207,8 +225,11 @@ export class Recovery {
   /** Drops the last batch, but not what it says about those before it: they were synced when it was written. */
   #cut({ header, bytes }: Batch): void {
     this.#settleGap(header, readLists(bytes, header));
-    this.#sequence = header.sequence - 1;
-    this.#link = header.link;
+    // What it restated was not synced either; what it did not restate was, and keeps its number, readable or not.
+    const needed = header.sequence - 1 - header.restates;
+    if (needed <= this.#sequence) return;
+    this.#sequence = needed;
+    this.#link = header.restates === 0 ? header.link : 0;
     this.#maxSlot = Math.max(this.#maxSlot, header.maxSlot);
   }
 

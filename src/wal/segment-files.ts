@@ -29,23 +29,28 @@ export function segmentsAmong(files: readonly string[]): number[] {
   return found.sort((a, b) => a - b);
 }
 
-function segmentHeader(index: number): Uint8Array {
+/** `opens`: the first batch in it opens a life. */
+function segmentHeader(index: number, opens: boolean): Uint8Array {
   const bytes = new Uint8Array(SECTOR);
   const view = new DataView(bytes.buffer);
   view.setUint32(0, MAGIC, true);
   view.setUint32(8, FORMAT, true);
   view.setUint32(12, index, true);
+  view.setUint32(16, opens ? 1 : 0, true);
   view.setUint32(4, crc32(bytes, 0, 8), true);
   return bytes;
 }
 
-/** Refuses a segment of a newer version. A damaged header costs nothing: every batch names its own segment. */
-export function checkSegmentHeader(bytes: Uint8Array, index: number): void {
-  if (bytes.length < SECTOR) return;
+/**
+ * Whether a life began with the segment; false when its header is damaged. Refuses a segment of a newer version.
+ */
+export function opensLife(bytes: Uint8Array, index: number): boolean {
+  if (bytes.length < SECTOR) return false;
   const view = new DataView(bytes.buffer, bytes.byteOffset, SECTOR);
-  if (view.getUint32(0, true) !== MAGIC || view.getUint32(4, true) !== crc32(bytes, 0, 8, SECTOR)) return;
+  if (view.getUint32(0, true) !== MAGIC || view.getUint32(4, true) !== crc32(bytes, 0, 8, SECTOR))
+    return false;
   const format = view.getUint32(8, true);
-  if (format === FORMAT) return;
+  if (format === FORMAT) return view.getUint32(16, true) === 1;
   throw new DataDirectoryError(
     `${segmentName(index)} has format ${format}, this version knows ${FORMAT}: start a version that knows it`,
   );
@@ -116,7 +121,7 @@ export class SegmentFiles {
 
   /** Begins a new segment at once; for a new life. */
   async begin(index: number): Promise<void> {
-    this.#activate(await this.#create(index));
+    this.#activate(await this.#create(index, true));
   }
 
   #activate(segment: Segment): void {
@@ -126,7 +131,7 @@ export class SegmentFiles {
     this.size += segment.size;
   }
 
-  async #create(index: number): Promise<Segment> {
+  async #create(index: number, opens: boolean): Promise<Segment> {
     const file = await this.#disk.open(segmentName(index), true);
     const zeros = new Uint8Array(Math.min(ZEROS_BYTES, this.#segmentBytes));
     for (let at = 0; at < this.#segmentBytes; at += zeros.length) {
@@ -135,7 +140,7 @@ export class SegmentFiles {
       // Synced piece by piece: one long sync would hold up those of the log.
       await settled((done) => file.sync(done));
     }
-    await settled((done) => file.write(0, segmentHeader(index), done));
+    await settled((done) => file.write(0, segmentHeader(index, opens), done));
     await settled((done) => file.sync(done));
     await this.#disk.syncDirectory();
     return { index, file, size: this.#segmentBytes };
@@ -158,7 +163,7 @@ export class SegmentFiles {
 
   #prepareNext(): void {
     if (this.#prepared !== null || this.#preparing !== null) return;
-    this.#preparing = this.#create(this.index + 1).then(
+    this.#preparing = this.#create(this.index + 1, false).then(
       (segment) => {
         this.#preparing = null;
         this.#prepared = segment;

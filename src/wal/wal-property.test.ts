@@ -114,6 +114,6 @@ test("any workload and any end: the log shows a prefix of its turns, with all th
       run(seed, lives),
     ),
     // The example: a life that died within a sync, and a later one that synced the same file.
-    { numRuns: 250, examples: [[1834238562, 5]] },
+    { numRuns: Number(process.env.WALKS ?? 2000), examples: [[1834238562, 5]] },
   );
 });

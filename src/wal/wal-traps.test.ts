@@ -170,6 +170,56 @@ test("F10: a watermark that was only in the page cache is durable too", async ()
   assert.equal((await WalLife.open(disk)).recovered.chosenUpTo, 2);
 });
 
+test("F10: a start that dies too proves nothing of the batch that it wrote again", async () => {
+  let budget = Number.POSITIVE_INFINITY;
+  const disk = new MemoryDisk({
+    schedule: (_, __, task) => {
+      budget -= 1;
+      if (budget >= 0) queueMicrotask(task);
+    },
+  });
+  const life = await WalLife.open(disk);
+  await life.sync([vote(1, 5, "synced"), vote(9, 5, "synced")], 5);
+  const before = disk.syncs;
+  budget = 1;
+  life.append([vote(2, 5, "written, not synced")]);
+  await quiet();
+  disk.kill();
+  // Starts that die at each of their operations; then one that lives, reads all of it, and loses power.
+  for (let dieAt = 0; dieAt < 24; dieAt += 1) {
+    budget = dieAt;
+    await Promise.race([WalLife.open(disk), quiet()]);
+    disk.kill();
+  }
+  budget = Number.POSITIVE_INFINITY;
+  assert.ok(disk.syncs > before);
+  for (let i = 0; i < 2; i += 1) {
+    assert.deepEqual(shown(await WalLife.open(disk)), {
+      promised: 5,
+      chosenUpTo: 0,
+      accepted: ["1@5=synced", "2@5=written, not synced", "9@5=synced"],
+      learned: [],
+      faulty: [],
+    });
+    disk.crash();
+  }
+});
+
+test("F9: a batch cut after damage does not let the next life claim what the damage hides", async () => {
+  const disk = new MemoryDisk();
+  const life = await WalLife.open(disk);
+  await life.sync([vote(1, 5, "first")], 5);
+  await life.sync([vote(2, 5, "second")]);
+  await life.sync([vote(3, 5, `${"third".repeat(300)}tail`)]);
+  await damageSectorOf(disk, "second", 0xee);
+  await damageSectorOf(disk, "tail", 0);
+  for (let i = 0; i < 3; i += 1) {
+    const next = await WalLife.open(disk);
+    assert.deepEqual([shown(next).accepted, shown(next).faulty], [["1@5=first"], ["2-2@5"]]);
+    disk.crash();
+  }
+});
+
 test("F10: a promise that was only in the page cache is durable before it is told", async () => {
   let stuck = false;
   const disk = new MemoryDisk({ fault: (kind) => (kind === "sync" && stuck ? new Error("no sync") : null) });
@@ -325,6 +375,31 @@ test("F23: after a torn batch no segment is used further, also when a clean end 
   const last = await WalLife.open(disk);
   assert.deepEqual([shown(last).accepted, shown(last).faulty], [["1@5=first"], []]);
   assert.ok((await disk.list()).includes("log-0000000002"));
+});
+
+test("F23: whichever written sector of a last batch is lost, it is cut, unless all of its records are there", async () => {
+  for (let length = 0; length < 520; length += 4) {
+    const disk = new MemoryDisk();
+    const life = await WalLife.open(disk);
+    await life.sync([vote(1, 5, "first")], 5);
+    const name = "log-0000000001";
+    const start = disk.bytesOf(name).findLastIndex((byte) => byte !== 0);
+    const at = start - (start % 512) + 512;
+    life.append([vote(2, 5, new Uint8Array(1700)), vote(3, 5, "v".repeat(400 + length))]);
+    await quiet();
+    const bytes = disk.bytesOf(name);
+    for (let sector = at; sector < bytes.length; sector += 512) {
+      const lost = bytes.subarray(sector, sector + 512);
+      if (lost.every((byte) => byte === 0)) continue;
+      const isTrailer = sector !== at && !lost.includes("v".charCodeAt(0));
+      const copy = disk.copy();
+      copy.bytesOf(name).fill(0, sector, sector + 512);
+      const { recovered } = await WalLife.open(copy);
+      const slots = recovered.accepted.map(({ slot }) => slot);
+      const where = `value of ${length}, sector ${sector}`;
+      assert.deepEqual([slots, recovered.faulty], [isTrailer ? [1, 2, 3] : [1], []], where);
+    }
+  }
 });
 
 test("F23: a value of zeros is not taken for a hole", async () => {
