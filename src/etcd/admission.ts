@@ -1,8 +1,10 @@
 // Counts what calls under way hold, and refuses what would be too much. A request is counted in bytes once it is
-// whole; one that stays incomplete over a whole sweep is slow, and only so many may be.
+// whole; one that stays incomplete over several sweeps is slow, and only so many may be.
 import type { Limits } from "./limits.js";
 
 export const SWEEP_MS = 100;
+/** A busy client takes a second between header and message; sweeps count, for none runs while this process stalls. */
+const SLOW_SWEEPS = 10;
 
 /** One admitted call, from its header to its end. */
 export interface Ticket {
@@ -72,13 +74,12 @@ export class Admission {
 
   /** To be called every `SWEEP_MS`: evicts the newest slow requests above the limit. */
   sweep(): void {
-    const before = this.#sweeps;
     this.#sweeps += 1;
     if (this.#receiving.size <= this.#limits.maxSlowRequests) return;
     let slow = 0;
     // In order of arrival, so that the oldest stay and finish.
     for (const ticket of [...this.#receiving]) {
-      if (ticket.receivingSince >= before) break;
+      if (ticket.receivingSince > this.#sweeps - 1 - SLOW_SWEEPS) break;
       slow += 1;
       if (slow <= this.#limits.maxSlowRequests) continue;
       this.refused += 1;

@@ -20,7 +20,7 @@ export interface MemoryDiskOptions {
 /** A sync under way: what its sectors held when it began. */
 type Flush = Map<number, Uint8Array>;
 
-/** Content of a file as it is read, and per sector what the disk itself holds and what the kernel still has to write. */
+/** Content of a file as it is read; per sector, what the disk itself holds and what the kernel still has to write. */
 class Content {
   bytes: Uint8Array;
   length: number;

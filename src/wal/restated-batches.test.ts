@@ -118,3 +118,38 @@ test("the number of a batch that was cut is given again; if that one is lost, th
   opening.fill(0);
   assert.deepEqual(await recoveredFrom(disk), { accepted: ["3@5=thir", "4@5=four"], faulty: ["1-1@5"] });
 });
+
+test("F10: a start that dies too proves nothing of the batch that it wrote again", async () => {
+  let budget = Number.POSITIVE_INFINITY;
+  const disk = new MemoryDisk({
+    schedule: (_, __, task) => {
+      budget -= 1;
+      if (budget >= 0) queueMicrotask(task);
+    },
+  });
+  const life = await WalLife.open(disk);
+  await life.sync([vote(1, 5, "synced"), vote(9, 5, "synced")], 5);
+  const before = disk.syncs;
+  budget = 1;
+  life.append([vote(2, 5, "written, not synced")]);
+  await quiet();
+  disk.kill();
+  // Starts that die at each of their operations; then one that lives, reads all of it, and loses power.
+  for (let dieAt = 0; dieAt < 24; dieAt += 1) {
+    budget = dieAt;
+    await Promise.race([WalLife.open(disk), quiet()]);
+    disk.kill();
+  }
+  budget = Number.POSITIVE_INFINITY;
+  assert.ok(disk.syncs > before);
+  for (let i = 0; i < 2; i += 1) {
+    assert.deepEqual(describeRecovered((await WalLife.open(disk)).recovered), {
+      promised: 5,
+      chosenUpTo: 0,
+      accepted: ["1@5=synced", "2@5=written, not synced", "9@5=synced"],
+      learned: [],
+      faulty: [],
+    });
+    disk.crash();
+  }
+});

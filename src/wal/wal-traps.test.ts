@@ -170,41 +170,6 @@ test("F10: a watermark that was only in the page cache is durable too", async ()
   assert.equal((await WalLife.open(disk)).recovered.chosenUpTo, 2);
 });
 
-test("F10: a start that dies too proves nothing of the batch that it wrote again", async () => {
-  let budget = Number.POSITIVE_INFINITY;
-  const disk = new MemoryDisk({
-    schedule: (_, __, task) => {
-      budget -= 1;
-      if (budget >= 0) queueMicrotask(task);
-    },
-  });
-  const life = await WalLife.open(disk);
-  await life.sync([vote(1, 5, "synced"), vote(9, 5, "synced")], 5);
-  const before = disk.syncs;
-  budget = 1;
-  life.append([vote(2, 5, "written, not synced")]);
-  await quiet();
-  disk.kill();
-  // Starts that die at each of their operations; then one that lives, reads all of it, and loses power.
-  for (let dieAt = 0; dieAt < 24; dieAt += 1) {
-    budget = dieAt;
-    await Promise.race([WalLife.open(disk), quiet()]);
-    disk.kill();
-  }
-  budget = Number.POSITIVE_INFINITY;
-  assert.ok(disk.syncs > before);
-  for (let i = 0; i < 2; i += 1) {
-    assert.deepEqual(shown(await WalLife.open(disk)), {
-      promised: 5,
-      chosenUpTo: 0,
-      accepted: ["1@5=synced", "2@5=written, not synced", "9@5=synced"],
-      learned: [],
-      faulty: [],
-    });
-    disk.crash();
-  }
-});
-
 test("F9: a batch cut after damage does not let the next life claim what the damage hides", async () => {
   const disk = new MemoryDisk();
   const life = await WalLife.open(disk);
