@@ -3,9 +3,8 @@
 //   --seconds N  length of each throughput run (default 5)     --trials N  failovers of each kind (default 20)
 //   --part puts|embedded|failover
 import { parseArgs } from "node:util";
-import { Client, credentials } from "@grpc/grpc-js";
-import { PutRequest, PutResponse } from "../src/proto/gen/rpc.js";
 import { Processes, sleep } from "../test/real/processes.js";
+import { connect, put } from "../test/real/unary.js";
 import { benchEmbedded } from "./embedded.js";
 import { median } from "./median.js";
 
@@ -20,26 +19,9 @@ const seconds = Number(options.seconds);
 const trials = Number(options.trials);
 const runs = (part: string): boolean => options.part === "" || options.part === part;
 
-const encodePut = (request: PutRequest): Buffer => Buffer.from(PutRequest.encode(request).finish());
-const decodePut = (bytes: Buffer): PutResponse => PutResponse.decode(bytes);
-
-function put(client: Client, key: string, value: Uint8Array): Promise<void> {
-  const request = PutRequest.fromPartial({ key: new TextEncoder().encode(key), value });
-  return new Promise((resolve, reject) => {
-    client.makeUnaryRequest("/etcdserverpb.KV/Put", encodePut, decodePut, request, (error) => {
-      if (error) reject(error);
-      else resolve();
-    });
-  });
-}
-
-function connect(cluster: Processes, i: number): Client {
-  return new Client(cluster.endpoint(i), credentials.createInsecure());
-}
-
 /** Puts of 256 bytes with `outstanding` requests at a time, spread over all replicas; puts a second. */
 async function putsPerSecond(cluster: Processes, outstanding: number): Promise<number> {
-  const clients = cluster.members.map((_, i) => connect(cluster, i));
+  const clients = cluster.members.map((_, i) => connect(cluster.endpoint(i)));
   const value = new Uint8Array(256).fill(120);
   const end = performance.now() + seconds * 1000;
   let done = 0;
@@ -85,7 +67,7 @@ interface Stall {
 /** The longest time between two acknowledgements to a client that puts at a surviving replica. */
 async function stallOf(cluster: Processes, signal: "SIGKILL" | "SIGTERM"): Promise<Stall> {
   const leader = await cluster.findLeader();
-  const client = connect(cluster, (leader + 1) % cluster.members.length);
+  const client = connect(cluster.endpoint((leader + 1) % cluster.members.length));
   let longest = 0;
   let failed = 0;
   let isStopped = false;

@@ -1,16 +1,26 @@
 // Counts what calls under way hold, and refuses what would be too much. A request is counted in bytes once it is
-// whole; one that stays incomplete over several sweeps is slow, and only so many may be.
+// whole. What incomplete ones hold nobody says: at most what came on their connections since the oldest of each
+// began; when that is too much, only so many may stay incomplete over a whole sweep.
 import type { Limits } from "./limits.js";
 
 export const SWEEP_MS = 100;
-/** A busy client takes a second between header and message; sweeps count, for none runs while this process stalls. */
-const SLOW_SWEEPS = 10;
+
+/** What one read of a socket gives at most: as much of a request may have come together with its header. */
+export const READ_BYTES = 64 * 1024;
+
+/** A connection: the bytes that have come on it. */
+export interface Source {
+  readonly bytesRead: number;
+}
 
 /** One admitted call, from its header to its end. */
 export interface Ticket {
   bytes: number;
+  readonly source: Source;
+  /** What had come on its connection before. */
+  readonly readBefore: number;
   /** The sweep before which its header came, until its request is whole. */
-  receivingSince: number;
+  readonly receivingSince: number;
   /** Ends the call because its request is slow. */
   readonly evict: () => void;
 }
@@ -33,13 +43,19 @@ export class Admission {
   }
 
   /** Null: too many calls, or too many bytes held already. */
-  begin(evict: () => void): Ticket | null {
+  begin(source: Source, evict: () => void): Ticket | null {
     if (this.calls >= this.#limits.maxCalls || this.bytes >= this.#limits.maxBytes) {
       this.refused += 1;
       return null;
     }
     this.calls += 1;
-    const ticket: Ticket = { bytes: 0, receivingSince: this.#sweeps, evict };
+    const ticket = {
+      bytes: 0,
+      source,
+      readBefore: source.bytesRead,
+      receivingSince: this.#sweeps,
+      evict,
+    };
     this.#receiving.add(ticket);
     return ticket;
   }
@@ -72,19 +88,33 @@ export class Admission {
     this.bytes -= ticket.bytes;
   }
 
-  /** To be called every `SWEEP_MS`: evicts the newest slow requests above the limit. */
+  /** To be called every `SWEEP_MS`: when memory may run short, evicts the newest slow requests above the limit. */
   sweep(): void {
+    const before = this.#sweeps;
     this.#sweeps += 1;
     if (this.#receiving.size <= this.#limits.maxSlowRequests) return;
+    if (this.bytes + this.#mostReceiving() <= this.#limits.maxBytes) return;
     let slow = 0;
     // In order of arrival, so that the oldest stay and finish.
     for (const ticket of [...this.#receiving]) {
-      if (ticket.receivingSince > this.#sweeps - 1 - SLOW_SWEEPS) break;
+      if (ticket.receivingSince >= before) break;
       slow += 1;
       if (slow <= this.#limits.maxSlowRequests) continue;
       this.refused += 1;
       this.#receiving.delete(ticket);
       ticket.evict();
     }
+  }
+
+  /** Bytes that incomplete requests can hold at most. */
+  #mostReceiving(): number {
+    const seen = new Set<Source>();
+    let bytes = 0;
+    for (const { source, readBefore } of this.#receiving) {
+      if (seen.has(source)) continue;
+      seen.add(source);
+      bytes += READ_BYTES + source.bytesRead - readBefore;
+    }
+    return bytes;
   }
 }

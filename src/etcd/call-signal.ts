@@ -1,6 +1,7 @@
 // The end of a call before its answer, as a signal: what a replica needs of an AbortSignal, at a tenth of its price,
 // for one is made for every call.
 import type { CancelSignal } from "../replica/cancel.js";
+import { Unavailable } from "../replica/errors.js";
 
 export class CallSignal implements CancelSignal {
   #isAborted = false;
@@ -10,8 +11,8 @@ export class CallSignal implements CancelSignal {
     return this.#isAborted;
   }
 
-  get reason(): Error | undefined {
-    return this.#isAborted ? new Error("the call has ended") : undefined;
+  get reason(): Unavailable | undefined {
+    return this.#isAborted ? new Unavailable("the call has ended before its answer") : undefined;
   }
 
   addEventListener(_type: "abort", listener: () => void): void {

@@ -106,5 +106,9 @@ export async function failureOfCall(outcome: Promise<unknown>): Promise<Failure>
 
 /** Waits until it is so; a test that waits in vain is ended by the runner. */
 export async function until(isSo: () => boolean): Promise<void> {
-  while (!isSo()) await new Promise((resolve) => setTimeout(resolve, 5));
+  const end = performance.now() + 20_000;
+  while (!isSo()) {
+    if (performance.now() > end) throw new Error(`still not so after 20 s: ${isSo}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
 }

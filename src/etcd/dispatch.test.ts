@@ -133,8 +133,8 @@ test("of a hundred large requests at once as many are held as fit", async (t) =>
   await call(client, PUT, puts, { ...putRequest("k", ""), value });
 });
 
-test("requests that stay incomplete are evicted above a limit", async (t) => {
-  const { address, client } = await run(t, { limits: { maxSlowRequests: 2 } });
+test("requests that stay incomplete are evicted above a limit, when they may hold too much", async (t) => {
+  const { address, client } = await run(t, { limits: { maxSlowRequests: 2, maxBytes: 200 } });
   const session = connectHttp2(`http://${address}`);
   session.on("error", () => {});
   let evicted = 0;

@@ -1,6 +1,6 @@
 // gRPC over connections that the port hands in: the only file that knows @grpc/grpc-js. Messages pass as bytes;
 // an interceptor counts what calls hold, from their header to their last byte (`admission.ts`).
-import type { Duplex } from "node:stream";
+import type { Socket } from "node:net";
 import {
   type ConnectionInjector,
   type handleUnaryCall,
@@ -12,7 +12,7 @@ import {
   type ServerWritableStream,
   type StatusObject,
 } from "@grpc/grpc-js";
-import { type Admission, SWEEP_MS, type Ticket } from "./admission.js";
+import { type Admission, type Source, SWEEP_MS, type Ticket } from "./admission.js";
 import type { Dispatch, Incoming } from "./dispatch.js";
 import { CallFailed, Code, tooManyRequests } from "./errors.js";
 import { type Limits, MESSAGE_OVERHEAD_BYTES } from "./limits.js";
@@ -26,8 +26,11 @@ export class GrpcTransport {
   readonly #injector: ConnectionInjector;
   readonly #sweeper: NodeJS.Timeout;
   readonly #drainMs: number;
+  /** By the name that @grpc/grpc-js gives the other end. */
+  readonly #connections: Map<string, Socket>;
 
   constructor(dispatch: Dispatch, admission: Admission, limits: Limits) {
+    this.#connections = new Map();
     const server = new Server({
       "grpc.max_receive_message_length": limits.maxRequestBytes + MESSAGE_OVERHEAD_BYTES,
       "grpc.max_send_message_length": -1,
@@ -35,7 +38,7 @@ export class GrpcTransport {
       "grpc.keepalive_time_ms": KEEPALIVE_MS,
       "grpc.keepalive_timeout_ms": KEEPALIVE_TIMEOUT_MS,
       "grpc.enable_channelz": 0,
-      interceptors: [admitting(admission)],
+      interceptors: [admitting(admission, (peer) => this.#connections.get(peer) ?? CLOSED)],
     });
     for (const method of dispatch.methods.values()) register(server, dispatch, method);
     this.#injector = server.createConnectionInjector(ServerCredentials.createInsecure());
@@ -45,7 +48,10 @@ export class GrpcTransport {
   }
 
   /** Takes a connection whose first bytes, still to be read, are HTTP/2's. */
-  accept(connection: Duplex): void {
+  accept(connection: Socket): void {
+    const peer = `${connection.remoteAddress}:${connection.remotePort}`;
+    this.#connections.set(peer, connection);
+    connection.once("close", () => this.#connections.delete(peer));
     this.#injector.injectConnection(connection);
   }
 
@@ -55,6 +61,9 @@ export class GrpcTransport {
     clearInterval(this.#sweeper);
   }
 }
+
+/** Nothing more comes from it. */
+const CLOSED: Source = { bytesRead: 0 };
 
 function register(server: Server, dispatch: Dispatch, method: Method): void {
   if (method.kind === "unary") {
@@ -110,7 +119,7 @@ function drained(call: ServerWritableStream<Buffer, Uint8Array>): Promise<void> 
 }
 
 /** Holds a ticket for each call, from its header until everything is sent or the client is gone. */
-function admitting(admission: Admission): ServerInterceptor {
+function admitting(admission: Admission, sourceOf: (peer: string) => Source): ServerInterceptor {
   return (_method, call) => {
     let ticket: Ticket | null = null;
     const refuse = (): void => {
@@ -121,7 +130,7 @@ function admitting(admission: Admission): ServerInterceptor {
       start: (next) =>
         next({
           onReceiveMetadata: (metadata, proceed) => {
-            ticket = admission.begin(refuse);
+            ticket = admission.begin(sourceOf(call.getPeer()), refuse);
             if (ticket === null) refuse();
             else proceed(metadata);
           },

@@ -8,7 +8,7 @@ export interface Limits {
   readonly maxCalls: number;
   /** Bytes of requests and responses that calls under way hold. */
   readonly maxBytes: number;
-  /** Calls whose request comes in slowly: what has come of it is not counted in `maxBytes`. */
+  /** Requests that come in slowly, once all that came in while they did could be more than `maxBytes`. */
   readonly maxSlowRequests: number;
   readonly maxConnections: number;
   /** For the first bytes of a connection, and for the header of an HTTP/1.1 request. */

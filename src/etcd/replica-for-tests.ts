@@ -5,7 +5,7 @@ import type { KvAnswer, KvCommand, KvQuery, KvResult } from "../kv/commands.js";
 import { KvMachine } from "../kv/machine.js";
 import { MemoryRecordStore } from "../kv/memory-record-store.js";
 import type { CancelSignal } from "../replica/cancel.js";
-import { OutcomeUnknown, Unavailable } from "../replica/errors.js";
+import { OutcomeUnknown } from "../replica/errors.js";
 import type { KvReplica, KvReplicaStatus } from "./kv-replica.js";
 
 interface Wait {
@@ -71,11 +71,11 @@ export class ReplicaForTests implements KvReplica {
   async read(query: KvQuery, { signal, local = false }: Wait = {}): Promise<KvAnswer> {
     if (local) this.localReads += 1;
     else this.quorumReads += 1;
-    if (!local) await this.#hold(signal, () => new Unavailable("aborted"));
+    if (!local) await this.#hold(signal, () => signal?.reason);
     return this.#machine.query(query);
   }
 
-  #hold(signal: CancelSignal | undefined, failure: () => Error): Promise<void> {
+  #hold(signal: CancelSignal | undefined, failure: () => unknown): Promise<void> {
     if (!this.isHolding) return Promise.resolve();
     return new Promise((resolve, reject) => {
       this.#held.push(resolve);
