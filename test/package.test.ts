@@ -24,6 +24,7 @@ function readmeExample(): string {
 describe("npm pack", () => {
   const project = mkdtempSync(join(tmpdir(), "synod-package-"));
   let files: string[] = [];
+  let archive = "";
   const tsc = (...args: string[]): string =>
     run(project, process.execPath, join(root, "node_modules/typescript/bin/tsc"), ...args);
 
@@ -33,6 +34,7 @@ describe("npm pack", () => {
       { filename: string; files: { path: string }[] },
     ];
     files = content.map(({ path }) => path);
+    archive = join(project, filename);
     writeFileSync(
       join(project, "package.json"),
       '{ "name": "embedder", "private": true, "type": "module" }\n',
@@ -50,6 +52,11 @@ describe("npm pack", () => {
       (path) => !allowed.test(path) || /\.test\.|-contract\.|-for-tests\.|\.built$/.test(path),
     );
     assert.deepEqual(odd, []);
+  });
+
+  test("publint and Are The Types Wrong have nothing to say of it", () => {
+    run(project, join(root, "node_modules/.bin/publint"), "run", archive, "--strict");
+    run(project, join(root, "node_modules/.bin/attw"), archive, "--profile", "esm-only");
   });
 
   test("every source map holds its sources, and every file it names is there", () => {
@@ -70,8 +77,10 @@ describe("npm pack", () => {
 
   test("the program says its version", () => {
     const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string };
-    const said = run(project, process.execPath, "node_modules/synod/bin/synod.js", "version");
-    assert.ok(said.includes(version), said);
+    for (const word of ["version", "--version"]) {
+      const said = run(project, process.execPath, "node_modules/synod/bin/synod.js", word);
+      assert.ok(said.includes(version), said);
+    }
     assert.ok(readdirSync(join(project, "node_modules/.bin")).includes("synod"));
   });
 

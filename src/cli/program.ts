@@ -17,14 +17,10 @@ export function buildProgram(): Command {
   addClientFlags(program);
   addKvCommands(program);
   addClusterCommands(program);
+  const version = `synod version: ${packageVersion()}\nAPI version: ${API_CLUSTER_VERSION.replace(/\.\d+$/, "")}`;
+  program.version(version, "--version", "prints the version of synod");
   program.addCommand(
-    new Command("version")
-      .description("Prints the version of synod")
-      .action(() =>
-        console.log(
-          `synod version: ${packageVersion()}\nAPI version: ${API_CLUSTER_VERSION.replace(/\.\d+$/, "")}`,
-        ),
-      ),
+    new Command("version").description("Prints the version of synod").action(() => console.log(version)),
   );
   for (const command of SERVER_COMMANDS.map((make) => make())) {
     program.addCommand(command.hook("preAction", () => refuseClientFlags(program)));
