@@ -28,6 +28,12 @@ export const LAYERS: readonly Layer[] = [
     packages: ["lmdb"],
     pure: false,
   },
+  {
+    name: "sim",
+    layers: ["base", "paxos", "proto", "machine", "wire", "wal", "kv", "replica"],
+    packages: [],
+    pure: true,
+  },
   { name: "index", layers: ["base", "paxos", "machine", "wal", "replica", "io"], packages: [], pure: true },
   {
     name: "etcd",
@@ -37,7 +43,7 @@ export const LAYERS: readonly Layer[] = [
   },
   {
     name: "cli",
-    layers: ["base", "proto", "machine", "kv", "replica", "io", "index", "etcd"],
+    layers: ["base", "proto", "machine", "kv", "replica", "io", "sim", "index", "etcd"],
     packages: ["@grpc/grpc-js", "commander", "pino", "pino-pretty", "yaml"],
     pure: false,
   },

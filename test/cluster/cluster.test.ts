@@ -5,11 +5,11 @@ import { ballotOf } from "../../src/paxos/ballot.js";
 import { Memberships, majorityOf } from "../../src/paxos/membership.js";
 import type { AcceptMessage, PromiseMessage } from "../../src/paxos/message.js";
 import { NOOP } from "../../src/paxos/value.js";
+import { Ghost, putVote } from "../../src/sim/ghost.js";
+import * as invariants from "../../src/sim/invariants.js";
+import { onAppend, onExecute, onSend } from "../../src/sim/observe.js";
 import { Cluster } from "./cluster.js";
 import { LOSE_ALL, TestDisk } from "./disk.js";
-import { Ghost, putVote } from "./ghost.js";
-import * as invariants from "./invariants.js";
-import { onAppend, onExecute, onSend } from "./observe.js";
 
 const [X, Y] = [Uint8Array.of(2, 1), Uint8Array.of(2, 2)];
 const LOW = ballotOf(1, 1);

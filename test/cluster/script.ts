@@ -5,8 +5,8 @@ import type { ReplicaId } from "../../src/paxos/ballot.js";
 import { describeBallot } from "../../src/paxos/ballot.js";
 import type { Message } from "../../src/paxos/message.js";
 import { isNoop } from "../../src/paxos/value.js";
+import { describeMessage, describeSlots, describeValue } from "../../src/sim/describe-message.js";
 import { Cluster } from "./cluster.js";
-import { describeMessage, describeSlots, describeValue } from "./describe.js";
 import type { InFlight } from "./world.js";
 
 interface Line {

@@ -6,9 +6,9 @@ import { ballotAbove, type ReplicaId } from "../../src/paxos/ballot.js";
 import type { Event } from "../../src/paxos/event.js";
 import { type Membership, majorityOf } from "../../src/paxos/membership.js";
 import { sameValue } from "../../src/paxos/value.js";
+import { describeMessage } from "../../src/sim/describe-message.js";
+import type { Ghost } from "../../src/sim/ghost.js";
 import { Cluster } from "./cluster.js";
-import { describeMessage } from "./describe.js";
-import type { Ghost } from "./ghost.js";
 
 export interface WalkOptions {
   readonly seed: number;

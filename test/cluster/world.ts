@@ -9,11 +9,11 @@ import type { ChosenEntry, Message } from "../../src/paxos/message.js";
 import { type Envelope, type Notice, Outbox } from "../../src/paxos/outbox.js";
 import { Paxos } from "../../src/paxos/paxos.js";
 import { sameValue } from "../../src/paxos/value.js";
+import { Ghost, payloadKey } from "../../src/sim/ghost.js";
+import * as invariants from "../../src/sim/invariants.js";
+import { onAppend, onDurable, onExecute, onSend } from "../../src/sim/observe.js";
 import { LOSE_ALL, type Survivors } from "./disk.js";
 import { syncedUpTo } from "./forge.js";
-import { Ghost } from "./ghost.js";
-import * as invariants from "./invariants.js";
-import { onAppend, onDurable, onExecute, onSend } from "./observe.js";
 import { TestReplica } from "./replica.js";
 
 export interface InFlight {
@@ -273,8 +273,9 @@ export class World {
     const replica = this.replica(id);
     const number = replica.nextNumber;
     replica.nextNumber += 1;
-    this.ghost.submitted.add(text);
-    this.step(id, { kind: "propose", number, settled: 0, payload: new TextEncoder().encode(text) });
+    const payload = new TextEncoder().encode(text);
+    this.ghost.submitted.add(payloadKey(payload));
+    this.step(id, { kind: "propose", number, settled: 0, payload });
     return number;
   }
 

@@ -1,6 +1,7 @@
 // S10, cost of Paxos = cost of phase 2: one round trip and one disk write in parallel per command, or per batch.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { payloadKey } from "../../src/sim/ghost.js";
 import { Cluster } from "../cluster/cluster.js";
 
 test("S10: a command costs an accept and an accepted per follower, and one disk write per replica", () => {
@@ -37,7 +38,7 @@ test("S10: a batch costs what one command costs", () => {
     { length: 500 },
     (_, i) => ({ kind: "propose", number: i + 1, settled: 0, payload }) as const,
   );
-  cluster.ghost.submitted.add(new TextDecoder().decode(payload));
+  cluster.ghost.submitted.add(payloadKey(payload));
   cluster.turn(1, events);
   cluster.settle();
   assert.equal(cluster.core(1).chosenUpTo, 1);

@@ -1,14 +1,8 @@
 // What the ghost sees of a run: records as they are appended and become durable, messages as they leave, values
 // as they are executed. Each is checked against the invariants first, then remembered.
-import { LAST_SLOT, type ReplicaId } from "../../src/paxos/ballot.js";
-import type {
-  Accepted,
-  ChosenEntry,
-  Message,
-  PrepareMessage,
-  PromiseMessage,
-} from "../../src/paxos/message.js";
-import type { LogRecord } from "../../src/paxos/outbox.js";
+import { LAST_SLOT, type ReplicaId } from "../paxos/ballot.js";
+import type { Accepted, ChosenEntry, Message, PrepareMessage, PromiseMessage } from "../paxos/message.js";
+import type { LogRecord } from "../paxos/outbox.js";
 import { type Ghost, type GhostReplica, putVote } from "./ghost.js";
 import {
   acceptGuard,

@@ -1,10 +1,10 @@
 // What an all-knowing observer remembers of a run: every vote, promise, proposal and read, over all lives.
 // Rule: fed only by what replicas append, make durable, send and execute; never by their own state.
-import type { Ballot, ReplicaId, Slot } from "../../src/paxos/ballot.js";
-import type { Memberships } from "../../src/paxos/membership.js";
-import { isPhase2Quorum } from "../../src/paxos/membership.js";
-import type { PromiseMessage } from "../../src/paxos/message.js";
-import type { Value } from "../../src/paxos/value.js";
+import type { Ballot, ReplicaId, Slot } from "../paxos/ballot.js";
+import type { Memberships } from "../paxos/membership.js";
+import { isPhase2Quorum } from "../paxos/membership.js";
+import type { PromiseMessage } from "../paxos/message.js";
+import type { Value } from "../paxos/value.js";
 
 export class InvariantBroken extends Error {
   override readonly name = "InvariantBroken";
@@ -47,6 +47,7 @@ export class Ghost {
   chosenPrefix: Slot = 0;
   readonly ballotLife = new Map<Ballot, string>();
   readonly lastBallot = new Map<ReplicaId, Ballot>();
+  /** What callers proposed, by `payloadKey`. */
   readonly submitted = new Set<string>();
   readonly reads = new Map<string, GhostRead>();
   /** The highest slot executed anywhere, or answered to a read: no later read may be below it. */
@@ -92,6 +93,13 @@ export class Ghost {
     replica.learned = new Map(replica.durableLearned);
     replica.promised = replica.durablePromise;
   }
+}
+
+/** The bytes of a command as a string, one character each. */
+export function payloadKey(payload: Uint8Array): string {
+  let key = "";
+  for (const byte of payload) key += String.fromCharCode(byte);
+  return key;
 }
 
 export function putVote(votes: VotesBySlot, slot: Slot, ballot: Ballot, value: Value): void {

@@ -1,17 +1,17 @@
 // The invariants of faults-and-invariants section 3, checked after every event of a test cluster.
 // Each function states its invariant; it throws `InvariantBroken` with the function's name and the evidence.
-import type { Ballot, ReplicaId, Slot } from "../../src/paxos/ballot.js";
-import { describeBallot, replicaOf } from "../../src/paxos/ballot.js";
+import type { Ballot, ReplicaId, Slot } from "../paxos/ballot.js";
+import { describeBallot, replicaOf } from "../paxos/ballot.js";
 import type {
   AcceptedMessage,
   AcceptMessage,
   ChosenEntry,
   Message,
   PromiseMessage,
-} from "../../src/paxos/message.js";
-import { commandsOf, isNoop, sameValue, type Value } from "../../src/paxos/value.js";
-import { describeMessage, describeValue } from "./describe.js";
-import { type Ghost, type GhostReplica, InvariantBroken, putVote } from "./ghost.js";
+} from "../paxos/message.js";
+import { commandsOf, isNoop, sameValue, type Value } from "../paxos/value.js";
+import { describeMessage, describeValue } from "./describe-message.js";
+import { type Ghost, type GhostReplica, InvariantBroken, payloadKey, putVote } from "./ghost.js";
 
 function check(condition: boolean, invariant: string, evidence: () => string): void {
   if (!condition) throw new InvariantBroken(`${invariant}: ${evidence()}`);
@@ -30,7 +30,7 @@ export function agreement(ghost: Ghost, slot: Slot, value: Value): void {
 /** Non-triviality (10): what is chosen is a no-op or was proposed by a caller. */
 export function nonTriviality(ghost: Ghost, slot: Slot, value: Value): void {
   const commands = commandsOf(value);
-  const known = commands.every((command) => ghost.submitted.has(new TextDecoder().decode(command.payload)));
+  const known = commands.every((command) => ghost.submitted.has(payloadKey(command.payload)));
   check(isNoop(value) || (commands.length > 0 && known), "nonTriviality", () => {
     return `slot ${slot}: nobody proposed ${describeValue(value)}`;
   });

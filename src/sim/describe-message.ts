@@ -1,15 +1,19 @@
 // Messages and values as short text, for traces: `accept b1.1 slot=1 "x=1" chosen=0`.
-import { unreachable } from "../../src/base/assert.js";
-import { describeBallot, LAST_SLOT, type Slot } from "../../src/paxos/ballot.js";
-import type { Message } from "../../src/paxos/message.js";
-import { commandsOf, isNoop, type Value } from "../../src/paxos/value.js";
+import { unreachable } from "../base/assert.js";
+import { decodeUtf8 } from "../base/utf8.js";
+import { describeBallot, LAST_SLOT, type Slot } from "../paxos/ballot.js";
+import type { Message } from "../paxos/message.js";
+import { commandsOf, isNoop, type Value } from "../paxos/value.js";
 
-const decoder = new TextDecoder();
+/** The bytes of a command as people read them. */
+function textOf(payload: Uint8Array): string {
+  return decodeUtf8(payload) ?? `${payload.length} bytes`;
+}
 
 export function describeValue(value: Value): string {
   if (isNoop(value)) return "noop";
   return commandsOf(value)
-    .map((command) => `"${decoder.decode(command.payload)}"`)
+    .map((command) => `"${textOf(command.payload)}"`)
     .join("+");
 }
 
@@ -86,7 +90,7 @@ export function describeMessage(message: Message): string {
     case "learned":
       return `learned [${describeSlots(message.entries.map(({ slot, value }) => ({ slot, text: describeValue(value) })))}]`;
     case "forward": {
-      const payloads = message.commands.map((command) => `"${decoder.decode(command.payload)}"`);
+      const payloads = message.commands.map((command) => `"${textOf(command.payload)}"`);
       return `forward ${payloads.join("+")} hops=${message.hops}`;
     }
     case "forwarded":
