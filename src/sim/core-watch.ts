@@ -1,0 +1,99 @@
+// The core of a replica, watched: what it appends, executes and takes for durable goes to the ghost, in the order in
+// which it happens. Invariants that need the core's own state are checked here.
+import { assert } from "../base/assert.js";
+import type { Ballot, ReplicaId, Slot } from "../paxos/ballot.js";
+import type { Event } from "../paxos/event.js";
+import type { LogRecord, Outbox } from "../paxos/outbox.js";
+import type { Paxos } from "../paxos/paxos.js";
+import type { Core } from "../replica/turns.js";
+import { type Ghost, payloadKey } from "./ghost.js";
+import * as invariants from "./invariants.js";
+import { onAppend, onDurable, onExecute } from "./observe.js";
+
+interface AppendedTurn {
+  readonly turn: number;
+  readonly promised: Ballot;
+  readonly records: readonly LogRecord[];
+}
+
+export class CoreWatch implements Core {
+  readonly paxos: Paxos;
+  readonly #id: ReplicaId;
+  readonly #ghost: Ghost;
+  /** Turns that are not known durable, oldest first. */
+  #unsynced: AppendedTurn[];
+
+  constructor(paxos: Paxos, id: ReplicaId, ghost: Ghost) {
+    this.paxos = paxos;
+    this.#id = id;
+    this.#ghost = ghost;
+    this.#unsynced = [];
+  }
+
+  get deadline(): number {
+    return this.paxos.deadline;
+  }
+  get leader(): ReplicaId {
+    return this.paxos.leader;
+  }
+  get ballot(): Ballot {
+    return this.paxos.ballot;
+  }
+  get isLeading(): boolean {
+    return this.paxos.isLeading;
+  }
+  get chosenUpTo(): Slot {
+    return this.paxos.chosenUpTo;
+  }
+  get promised(): Ballot {
+    return this.paxos.promised;
+  }
+
+  step(event: Event, now: number, outbox: Outbox): void {
+    if (event.kind === "synced") this.#synced(event.turn);
+    if (event.kind === "propose") this.#ghost.submitted.add(payloadKey(event.payload));
+    if (event.kind === "read") {
+      const { incarnation } = this.#ghost.replica(this.#id);
+      const read = { replica: this.#id, atLeast: this.#ghost.visibleUpTo };
+      this.#ghost.reads.set(`${this.#id}.${incarnation}.${event.id}`, read);
+    }
+    this.paxos.step(event, now, outbox);
+  }
+
+  endTurn(now: number, outbox: Outbox): void {
+    const { paxos } = this;
+    paxos.endTurn(now, outbox);
+    for (const record of outbox.records) onAppend(this.#ghost, this.#id, record);
+    const replica = this.#ghost.replica(this.#id);
+    invariants.promiseMonotonic(this.#id, replica, paxos.promised);
+    replica.promised = Math.max(replica.promised, outbox.promise);
+    assert(paxos.promised <= replica.promised, "a raised promise is asked to be written");
+    if (outbox.records.length > 0 || outbox.promise > 0) {
+      this.#unsynced.push({ turn: outbox.turn, promised: outbox.promise, records: [...outbox.records] });
+    }
+    // The queue opens with the proof of the log, before the core hears of it: the ghost must know by then.
+    const release = outbox.releaseAfterSync.bind(outbox);
+    outbox.releaseAfterSync = (proof) => {
+      this.#synced(proof.turn);
+      return release(proof);
+    };
+    for (const entry of outbox.chosen) onExecute(this.#ghost, this.#id, entry);
+    if (paxos.isLeading)
+      invariants.leaderHoldsBallot(this.#id, paxos.state.proposer.ballot, paxos.promised);
+    for (const notice of outbox.notices) {
+      if (notice.kind !== "readReady") continue;
+      invariants.linearizableRead(this.#ghost, this.#id, notice.id, notice.slot);
+      this.#ghost.visibleUpTo = Math.max(this.#ghost.visibleUpTo, notice.slot);
+    }
+  }
+
+  /** The log says that everything up to `turn` is on disk: from now on a crash must not take it away. */
+  #synced(turn: number): void {
+    const replica = this.#ghost.replica(this.#id);
+    while (this.#unsynced.length > 0 && this.#unsynced[0]!.turn <= turn) {
+      const { promised, records } = this.#unsynced.shift()!;
+      replica.durablePromise = Math.max(replica.durablePromise, promised);
+      for (const record of records) onDurable(this.#ghost, this.#id, record);
+    }
+  }
+}

@@ -1,0 +1,160 @@
+// A replica's disk over virtual time: slow or failing when a fault says so, and dead to a process that has died.
+// What a crash leaves is `MemoryDisk`'s business; what faults do to sectors that were written is decided here.
+import type { Random } from "../base/random.js";
+import type { Disk, DiskFile } from "../wal/disk.js";
+import { MemoryDisk } from "../wal/memory-disk.js";
+import type { Process } from "./process.js";
+
+/** How a disk behaves; faults change it in place. Chances are per operation. */
+export interface DiskManners {
+  /** Milliseconds for an operation, and for each further KiB. */
+  slowness: number;
+  writeError: number;
+  syncError: number;
+  readError: number;
+  /** A write is acknowledged and not done. */
+  dropped: number;
+  /** A write lands some sectors away. */
+  misdirected: number;
+}
+
+const GOOD: DiskManners = {
+  slowness: 0.2,
+  writeError: 0,
+  syncError: 0,
+  readError: 0,
+  dropped: 0,
+  misdirected: 0,
+};
+
+const SECTOR = 512;
+
+export class SimDisk {
+  readonly memory: MemoryDisk;
+  readonly #random: Random;
+  readonly #reached: (what: string) => void;
+  /** Told when a promise settles: what waited for it runs in a microtask. */
+  readonly #stir: () => void;
+  manners: DiskManners;
+  /** Called when a sync of the log begins; a crash in it comes before the sync. */
+  onSync: () => void;
+  #process: Process | null;
+
+  constructor(random: Random, reached: (what: string) => void, stir: () => void) {
+    this.#random = random;
+    this.#reached = reached;
+    this.manners = { ...GOOD };
+    this.onSync = () => {};
+    this.#stir = stir;
+    this.#process = null;
+    this.memory = new MemoryDisk({
+      schedule: (operation, bytes, task) => {
+        const { slowness } = this.manners;
+        const ms = operation === "sync" ? slowness * (0.5 + random.next()) : slowness * (0.1 + bytes / 65536);
+        this.#process?.after(ms, () => {
+          stir();
+          task();
+        });
+      },
+      fault: (operation) => {
+        const chance = operation === "write" ? this.manners.writeError : this.manners.syncError;
+        if (chance === 0 || random.next() >= chance) return null;
+        reached(`EIO on ${operation}`);
+        return new Error(`EIO: i/o error, ${operation}`);
+      },
+    });
+  }
+
+  heal(): void {
+    this.manners = { ...GOOD };
+  }
+
+  /** The disk as one process sees it. */
+  view(process: Process): Disk {
+    this.#process = process;
+    const { memory } = this;
+    const run = <T>(task: () => Promise<T>) => this.#run(process, task);
+    return {
+      list: () => run(() => memory.list()),
+      read: (name) => run(() => this.#read(() => memory.read(name))),
+      open: async (name, create) =>
+        this.#file(
+          process,
+          await run(() => memory.open(name, create)),
+        ),
+      rename: (from, to) => run(() => memory.rename(from, to)),
+      remove: (name) => run(() => memory.remove(name)),
+      syncDirectory: () => run(() => memory.syncDirectory()),
+    };
+  }
+
+  /** A little later, unless the process dies first: then never. */
+  #run<T>(process: Process, task: () => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      process.after(this.manners.slowness * (0.5 + this.#random.next()), () => {
+        this.#stir();
+        task().then(resolve, reject);
+      });
+    });
+  }
+
+  #read<T>(task: () => Promise<T>): Promise<T> {
+    if (this.manners.readError > 0 && this.#random.next() < this.manners.readError) {
+      this.#reached("EIO on read");
+      return Promise.reject(new Error("EIO: i/o error, read"));
+    }
+    return task();
+  }
+
+  #file(process: Process, file: DiskFile): DiskFile {
+    const run = <T>(task: () => Promise<T>) => this.#run(process, task);
+    return {
+      name: file.name,
+      size: () => run(() => file.size()),
+      read: (position, length) => run(() => this.#read(() => file.read(position, length))),
+      write: (position, bytes, done) => {
+        if (process.isAlive) file.write(this.#aim(position), this.#drops(bytes), done);
+      },
+      sync: (done) => {
+        if (process.isAlive) this.onSync();
+        if (process.isAlive) file.sync(done);
+      },
+      close: () => file.close(),
+    };
+  }
+
+  /** Where a write really goes. */
+  #aim(position: number): number {
+    if (this.manners.misdirected === 0 || this.#random.next() >= this.manners.misdirected) return position;
+    this.#reached("misdirected write");
+    return Math.max(0, position + SECTOR * (this.#random.below(9) - 4));
+  }
+
+  /** What of a write really happens. */
+  #drops(bytes: Uint8Array): Uint8Array {
+    if (this.manners.dropped === 0 || this.#random.next() >= this.manners.dropped) return bytes;
+    this.#reached("dropped write");
+    return new Uint8Array(0);
+  }
+
+  /** The process that used it is dead: the power went, or the process alone. */
+  end(isPowerLoss: boolean, tears: boolean): void {
+    this.#process = null;
+    if (isPowerLoss) this.memory.crash(tears ? this.#random : null);
+    else this.memory.kill();
+  }
+
+  /** Flips a bit of a file of the log; false: there is nothing to flip. */
+  async flipBit(): Promise<boolean> {
+    const names = (await this.memory.list()).filter((name) => name.startsWith("log-"));
+    for (const name of names) {
+      const bytes = this.memory.bytesOf(name);
+      const used = bytes.findLastIndex((byte) => byte !== 0) + 1;
+      if (used <= SECTOR) continue;
+      bytes[SECTOR + this.#random.below(used - SECTOR)]! ^= 1 << this.#random.below(8);
+      this.#reached("bit flip");
+      return true;
+    }
+    return false;
+  }
+}

@@ -1,0 +1,206 @@
+// A machine that a replica runs on: its disk and store outlive the process, which can be started, paused, killed, or
+// lose its power. The replica in it is the one that serves, over virtual ports.
+import { AssertionFailed } from "../base/assert.js";
+import type { Random } from "../base/random.js";
+import type { KvAnswer, KvCommand, KvQuery, KvResult } from "../kv/commands.js";
+import { KvMachine } from "../kv/machine.js";
+import { MemoryMedium, MemoryRecordStore } from "../kv/memory-record-store.js";
+import type { ReplicaId } from "../paxos/ballot.js";
+import type { ClusterConfig } from "../paxos/genesis.js";
+import { Paxos } from "../paxos/paxos.js";
+import { Replica } from "../replica/replica.js";
+import { CoreWatch } from "./core-watch.js";
+import { SimDisk } from "./disk.js";
+import type { EventQueue } from "./event-queue.js";
+import { type Ghost, InvariantBroken } from "./ghost.js";
+import type { SimNetwork } from "./network.js";
+import { Process } from "./process.js";
+import { onRecovered } from "./recovery-watch.js";
+import { type Executions, WatchedMachine } from "./watched-machine.js";
+
+export type KvReplica = Replica<KvCommand, KvResult, KvQuery, KvAnswer>;
+
+export interface HostOptions {
+  readonly cluster: ClusterConfig;
+  readonly queue: EventQueue;
+  readonly network: SimNetwork;
+  readonly ghost: Ghost;
+  readonly executions: Executions;
+  readonly random: Random;
+  readonly heartbeatMs: number;
+  readonly electionMs: number;
+  readonly requestTimeoutMs: number;
+  readonly segmentBytes: number;
+  violate(broken: Error): void;
+  /** Code of a replica waits in a microtask, which the world must let run. */
+  stir(): void;
+  reached(what: string): void;
+  /** A line of the trace. */
+  tell(id: ReplicaId, text: string): void;
+}
+
+interface Life {
+  readonly process: Process;
+  readonly replica: KvReplica;
+  readonly store: MemoryRecordStore;
+  core: CoreWatch | null;
+}
+
+export class Host {
+  readonly id: ReplicaId;
+  readonly disk: SimDisk;
+  readonly #options: HostOptions;
+  readonly #medium: MemoryMedium;
+  #life: Life | null;
+  #starts: number;
+  /** Local milliseconds for each of true time. */
+  clockRate: number;
+  /** A fault has hurt what was on its disk. */
+  isDamaged: boolean;
+  /** It refuses to start: its disk is beyond what a replica heals by itself. */
+  isLost: boolean;
+
+  constructor(id: ReplicaId, options: HostOptions) {
+    this.id = id;
+    this.#options = options;
+    this.disk = new SimDisk(options.random, options.reached, options.stir);
+    this.#medium = new MemoryMedium();
+    this.#life = null;
+    this.#starts = 0;
+    this.clockRate = 1;
+    this.isDamaged = false;
+    this.isLost = false;
+  }
+
+  get isUp(): boolean {
+    return this.#life !== null;
+  }
+
+  get isPaused(): boolean {
+    return this.#life?.process.isPaused ?? false;
+  }
+
+  /** Null while it is down. */
+  get replica(): KvReplica | null {
+    return this.#life?.replica ?? null;
+  }
+
+  /** Null until the replica has joined its cluster. */
+  get core(): CoreWatch | null {
+    return this.#life?.core ?? null;
+  }
+
+  get starts(): number {
+    return this.#starts;
+  }
+
+  start(): void {
+    const { cluster, queue, network, ghost, random, executions } = this.#options;
+    this.#starts += 1;
+    const process = new Process(queue, this.clockRate, random.below(1_000_000));
+    const store = new MemoryRecordStore(this.#medium, () => this.#turn(process));
+    const replica: KvReplica = new Replica({
+      id: this.id,
+      cluster,
+      openStorage: async () => ({
+        disk: this.disk.view(process),
+        machine: new WatchedMachine(await KvMachine.open(store), this.id, executions),
+        release: async () => {},
+      }),
+      network: network.port(this.id, process),
+      clock: process,
+      randomHex: (bytes) => this.#randomHex(bytes),
+      makeCore: (options) => {
+        this.#guard(() => onRecovered(ghost, this.id, options.recovered, options.incarnation, this.isDamaged));
+        const core = new CoreWatch(new Paxos(options), this.id, ghost);
+        if (life.process.isAlive) life.core = core;
+        return core;
+      },
+      heartbeatMs: this.#options.heartbeatMs,
+      electionMs: this.#options.electionMs,
+      requestTimeoutMs: this.#options.requestTimeoutMs,
+      segmentBytes: this.#options.segmentBytes,
+    });
+    const life: Life = { process, replica, store, core: null };
+    this.#life = life;
+    replica.crashed.then((error) => this.#onCrashed(life, error));
+    replica.start();
+    this.#options.stir();
+  }
+
+  #guard(task: () => void): void {
+    try {
+      task();
+    } catch (error) {
+      this.#options.violate(error as Error);
+    }
+  }
+
+  /** A moment in which others may run. */
+  #turn(process: Process): Promise<void> {
+    return new Promise((resolve) => {
+      process.after(0.1, () => {
+        this.#options.stir();
+        resolve();
+      });
+    });
+  }
+
+  #randomHex(bytes: number): string {
+    const { random } = this.#options;
+    return Array.from({ length: bytes }, () => random.below(256).toString(16).padStart(2, "0")).join("");
+  }
+
+  /** The replica has stopped by itself: right after a fault that was put in, a violation otherwise. */
+  #onCrashed(life: Life, error: Error): void {
+    if (this.#life !== life) return;
+    this.#options.tell(this.id, `has stopped: ${error.message}`);
+    if (error instanceof InvariantBroken || error instanceof AssertionFailed) this.#options.violate(error);
+    else if (error.message.startsWith("EIO")) this.#options.reached("a replica stops at an i/o error");
+    else if (this.isDamaged) this.isLost = true;
+    else this.#options.violate(new InvariantBroken(`staysUp: replica ${this.id} has stopped: ${error.message}`));
+    this.kill();
+  }
+
+  /** The process ends at once; what it wrote is in the page cache. */
+  kill(): void {
+    this.#end();
+    this.disk.end(false, false);
+  }
+
+  /** The power goes: what was not synced is lost; `tears`: as chance has it, sector by sector. */
+  losePower(tears: boolean): void {
+    this.#end();
+    this.disk.end(true, tears);
+  }
+
+  #end(): void {
+    const life = this.#life;
+    if (life === null) return;
+    this.#life = null;
+    life.process.die();
+    life.store.crash();
+    this.#options.network.gone(this.id);
+  }
+
+  /** An orderly stop: hands leadership over, then the process ends. */
+  close(): void {
+    const life = this.#life;
+    if (life === null) return;
+    this.#options.stir();
+    life.replica.close().then(
+      () => {
+        if (this.#life === life) this.kill();
+      },
+      (error: Error) => this.#onCrashed(life, error),
+    );
+  }
+
+  pause(): void {
+    if (this.#life !== null) this.#life.process.isPaused = true;
+  }
+
+  resume(): void {
+    this.#life?.process.resume();
+  }
+}

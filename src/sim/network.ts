@@ -1,0 +1,285 @@
+// The Network port over virtual wires. Each direction of each pair has its own delay, loss, doubling and block, which
+// faults change; a link between two processes is made, breaks and is made again as over TCP.
+import { ByteWriter } from "../base/bytes.js";
+import type { Random } from "../base/random.js";
+import type { ReplicaId } from "../paxos/ballot.js";
+import type { Identity, Network, NetworkHandlers } from "../replica/ports.js";
+import { Admission } from "../wire/admission.js";
+import { decodeMessage, encodeMessage } from "../wire/message-codec.js";
+import type { PeerMessage } from "../wire/peer-message.js";
+import type { EventQueue } from "./event-queue.js";
+import type { Process } from "./process.js";
+
+/** How one direction of a wire treats messages. */
+export interface Wire {
+  /** Least delay, in milliseconds. */
+  delay: number;
+  /** What chance adds to it at most; above 0 messages overtake each other. */
+  jitter: number;
+  loss: number;
+  doubling: number;
+  /** Chance that a message of the past, at most so many back, is delivered again along with one. */
+  replay: number;
+  blocked: boolean;
+  /** A kind of message that does not get through; "": none. */
+  dropKind: string;
+}
+
+export const GOOD_WIRE: Wire = {
+  delay: 0.2,
+  jitter: 0.3,
+  loss: 0,
+  doubling: 0,
+  replay: 0,
+  blocked: false,
+  dropKind: "",
+};
+
+/** How long a silent link is taken for alive, at least and at most, in milliseconds. */
+const SILENCE_MS = [800, 2500] as const;
+const RECONNECT_MS = [5, 200] as const;
+const REPLAYED = 256;
+/** Every so many messages one goes through its bytes, so that the codec is part of the run. */
+const CODEC_EVERY = 8;
+
+/** A process that listens. */
+interface Station {
+  readonly identity: Identity;
+  readonly handlers: NetworkHandlers;
+  readonly admission: Admission;
+  readonly process: Process;
+  /** Peers of whose outage it was told. */
+  readonly down: Set<ReplicaId>;
+}
+
+interface Link {
+  isUp: boolean;
+}
+
+export interface NetworkWatch {
+  onSend(from: ReplicaId, to: readonly ReplicaId[], message: PeerMessage): void;
+  onDeliver(from: ReplicaId, to: ReplicaId, message: PeerMessage): void;
+  /** Something that must have happened in a campaign at least once. */
+  reached(what: string): void;
+}
+
+export class SimNetwork {
+  readonly #queue: EventQueue;
+  readonly #random: Random;
+  readonly #watch: NetworkWatch;
+  readonly #ids: readonly ReplicaId[];
+  readonly #stations: Map<ReplicaId, Station>;
+  /** By pair, lower id first. */
+  readonly #links: Map<number, Link>;
+  readonly #wires: Map<number, Wire>;
+  readonly #past: { readonly from: ReplicaId; readonly to: ReplicaId; readonly message: PeerMessage }[];
+  #sent: number;
+
+  constructor(queue: EventQueue, random: Random, ids: readonly ReplicaId[], watch: NetworkWatch) {
+    this.#queue = queue;
+    this.#random = random;
+    this.#ids = ids;
+    this.#watch = watch;
+    this.#stations = new Map();
+    this.#links = new Map();
+    this.#wires = new Map();
+    this.#past = [];
+    this.#sent = 0;
+    for (const a of ids) for (const b of ids) if (a !== b) this.#wires.set(wireOf(a, b), { ...GOOD_WIRE });
+  }
+
+  /** The wire from `from` to `to`, to be changed in place; then call `changed`. */
+  wire(from: ReplicaId, to: ReplicaId): Wire {
+    return this.#wires.get(wireOf(from, to))!;
+  }
+
+  /** A block came or went: links fall silent and are found out, or are made again. */
+  changed(): void {
+    for (const a of this.#ids) {
+      for (const b of this.#ids) {
+        if (a >= b) continue;
+        if (this.#isOpen(a, b)) this.#connectLater(a, b);
+        else this.#noticeLater(a, b);
+      }
+    }
+  }
+
+  #isOpen(a: ReplicaId, b: ReplicaId): boolean {
+    return !this.wire(a, b).blocked && !this.wire(b, a).blocked;
+  }
+
+  #between([least, most]: readonly [number, number]): number {
+    return least + this.#random.next() * (most - least);
+  }
+
+  /** The port of one process. */
+  port(replica: ReplicaId, process: Process): Network {
+    return {
+      start: async (identity, handlers) => {
+        if (process.isAlive) this.#listen(replica, identity, handlers, process);
+      },
+      send: (to, message) => {
+        if (!process.isAlive) return;
+        this.#watch.onSend(replica, to, message);
+        // What was seen to leave may have been its last act.
+        if (!process.isAlive) return;
+        for (const peer of to) this.#send(replica, peer, message);
+      },
+      close: async () => {
+        if (this.#stations.get(replica)?.process === process) this.gone(replica);
+      },
+    };
+  }
+
+  #listen(replica: ReplicaId, identity: Identity, handlers: NetworkHandlers, process: Process): void {
+    const admission = new Admission(identity, (peer) => this.#ids.includes(peer));
+    this.#stations.set(replica, { identity, handlers, admission, process, down: new Set() });
+    for (const peer of this.#ids) {
+      if (peer === replica) continue;
+      this.#queue.after(this.#between([0.2, 3]), () => {
+        this.#connect(replica, peer);
+        if (!this.#links.has(pairOf(replica, peer))) this.#tellDown(replica, peer);
+      });
+    }
+  }
+
+  /** The process of `replica` is gone: the kernel closes its connections. */
+  gone(replica: ReplicaId): void {
+    this.#stations.delete(replica);
+    for (const peer of this.#ids) {
+      if (peer === replica || !this.#unlink(replica, peer)) continue;
+      this.#queue.after(this.#between([0.2, 3]), () => this.#tellDown(peer, replica));
+    }
+  }
+
+  /** The connection breaks and is made again; what is on its way is lost. */
+  reset(a: ReplicaId, b: ReplicaId): void {
+    if (!this.#unlink(a, b)) return;
+    this.#connectLater(a, b);
+    if (this.#random.next() < 0.5) return;
+    this.#tellDown(a, b);
+    this.#tellDown(b, a);
+  }
+
+  #connectLater(a: ReplicaId, b: ReplicaId): void {
+    if (this.#links.has(pairOf(a, b))) return;
+    this.#queue.after(this.#between(RECONNECT_MS), () => this.#connect(a, b));
+  }
+
+  #noticeLater(a: ReplicaId, b: ReplicaId): void {
+    this.#queue.after(this.#between(SILENCE_MS), () => {
+      if (this.#isOpen(a, b)) return;
+      this.#unlink(a, b);
+      this.#tellDown(a, b);
+      this.#tellDown(b, a);
+    });
+  }
+
+  #connect(a: ReplicaId, b: ReplicaId): void {
+    const left = this.#stations.get(a);
+    const right = this.#stations.get(b);
+    if (left === undefined || right === undefined || this.#links.has(pairOf(a, b))) return;
+    if (!this.#isOpen(a, b) || left.process.isPaused || right.process.isPaused) {
+      this.#queue.after(this.#between(RECONNECT_MS), () => this.#connect(a, b));
+      return;
+    }
+    const refusal =
+      left.admission.refusal({ ...right.identity, to: 0 }, 0, "simulated") ??
+      right.admission.refusal({ ...left.identity, to: 0 }, 0, "simulated");
+    if (refusal !== null) {
+      this.#watch.reached("handshake refused");
+      left.handlers.onFault({ peer: b, text: refusal });
+      right.handlers.onFault({ peer: a, text: refusal });
+      return;
+    }
+    left.admission.admit(right.identity);
+    right.admission.admit(left.identity);
+    const link = { isUp: true };
+    this.#links.set(pairOf(a, b), link);
+    if (!this.#raise(left, right, link) || !this.#raise(right, left, link)) this.#unlink(a, b);
+  }
+
+  #raise(station: Station, peer: Station, link: Link): boolean {
+    if (!station.handlers.onLinkUp(peer.identity)) return false;
+    station.down.delete(peer.identity.replica);
+    return link.isUp;
+  }
+
+  #unlink(a: ReplicaId, b: ReplicaId): boolean {
+    const link = this.#links.get(pairOf(a, b));
+    if (link === undefined) return false;
+    link.isUp = false;
+    return this.#links.delete(pairOf(a, b));
+  }
+
+  /** Tells `self` of an outage, once; nothing when there is a link again. */
+  #tellDown(self: ReplicaId, peer: ReplicaId): void {
+    const station = this.#stations.get(self);
+    if (station === undefined || this.#links.has(pairOf(self, peer)) || station.down.has(peer)) return;
+    station.down.add(peer);
+    station.process.run(() => station.handlers.onLinkDown(peer));
+    this.#connectLater(self, peer);
+  }
+
+  #send(from: ReplicaId, to: ReplicaId, message: PeerMessage): void {
+    const link = this.#links.get(pairOf(from, to));
+    if (link === undefined) return;
+    const wire = this.wire(from, to);
+    this.#sent += 1;
+    // A genesis is told again with every link only, for frames of a TCP connection are not lost one by one.
+    if (message.kind !== "genesis") {
+      if (wire.dropKind === message.kind) {
+        this.#watch.reached(`dropped kind ${message.kind}`);
+        return;
+      }
+      if (wire.loss > 0 && this.#random.next() < wire.loss) {
+        this.#watch.reached(`lost ${message.kind}`);
+        return;
+      }
+      this.#past[this.#sent % REPLAYED] = { from, to, message };
+      if (wire.doubling > 0 && this.#random.next() < wire.doubling) {
+        this.#watch.reached(`doubled ${message.kind}`);
+        this.#deliverLater(from, to, message, link, wire);
+      }
+      if (wire.replay > 0 && this.#random.next() < wire.replay) this.#replay();
+    }
+    this.#deliverLater(from, to, this.#sent % CODEC_EVERY === 0 ? recoded(message) : message, link, wire);
+  }
+
+  #replay(): void {
+    const old = this.#past[this.#random.below(REPLAYED)];
+    const link = old === undefined ? undefined : this.#links.get(pairOf(old.from, old.to));
+    if (old === undefined || link === undefined) return;
+    this.#watch.reached(`replayed ${old.message.kind}`);
+    this.#deliverLater(old.from, old.to, old.message, link, this.wire(old.from, old.to));
+  }
+
+  #deliverLater(from: ReplicaId, to: ReplicaId, message: PeerMessage, link: Link, wire: Wire): void {
+    const delay = wire.delay + (wire.jitter > 0 ? this.#random.next() * wire.jitter : 0);
+    this.#queue.after(delay, () => {
+      const target = this.#stations.get(to);
+      if (!link.isUp || target === undefined || this.wire(from, to).blocked) return;
+      target.process.run(() => {
+        this.#watch.onDeliver(from, to, message);
+        target.handlers.onMessage(from, message);
+      });
+    });
+  }
+}
+
+/** The message as its receiver decodes it. */
+function recoded(message: PeerMessage): PeerMessage {
+  const writer = new ByteWriter();
+  encodeMessage(message, writer);
+  const decoded = decodeMessage(writer.finish());
+  if (decoded === null) throw new Error(`a ${message.kind} cannot be decoded`);
+  return decoded;
+}
+
+function pairOf(a: ReplicaId, b: ReplicaId): number {
+  return a < b ? a * 65536 + b : b * 65536 + a;
+}
+
+function wireOf(from: ReplicaId, to: ReplicaId): number {
+  return from * 65536 + to;
+}

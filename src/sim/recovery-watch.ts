@@ -1,0 +1,61 @@
+// What a replica finds when it starts, against what it was told is durable: nothing acknowledged may be missing, and
+// nothing may be there that was never written (invariants 1, 2, 5 and 11 over all lives of a replica).
+import { describeBallot, type ReplicaId, type Slot } from "../paxos/ballot.js";
+import type { RecoveredState } from "../paxos/state.js";
+import { sameValue } from "../paxos/value.js";
+import { type Ghost, InvariantBroken, putVote } from "./ghost.js";
+import * as invariants from "./invariants.js";
+import { onDurable } from "./observe.js";
+
+/** To be called when the core of a new life is made. `isDamaged`: a fault has hurt what was on this disk. */
+export function onRecovered(
+  ghost: Ghost,
+  id: ReplicaId,
+  recovered: RecoveredState,
+  incarnation: number,
+  isDamaged: boolean,
+): void {
+  const replica = ghost.replica(id);
+  const written = replica.votes;
+  ghost.forget(id);
+  invariants.promiseMonotonic(id, replica, recovered.promised);
+  invariants.watermarkRecord(ghost, id, recovered.chosenUpTo);
+  if (!isDamaged && recovered.faulty.length > 0) {
+    throw new InvariantBroken(`faultyForNothing: ${id} finds faulty slots on a disk that nothing has hurt`);
+  }
+  for (const { slot, ballot, value } of recovered.accepted) {
+    const before = written.get(slot)?.get(ballot);
+    if (before === undefined || !sameValue(before, value)) {
+      throw new InvariantBroken(
+        `recoveredVotes: ${id} finds a vote in slot ${slot} at ${describeBallot(ballot)} that it never cast`,
+      );
+    }
+    putVote(replica.votes, slot, ballot, value);
+    onDurable(ghost, id, { kind: "accepted", slot, ballot, value });
+  }
+  for (const { slot, value } of recovered.learned) {
+    invariants.learnsOnlyChosen(ghost, id, { slot, value });
+    replica.learned.set(slot, value);
+    replica.durableLearned.set(slot, value);
+  }
+  recoversVotes(ghost, id, recovered);
+  replica.chosenUpTo = recovered.chosenUpTo;
+  replica.promised = recovered.promised;
+  replica.durablePromise = Math.max(replica.durablePromise, recovered.promised);
+  replica.incarnation = incarnation;
+}
+
+/** Every vote that was durable is found again, or is faulty, or its slot is known chosen (1, 9, A4). */
+function recoversVotes(ghost: Ghost, id: ReplicaId, recovered: RecoveredState): void {
+  const found = new Map(recovered.accepted.map(({ slot, ballot }) => [slot, ballot]));
+  const known = new Set<Slot>(recovered.learned.map(({ slot }) => slot));
+  for (const [slot, votes] of ghost.replica(id).durableVotes) {
+    if (slot <= recovered.chosenUpTo || known.has(slot)) continue;
+    const ballot = Math.max(...votes.keys());
+    if ((found.get(slot) ?? 0) >= ballot) continue;
+    if (recovered.faulty.some(({ from, to }) => from <= slot && slot <= to)) continue;
+    throw new InvariantBroken(
+      `recoveredVotes: ${id} has lost its vote in slot ${slot} at ${describeBallot(ballot)}, which was durable`,
+    );
+  }
+}

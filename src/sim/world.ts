@@ -1,0 +1,190 @@
+// One virtual world: clock, network, disks, processes and their replicas, driven by one generator. It puts nothing
+// wrong by itself; faults do (`faults.ts`), and clients ask (`client.ts`).
+import { mixNumber } from "../base/digest.js";
+import { Random } from "../base/random.js";
+import type { ReplicaId } from "../paxos/ballot.js";
+import { type ClusterConfig, DEFAULT_ALPHA, DEFAULT_DIGEST_INTERVAL } from "../paxos/genesis.js";
+import { Memberships, majorityOf } from "../paxos/membership.js";
+import type { PeerMessage } from "../wire/peer-message.js";
+import { describeMessage } from "./describe-message.js";
+import { EventQueue } from "./event-queue.js";
+import { Ghost } from "./ghost.js";
+import { Host } from "./host.js";
+import { GOOD_WIRE, SimNetwork } from "./network.js";
+import { onSend } from "./observe.js";
+import { Executions } from "./watched-machine.js";
+
+export interface WorldOptions {
+  readonly seed: number;
+  readonly replicas: number;
+  readonly heartbeatMs?: number;
+  readonly electionMs?: number;
+  readonly requestTimeoutMs?: number;
+  readonly segmentBytes?: number;
+  /** Collects lines: time, replica, what happened. */
+  readonly trace?: TraceSink;
+  /** Lets microtasks run until none is left: a macrotask of the platform. */
+  readonly drain: () => Promise<void>;
+}
+
+export type TraceSink = (at: number, id: ReplicaId, text: string) => void;
+
+/** Messages that speak for the disk. */
+const DURABLE_KINDS: ReadonlySet<string> = new Set(["prepare", "promise", "accepted"]);
+
+/** At least so often microtasks are let run, in events. */
+const DRAIN_EVERY = 64;
+
+export class World {
+  readonly options: WorldOptions;
+  readonly queue: EventQueue;
+  readonly random: Random;
+  readonly ids: readonly ReplicaId[];
+  readonly network: SimNetwork;
+  readonly ghost: Ghost;
+  readonly executions: Executions;
+  readonly hosts: ReadonlyMap<ReplicaId, Host>;
+  /** What happened at least once, and how often. */
+  readonly reached: Map<string, number>;
+  /** The first invariant that broke; the run ends. */
+  violation: Error | null;
+  /** Operations of clients under way. */
+  outstanding: number;
+  /** Called for each message that speaks for the disk, before it leaves. */
+  onDurableSend: (from: ReplicaId) => void;
+  /** Code of a replica waits in a microtask. */
+  #isStirred: boolean;
+  #digestLow: number;
+  #digestHigh: number;
+
+  constructor(options: WorldOptions) {
+    this.options = options;
+    this.queue = new EventQueue();
+    this.random = new Random(options.seed);
+    this.ids = Array.from({ length: options.replicas }, (_, i) => i + 1);
+    this.reached = new Map();
+    this.violation = null;
+    this.outstanding = 0;
+    this.onDurableSend = () => {};
+    this.#isStirred = false;
+    this.#digestLow = 1;
+    this.#digestHigh = 2;
+    const cluster = clusterOf(this.ids);
+    this.executions = new Executions((broken) => this.violate(broken));
+    this.network = new SimNetwork(this.queue, this.random, this.ids, {
+      onSend: (from, to, message) => this.#onSend(from, to, message),
+      onDeliver: (from, to, message) => this.#onDeliver(from, to, message),
+      reached: (what) => this.reach(what),
+    });
+    this.ghost = new Ghost(new Memberships(majorityOf(this.ids), DEFAULT_ALPHA));
+    const { heartbeatMs = 50, electionMs = 500, requestTimeoutMs = 3000, segmentBytes = 32768 } = options;
+    const hostOptions = {
+      cluster,
+      queue: this.queue,
+      network: this.network,
+      ghost: this.ghost,
+      executions: this.executions,
+      random: this.random,
+      heartbeatMs,
+      electionMs,
+      requestTimeoutMs,
+      segmentBytes,
+      violate: (broken: Error) => this.violate(broken),
+      stir: () => {
+        this.#isStirred = true;
+      },
+      reached: (what: string) => this.reach(what),
+      tell: (id: ReplicaId, text: string) => this.tell(id, text),
+    };
+    this.hosts = new Map(this.ids.map((id) => [id, new Host(id, hostOptions)]));
+  }
+
+  host(id: ReplicaId): Host {
+    return this.hosts.get(id)!;
+  }
+
+  /** 16 hex digits over everything that was sent and delivered, and when: equal for equal runs. */
+  get hash(): string {
+    const hex = (half: number) => (half >>> 0).toString(16).padStart(8, "0");
+    return hex(this.#digestHigh) + hex(this.#digestLow);
+  }
+
+  reach(what: string): void {
+    this.reached.set(what, (this.reached.get(what) ?? 0) + 1);
+  }
+
+  tell(id: ReplicaId, text: string): void {
+    this.options.trace?.(this.queue.now, id, text);
+  }
+
+  violate(broken: Error): void {
+    if (this.violation !== null) return;
+    this.violation = broken;
+    this.tell(0, `VIOLATION ${broken.message}`);
+  }
+
+  /** Runs until `end`, in true milliseconds, a violation, or `isDone`. */
+  async run(end: number, isDone: () => boolean = () => false): Promise<void> {
+    let since = DRAIN_EVERY;
+    for (;;) {
+      if (since >= DRAIN_EVERY || this.#isStirred || this.outstanding > 0) {
+        since = 0;
+        this.#isStirred = false;
+        await this.options.drain();
+      }
+      if (this.violation !== null || isDone()) break;
+      if (this.queue.next > end) {
+        await this.options.drain();
+        if (this.queue.next > end) break;
+      }
+      this.queue.step();
+      since += 1;
+    }
+    if (this.violation === null && !isDone() && end > this.queue.now) this.queue.now = end;
+  }
+
+  /** All wires are good again. */
+  healNetwork(among: readonly ReplicaId[] = this.ids): void {
+    for (const from of among) {
+      for (const to of among) if (from !== to) Object.assign(this.network.wire(from, to), GOOD_WIRE);
+    }
+    this.network.changed();
+  }
+
+  #mix(a: number, b: number): void {
+    this.#digestLow = mixNumber(this.#digestLow, a);
+    this.#digestHigh = mixNumber(mixNumber(this.#digestHigh, b), a);
+  }
+
+  #onSend(from: ReplicaId, to: readonly ReplicaId[], message: PeerMessage): void {
+    if (message.kind === "genesis") return;
+    if (DURABLE_KINDS.has(message.kind)) this.onDurableSend(from);
+    if (!this.host(from).isUp) return;
+    try {
+      onSend(this.ghost, from, message);
+    } catch (error) {
+      this.violate(error as Error);
+    }
+    if (this.options.trace !== undefined) this.tell(from, `> ${to.join(",")} ${describeMessage(message)}`);
+    this.#mix(Math.floor(this.queue.now * 1000), from * 64 + to.length + message.kind.length * 4096);
+  }
+
+  #onDeliver(from: ReplicaId, to: ReplicaId, message: PeerMessage): void {
+    if (this.options.trace !== undefined && message.kind !== "genesis") {
+      this.tell(to, `< ${from} ${describeMessage(message)}`);
+    }
+    const role = this.host(to).core?.isLeading === true ? "leader" : "follower";
+    this.reach(`${message.kind} at a ${role}`);
+    this.#mix(Math.floor(this.queue.now * 1000), from * 64 + to + message.kind.length * 4096);
+  }
+}
+
+function clusterOf(ids: readonly ReplicaId[]): ClusterConfig {
+  return {
+    token: "simulated",
+    members: ids.map((id) => ({ id, address: `simulated:${id}` })),
+    alpha: DEFAULT_ALPHA,
+    quorum: "majority",
+    digestInterval: DEFAULT_DIGEST_INTERVAL,
+  };
+}
