@@ -44,9 +44,9 @@ export class Reads<Query, Answer> {
 
   /** When the oldest read is given up, or before; Infinity: there is none. */
   get deadline(): number {
-    let deadline = this.#queued[0]?.deadline ?? Number.POSITIVE_INFINITY;
-    for (const { reads } of this.#waiting) deadline = Math.min(deadline, reads[0]!.deadline);
-    for (const reads of this.#asked.values()) return Math.min(deadline, reads[0]!.deadline);
+    let deadline = deadlineOf(this.#queued);
+    for (const { reads } of this.#waiting) deadline = Math.min(deadline, deadlineOf(reads));
+    for (const reads of this.#asked.values()) return Math.min(deadline, deadlineOf(reads));
     return deadline;
   }
 
@@ -116,8 +116,9 @@ export class Reads<Query, Answer> {
   expire(now: number): void {
     const error = new Unavailable(`no quorum confirmed the read within ${this.#timeoutMs} ms`);
     for (const read of this.#queued) if (read.deadline <= now) this.#fail(read, error);
+    this.#queued = this.#queued.filter(({ isDone }) => !isDone);
     for (const [id, reads] of this.#asked) {
-      if (reads[0]!.deadline > now) break;
+      if (deadlineOf(reads) > now) break;
       for (const read of reads) if (read.deadline <= now) this.#fail(read, error);
       this.#forgetWhenDone(id);
     }
@@ -164,6 +165,12 @@ export class Reads<Query, Answer> {
     this.#abandoned.push(id);
     this.#onWork();
   }
+}
+
+/** Of the oldest read that is still waited for: one that is done must not wake the replica again and again. */
+function deadlineOf(reads: readonly PendingRead[]): number {
+  for (const { isDone, deadline } of reads) if (!isDone) return deadline;
+  return Number.POSITIVE_INFINITY;
 }
 
 /** As a promise, also when the query throws. */

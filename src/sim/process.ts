@@ -6,6 +6,9 @@ import type { EventQueue, Task } from "./event-queue.js";
 /** A turn and its microtasks take no time; what `soon` runs comes a little later, in milliseconds. */
 const SOON_MS = 0.05;
 
+/** Of a millisecond: readings are multiples of a power of two, so that sums and differences of them are exact. */
+const TICKS = 1024;
+
 export class Process implements Clock {
   readonly #queue: EventQueue;
   readonly #rate: number;
@@ -31,13 +34,14 @@ export class Process implements Clock {
   }
 
   now(): number {
-    return Math.max(this.#shown, this.#bornReading + (this.#queue.now - this.#bornAt) * this.#rate);
+    const reading = this.#bornReading + (this.#queue.now - this.#bornAt) * this.#rate;
+    return Math.max(this.#shown, Math.floor(reading * TICKS) / TICKS);
   }
 
   at(at: number, task: () => void): Task {
     return this.after((at - this.now()) / this.#rate, () => {
       // Rounding must not let a timer fire before its time: it would be set again for now, for ever.
-      this.#shown = Math.max(this.#shown, at);
+      this.#shown = Math.max(this.#shown, Math.ceil(at * TICKS) / TICKS);
       task();
     });
   }

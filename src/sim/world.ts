@@ -1,5 +1,6 @@
 // One virtual world: clock, network, disks, processes and their replicas, driven by one generator. It puts nothing
 // wrong by itself; faults do (`faults.ts`), and clients ask (`client.ts`).
+import { AssertionFailed } from "../base/assert.js";
 import { mixNumber } from "../base/digest.js";
 import { Random } from "../base/random.js";
 import type { ReplicaId } from "../paxos/ballot.js";
@@ -31,6 +32,10 @@ export type TraceSink = (at: number, id: ReplicaId, text: string) => void;
 
 /** Messages that speak for the disk. */
 const DURABLE_KINDS: ReadonlySet<string> = new Set(["prepare", "promise", "accepted"]);
+
+/** So many events in a row, each within so little of the one before, are an endless loop. */
+const STILL_EVENTS = 100_000;
+const LEAST_MS = 1e-6;
 
 /** At least so often microtasks are let run, in events. */
 const DRAIN_EVERY = 64;
@@ -126,6 +131,7 @@ export class World {
   /** Runs until `end`, in true milliseconds, a violation, or `isDone`. */
   async run(end: number, isDone: () => boolean = () => false): Promise<void> {
     let since = DRAIN_EVERY;
+    let still = 0;
     for (;;) {
       if (since >= DRAIN_EVERY || this.#isStirred || this.outstanding > 0) {
         since = 0;
@@ -137,8 +143,13 @@ export class World {
         await this.options.drain();
         if (this.queue.next > end) break;
       }
+      const before = this.queue.now;
       this.queue.step();
       since += 1;
+      still = this.queue.now > before + LEAST_MS ? 0 : still + 1;
+      if (still > STILL_EVENTS) {
+        this.violate(new AssertionFailed(`time stands still at ${this.queue.now}`));
+      }
     }
     if (this.violation === null && !isDone() && end > this.queue.now) this.queue.now = end;
   }
