@@ -114,6 +114,7 @@ export class Reads<Query, Answer> {
 
   /** Gives up what has waited too long; a question is given up with the last of its reads. */
   expire(now: number): void {
+    if (this.deadline > now) return;
     const error = new Unavailable(`no quorum confirmed the read within ${this.#timeoutMs} ms`);
     for (const read of this.#queued) if (read.deadline <= now) this.#fail(read, error);
     this.#queued = this.#queued.filter(({ isDone }) => !isDone);

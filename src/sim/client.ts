@@ -165,7 +165,14 @@ export class Client {
     const other = encodeUtf8(`k${this.#options.random.below(this.#options.keys)}+`);
     const put = (at: Uint8Array) => RequestOp.fromPartial({ requestPut: this.#put(at) });
     return TxnRequest.fromPartial({
-      compare: [Compare.fromPartial({ key, target: Compare_CompareTarget.CREATE, result: Compare_CompareResult.GREATER, createRevision: 0 })],
+      compare: [
+        Compare.fromPartial({
+          key,
+          target: Compare_CompareTarget.CREATE,
+          result: Compare_CompareResult.GREATER,
+          createRevision: 0,
+        }),
+      ],
       success: [put(key), put(other)],
       failure: [put(key)],
     });

@@ -78,8 +78,7 @@ export class CoreWatch implements Core {
       return release(proof);
     };
     for (const entry of outbox.chosen) onExecute(this.#ghost, this.#id, entry);
-    if (paxos.isLeading)
-      invariants.leaderHoldsBallot(this.#id, paxos.state.proposer.ballot, paxos.promised);
+    if (paxos.isLeading) invariants.leaderHoldsBallot(this.#id, paxos.state.proposer.ballot, paxos.promised);
     for (const notice of outbox.notices) {
       if (notice.kind !== "readReady") continue;
       invariants.linearizableRead(this.#ghost, this.#id, notice.id, notice.slot);

@@ -3,7 +3,7 @@
 import type { Random } from "../base/random.js";
 import type { Disk, DiskFile } from "../wal/disk.js";
 import { MemoryDisk } from "../wal/memory-disk.js";
-import type { Process } from "./process.js";
+import type { ProcessLife } from "./process-life.js";
 
 /** How a disk behaves; faults change it in place. Chances are per operation. */
 export interface DiskManners {
@@ -38,7 +38,7 @@ export class SimDisk {
   manners: DiskManners;
   /** Called when a sync of the log begins; a crash in it comes before the sync. */
   onSync: () => void;
-  #process: Process | null;
+  #life: ProcessLife | null;
 
   constructor(random: Random, reached: (what: string) => void, stir: () => void) {
     this.#random = random;
@@ -46,12 +46,12 @@ export class SimDisk {
     this.manners = { ...GOOD };
     this.onSync = () => {};
     this.#stir = stir;
-    this.#process = null;
+    this.#life = null;
     this.memory = new MemoryDisk({
       schedule: (operation, bytes, task) => {
         const { slowness } = this.manners;
         const ms = operation === "sync" ? slowness * (0.5 + random.next()) : slowness * (0.1 + bytes / 65536);
-        this.#process?.after(ms, () => {
+        this.#life?.after(ms, () => {
           stir();
           task();
         });
@@ -70,18 +70,14 @@ export class SimDisk {
   }
 
   /** The disk as one process sees it. */
-  view(process: Process): Disk {
-    this.#process = process;
+  view(life: ProcessLife): Disk {
+    this.#life = life;
     const { memory } = this;
-    const run = <T>(task: () => Promise<T>) => this.#run(process, task);
+    const run = <T>(task: () => Promise<T>) => this.#run(life, task);
     return {
       list: () => run(() => memory.list()),
       read: (name) => run(() => this.#read(() => memory.read(name))),
-      open: async (name, create) =>
-        this.#file(
-          process,
-          await run(() => memory.open(name, create)),
-        ),
+      open: async (name, create) => this.#file(life, await run(() => memory.open(name, create))),
       rename: (from, to) => run(() => memory.rename(from, to)),
       remove: (name) => run(() => memory.remove(name)),
       syncDirectory: () => run(() => memory.syncDirectory()),
@@ -89,9 +85,9 @@ export class SimDisk {
   }
 
   /** A little later, unless the process dies first: then never. */
-  #run<T>(process: Process, task: () => Promise<T>): Promise<T> {
+  #run<T>(life: ProcessLife, task: () => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      process.after(this.manners.slowness * (0.5 + this.#random.next()), () => {
+      life.after(this.manners.slowness * (0.5 + this.#random.next()), () => {
         this.#stir();
         task().then(resolve, reject);
       });
@@ -106,18 +102,18 @@ export class SimDisk {
     return task();
   }
 
-  #file(process: Process, file: DiskFile): DiskFile {
-    const run = <T>(task: () => Promise<T>) => this.#run(process, task);
+  #file(life: ProcessLife, file: DiskFile): DiskFile {
+    const run = <T>(task: () => Promise<T>) => this.#run(life, task);
     return {
       name: file.name,
       size: () => run(() => file.size()),
       read: (position, length) => run(() => this.#read(() => file.read(position, length))),
       write: (position, bytes, done) => {
-        if (process.isAlive) file.write(this.#aim(position), this.#drops(bytes), done);
+        if (life.isAlive) file.write(this.#aim(position), this.#drops(bytes), done);
       },
       sync: (done) => {
-        if (process.isAlive) this.onSync();
-        if (process.isAlive) file.sync(done);
+        if (life.isAlive) this.onSync();
+        if (life.isAlive) file.sync(done);
       },
       close: () => file.close(),
     };
@@ -139,7 +135,7 @@ export class SimDisk {
 
   /** The process that used it is dead: the power went, or the process alone. */
   end(isPowerLoss: boolean, tears: boolean): void {
-    this.#process = null;
+    this.#life = null;
     if (isPowerLoss) this.memory.crash(tears ? this.#random : null);
     else this.memory.kill();
   }

@@ -34,7 +34,7 @@ export class EventQueue {
   at(at: number, run: () => void): Task {
     const heap = this.#heap;
     this.#order += 1;
-    const task: Task = { at: at > this.now ? at : this.now, order: this.#order, run };
+    const task: Task = { at: Math.max(at, this.now), order: this.#order, run };
     let child = heap.length;
     heap.push(task);
     while (child > 0) {

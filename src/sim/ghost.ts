@@ -45,6 +45,8 @@ export class Ghost {
   readonly chosen = new Map<Slot, Value>();
   /** Every slot up to it is chosen. */
   chosenPrefix: Slot = 0;
+  /** The highest watermark told at a ballot, up to which `watermarksTrue` was checked. */
+  readonly toldUpTo = new Map<Ballot, Slot>();
   readonly ballotLife = new Map<Ballot, string>();
   readonly lastBallot = new Map<ReplicaId, Ballot>();
   /** What callers proposed, by `payloadKey`. */

@@ -14,7 +14,7 @@ import { SimDisk } from "./disk.js";
 import type { EventQueue } from "./event-queue.js";
 import { type Ghost, InvariantBroken } from "./ghost.js";
 import type { SimNetwork } from "./network.js";
-import { Process } from "./process.js";
+import { ProcessLife } from "./process-life.js";
 import { onRecovered } from "./recovery-watch.js";
 import { type Executions, WatchedMachine } from "./watched-machine.js";
 
@@ -39,8 +39,8 @@ export interface HostOptions {
   tell(id: ReplicaId, text: string): void;
 }
 
-interface Life {
-  readonly process: Process;
+interface Running {
+  readonly life: ProcessLife;
   readonly replica: KvReplica;
   readonly store: MemoryRecordStore;
   core: CoreWatch | null;
@@ -51,7 +51,7 @@ export class Host {
   readonly disk: SimDisk;
   readonly #options: HostOptions;
   readonly #medium: MemoryMedium;
-  #life: Life | null;
+  #running: Running | null;
   #starts: number;
   /** Local milliseconds for each of true time. */
   clockRate: number;
@@ -65,7 +65,7 @@ export class Host {
     this.#options = options;
     this.disk = new SimDisk(options.random, options.reached, options.stir);
     this.#medium = new MemoryMedium();
-    this.#life = null;
+    this.#running = null;
     this.#starts = 0;
     this.clockRate = 1;
     this.isDamaged = false;
@@ -73,21 +73,21 @@ export class Host {
   }
 
   get isUp(): boolean {
-    return this.#life !== null;
+    return this.#running !== null;
   }
 
   get isPaused(): boolean {
-    return this.#life?.process.isPaused ?? false;
+    return this.#running?.life.isPaused ?? false;
   }
 
   /** Null while it is down. */
   get replica(): KvReplica | null {
-    return this.#life?.replica ?? null;
+    return this.#running?.replica ?? null;
   }
 
   /** Null until the replica has joined its cluster. */
   get core(): CoreWatch | null {
-    return this.#life?.core ?? null;
+    return this.#running?.core ?? null;
   }
 
   get starts(): number {
@@ -97,23 +97,25 @@ export class Host {
   start(): void {
     const { cluster, queue, network, ghost, random, executions } = this.#options;
     this.#starts += 1;
-    const process = new Process(queue, this.clockRate, random.below(1_000_000));
-    const store = new MemoryRecordStore(this.#medium, () => this.#turn(process));
+    const life = new ProcessLife(queue, this.clockRate, random.below(1_000_000));
+    const store = new MemoryRecordStore(this.#medium, () => this.#turn(life));
     const replica: KvReplica = new Replica({
       id: this.id,
       cluster,
       openStorage: async () => ({
-        disk: this.disk.view(process),
+        disk: this.disk.view(life),
         machine: new WatchedMachine(await KvMachine.open(store), this.id, executions),
         release: async () => {},
       }),
-      network: network.port(this.id, process),
-      clock: process,
+      network: network.port(this.id, life),
+      clock: life,
       randomHex: (bytes) => this.#randomHex(bytes),
       makeCore: (options) => {
-        this.#guard(() => onRecovered(ghost, this.id, options.recovered, options.incarnation, this.isDamaged));
+        this.#guard(() =>
+          onRecovered(ghost, this.id, options.recovered, options.incarnation, this.isDamaged),
+        );
         const core = new CoreWatch(new Paxos(options), this.id, ghost);
-        if (life.process.isAlive) life.core = core;
+        if (running.life.isAlive) running.core = core;
         return core;
       },
       heartbeatMs: this.#options.heartbeatMs,
@@ -121,9 +123,9 @@ export class Host {
       requestTimeoutMs: this.#options.requestTimeoutMs,
       segmentBytes: this.#options.segmentBytes,
     });
-    const life: Life = { process, replica, store, core: null };
-    this.#life = life;
-    replica.crashed.then((error) => this.#onCrashed(life, error));
+    const running: Running = { life, replica, store, core: null };
+    this.#running = running;
+    void replica.crashed.then((error) => this.#onCrashed(running, error));
     replica.start();
     this.#options.stir();
   }
@@ -137,9 +139,9 @@ export class Host {
   }
 
   /** A moment in which others may run. */
-  #turn(process: Process): Promise<void> {
+  #turn(life: ProcessLife): Promise<void> {
     return new Promise((resolve) => {
-      process.after(0.1, () => {
+      life.after(0.1, () => {
         this.#options.stir();
         resolve();
       });
@@ -152,13 +154,14 @@ export class Host {
   }
 
   /** The replica has stopped by itself: right after a fault that was put in, a violation otherwise. */
-  #onCrashed(life: Life, error: Error): void {
-    if (this.#life !== life) return;
+  #onCrashed(running: Running, error: Error): void {
+    if (this.#running !== running) return;
     this.#options.tell(this.id, `has stopped: ${error.message}`);
     if (error instanceof InvariantBroken || error instanceof AssertionFailed) this.#options.violate(error);
     else if (error.message.startsWith("EIO")) this.#options.reached("a replica stops at an i/o error");
     else if (this.isDamaged) this.isLost = true;
-    else this.#options.violate(new InvariantBroken(`staysUp: replica ${this.id} has stopped: ${error.message}`));
+    else
+      this.#options.violate(new InvariantBroken(`staysUp: replica ${this.id} has stopped: ${error.message}`));
     this.kill();
   }
 
@@ -175,32 +178,32 @@ export class Host {
   }
 
   #end(): void {
-    const life = this.#life;
-    if (life === null) return;
-    this.#life = null;
-    life.process.die();
-    life.store.crash();
+    const running = this.#running;
+    if (running === null) return;
+    this.#running = null;
+    running.life.die();
+    running.store.crash();
     this.#options.network.gone(this.id);
   }
 
   /** An orderly stop: hands leadership over, then the process ends. */
   close(): void {
-    const life = this.#life;
-    if (life === null) return;
+    const running = this.#running;
+    if (running === null) return;
     this.#options.stir();
-    life.replica.close().then(
+    running.replica.close().then(
       () => {
-        if (this.#life === life) this.kill();
+        if (this.#running === running) this.kill();
       },
-      (error: Error) => this.#onCrashed(life, error),
+      (error: Error) => this.#onCrashed(running, error),
     );
   }
 
   pause(): void {
-    if (this.#life !== null) this.#life.process.isPaused = true;
+    if (this.#running !== null) this.#running.life.isPaused = true;
   }
 
   resume(): void {
-    this.#life?.process.resume();
+    this.#running?.life.resume();
   }
 }

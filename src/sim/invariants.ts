@@ -271,6 +271,7 @@ export function proposals(ghost: Ghost, id: ReplicaId, message: AcceptMessage): 
       return `${id} proposes in slot ${slot} and knows up to ${ghost.replica(id).chosenUpTo}`;
     });
     putVote(ghost.proposed, slot, message.ballot, value);
+    if (slot <= (ghost.toldUpTo.get(message.ballot) ?? 0)) toldIsProposed(ghost, message.ballot, slot);
   }
 }
 
@@ -284,12 +285,17 @@ export function watermarksTrue(ghost: Ghost, id: ReplicaId, message: Message): v
     return `${id} ${describeMessage(message)}, known here up to ${ghost.replica(id).chosenUpTo}`;
   });
   if (message.kind !== "heartbeat" && message.kind !== "accept" && !isPassedOn) return;
-  for (const [slot, ballots] of ghost.proposed) {
-    const own = slot <= chosenUpTo ? ballots.get(message.ballot) : undefined;
-    check(own === undefined || sameValue(own, ghost.chosen.get(slot)!), "watermarksTrue", () => {
-      return `${id} ${describeMessage(message)}, and proposed another value in slot ${slot} at this ballot`;
-    });
-  }
+  const checkedUpTo = ghost.toldUpTo.get(message.ballot) ?? 0;
+  for (let slot = checkedUpTo + 1; slot <= chosenUpTo; slot += 1) toldIsProposed(ghost, message.ballot, slot);
+  if (chosenUpTo > checkedUpTo) ghost.toldUpTo.set(message.ballot, chosenUpTo);
+}
+
+/** Watermarks true, slot by slot: what was proposed at a ballot in a slot told chosen at it is the chosen value. */
+function toldIsProposed(ghost: Ghost, ballot: Ballot, slot: Slot): void {
+  const own = ghost.proposed.get(slot)?.get(ballot);
+  check(own === undefined || sameValue(own, ghost.chosen.get(slot)!), "watermarksTrue", () => {
+    return `slot ${slot} is told chosen at ${describeBallot(ballot)}, where another value is proposed`;
+  });
 }
 
 /** Watermarks true, in the log: what is written as chosen is chosen. */

@@ -8,7 +8,7 @@ import { Admission } from "../wire/admission.js";
 import { decodeMessage, encodeMessage } from "../wire/message-codec.js";
 import type { PeerMessage } from "../wire/peer-message.js";
 import type { EventQueue } from "./event-queue.js";
-import type { Process } from "./process.js";
+import type { ProcessLife } from "./process-life.js";
 
 /** How one direction of a wire treats messages. */
 export interface Wire {
@@ -47,7 +47,7 @@ interface Station {
   readonly identity: Identity;
   readonly handlers: NetworkHandlers;
   readonly admission: Admission;
-  readonly process: Process;
+  readonly life: ProcessLife;
   /** Peers of whose outage it was told. */
   readonly down: Set<ReplicaId>;
 }
@@ -113,27 +113,27 @@ export class SimNetwork {
   }
 
   /** The port of one process. */
-  port(replica: ReplicaId, process: Process): Network {
+  port(replica: ReplicaId, life: ProcessLife): Network {
     return {
       start: async (identity, handlers) => {
-        if (process.isAlive) this.#listen(replica, identity, handlers, process);
+        if (life.isAlive) this.#listen(replica, identity, handlers, life);
       },
       send: (to, message) => {
-        if (!process.isAlive) return;
+        if (!life.isAlive) return;
         this.#watch.onSend(replica, to, message);
         // What was seen to leave may have been its last act.
-        if (!process.isAlive) return;
+        if (!life.isAlive) return;
         for (const peer of to) this.#send(replica, peer, message);
       },
       close: async () => {
-        if (this.#stations.get(replica)?.process === process) this.gone(replica);
+        if (this.#stations.get(replica)?.life === life) this.gone(replica);
       },
     };
   }
 
-  #listen(replica: ReplicaId, identity: Identity, handlers: NetworkHandlers, process: Process): void {
+  #listen(replica: ReplicaId, identity: Identity, handlers: NetworkHandlers, life: ProcessLife): void {
     const admission = new Admission(identity, (peer) => this.#ids.includes(peer));
-    this.#stations.set(replica, { identity, handlers, admission, process, down: new Set() });
+    this.#stations.set(replica, { identity, handlers, admission, life, down: new Set() });
     for (const peer of this.#ids) {
       if (peer === replica) continue;
       this.#queue.after(this.#between([0.2, 3]), () => {
@@ -179,7 +179,7 @@ export class SimNetwork {
     const left = this.#stations.get(a);
     const right = this.#stations.get(b);
     if (left === undefined || right === undefined || this.#links.has(pairOf(a, b))) return;
-    if (!this.#isOpen(a, b) || left.process.isPaused || right.process.isPaused) {
+    if (!this.#isOpen(a, b) || left.life.isPaused || right.life.isPaused) {
       this.#queue.after(this.#between(RECONNECT_MS), () => this.#connect(a, b));
       return;
     }
@@ -217,7 +217,7 @@ export class SimNetwork {
     const station = this.#stations.get(self);
     if (station === undefined || this.#links.has(pairOf(self, peer)) || station.down.has(peer)) return;
     station.down.add(peer);
-    station.process.run(() => station.handlers.onLinkDown(peer));
+    station.life.run(() => station.handlers.onLinkDown(peer));
     this.#connectLater(self, peer);
   }
 
@@ -259,7 +259,7 @@ export class SimNetwork {
     this.#queue.after(delay, () => {
       const target = this.#stations.get(to);
       if (!link.isUp || target === undefined || this.wire(from, to).blocked) return;
-      target.process.run(() => {
+      target.life.run(() => {
         this.#watch.onDeliver(from, to, message);
         target.handlers.onMessage(from, message);
       });

@@ -3,8 +3,11 @@
 import { Random } from "../base/random.js";
 import type { ReplicaId } from "../paxos/ballot.js";
 import { Client, type Recorded } from "./client.js";
-import { ALL_FAULTS, DAMAGE_FAULTS, type Fault, type Scene } from "./faults.js";
+import { DAMAGE_FAULTS, DISK_FAULTS } from "./disk-faults.js";
+import type { Fault, Scene } from "./fault.js";
 import { InvariantBroken } from "./ghost.js";
+import { NETWORK_FAULTS } from "./network-faults.js";
+import { PROCESS_FAULTS } from "./process-faults.js";
 import { type TraceSink, World } from "./world.js";
 
 export interface RunOptions {
@@ -31,6 +34,9 @@ export interface RunResult {
   readonly recoveryMs: number;
   readonly history: readonly Recorded[];
 }
+
+// Swarm testing (Groce et al., ISSTA 2012): a run draws its kinds of faults, so that it does much of some.
+const ALL_FAULTS: readonly Fault[] = [...NETWORK_FAULTS, ...PROCESS_FAULTS, ...DISK_FAULTS, ...DAMAGE_FAULTS];
 
 /** A healed core must be at work again after so long, in virtual milliseconds. */
 const PROGRESS_MS = 10_000;
@@ -61,7 +67,7 @@ class Run {
         world: this.world,
         id: i + 1,
         random: this.random,
-        pace: 400,
+        pace: 300,
         keys,
         history: this.history,
       });
@@ -95,7 +101,13 @@ class Run {
     await world.run(end);
   }
 
-  #strikeLater(kinds: readonly Fault[], damageable: ReplicaId[], pace: number, longest: number, end: number): void {
+  #strikeLater(
+    kinds: readonly Fault[],
+    damageable: ReplicaId[],
+    pace: number,
+    longest: number,
+    end: number,
+  ): void {
     const { world, random } = this;
     world.queue.after(pace * (0.2 + 1.6 * random.next()), () => {
       if (world.queue.now > end) return;
@@ -110,7 +122,6 @@ class Run {
       };
       if (fault.begin(scene)) {
         this.faults[fault.name] = (this.faults[fault.name] ?? 0) + 1;
-        world.reach(`fault ${fault.name}`);
         world.tell(0, `${fault.name}, ${Math.round(duration)} ms`);
       }
       this.#strikeLater(kinds, damageable, pace, longest, end);
@@ -130,7 +141,8 @@ class Run {
     const { world, random } = this;
     for (const client of this.clients) client.stop();
     const sound = [...world.hosts.values()].filter((host) => !host.isDamaged && !host.isLost);
-    const size = Math.floor(world.ids.length / 2) + 1 + random.below(sound.length - Math.floor(world.ids.length / 2));
+    const size =
+      Math.floor(world.ids.length / 2) + 1 + random.below(sound.length - Math.floor(world.ids.length / 2));
     while (sound.length > size) sound.splice(random.below(sound.length), 1);
     const core = sound.map(({ id }) => id);
     world.tell(0, `replicas ${core.join(", ")} heal`);
@@ -199,7 +211,9 @@ class Run {
     };
     await world.run(end, isLevel);
     if (world.violation === null && !isLevel()) {
-      const shown = slots().map(({ id, chosenUpTo, appliedUpTo }) => `${id}: ${appliedUpTo} of ${chosenUpTo}`);
+      const shown = slots().map(
+        ({ id, chosenUpTo, appliedUpTo }) => `${id}: ${appliedUpTo} of ${chosenUpTo}`,
+      );
       this.#fail(`the core is not level: ${shown.join(", ")}`);
       return;
     }
@@ -212,16 +226,19 @@ class Run {
     const hashes = new Map<ReplicaId, string>();
     for (const id of core) {
       world.outstanding += 1;
-      world.host(id).replica!.read({ kind: "hash" }, { local: true }).then(
-        (answer) => {
-          world.outstanding -= 1;
-          hashes.set(id, answer.kind === "hash" ? answer.hash : answer.kind);
-        },
-        (error: Error) => {
-          world.outstanding -= 1;
-          hashes.set(id, error.message);
-        },
-      );
+      world
+        .host(id)
+        .replica!.read({ kind: "hash" }, { local: true })
+        .then(
+          (answer) => {
+            world.outstanding -= 1;
+            hashes.set(id, answer.kind === "hash" ? answer.hash : answer.kind);
+          },
+          (error: Error) => {
+            world.outstanding -= 1;
+            hashes.set(id, error.message);
+          },
+        );
     }
     await world.run(end, () => hashes.size === core.length);
     if (world.violation !== null || new Set(hashes.values()).size === 1) return;

@@ -1,5 +1,5 @@
 // One virtual world: clock, network, disks, processes and their replicas, driven by one generator. It puts nothing
-// wrong by itself; faults do (`faults.ts`), and clients ask (`client.ts`).
+// wrong by itself; faults do (`fault.ts`), and clients ask (`client.ts`).
 import { AssertionFailed } from "../base/assert.js";
 import { mixNumber } from "../base/digest.js";
 import { Random } from "../base/random.js";
@@ -49,8 +49,10 @@ export class World {
   readonly ghost: Ghost;
   readonly executions: Executions;
   readonly hosts: ReadonlyMap<ReplicaId, Host>;
-  /** What happened at least once, and how often. */
-  readonly reached: Map<string, number>;
+  readonly #reached: Map<string, number>;
+  /** Messages delivered, by kind. */
+  readonly #atLeaders: Map<string, number>;
+  readonly #atFollowers: Map<string, number>;
   /** The first invariant that broke; the run ends. */
   violation: Error | null;
   /** Operations of clients under way. */
@@ -67,7 +69,9 @@ export class World {
     this.queue = new EventQueue();
     this.random = new Random(options.seed);
     this.ids = Array.from({ length: options.replicas }, (_, i) => i + 1);
-    this.reached = new Map();
+    this.#reached = new Map();
+    this.#atLeaders = new Map();
+    this.#atFollowers = new Map();
     this.violation = null;
     this.outstanding = 0;
     this.onDurableSend = () => {};
@@ -115,7 +119,15 @@ export class World {
   }
 
   reach(what: string): void {
-    this.reached.set(what, (this.reached.get(what) ?? 0) + 1);
+    this.#reached.set(what, (this.#reached.get(what) ?? 0) + 1);
+  }
+
+  /** What happened at least once, and how often. */
+  get reached(): ReadonlyMap<string, number> {
+    const all = new Map(this.#reached);
+    for (const [kind, times] of this.#atLeaders) all.set(`${kind} at a leader`, times);
+    for (const [kind, times] of this.#atFollowers) all.set(`${kind} at a follower`, times);
+    return all;
   }
 
   tell(id: ReplicaId, text: string): void {
@@ -184,8 +196,8 @@ export class World {
     if (this.options.trace !== undefined && message.kind !== "genesis") {
       this.tell(to, `< ${from} ${describeMessage(message)}`);
     }
-    const role = this.host(to).core?.isLeading === true ? "leader" : "follower";
-    this.reach(`${message.kind} at a ${role}`);
+    const arrived = this.host(to).core?.isLeading === true ? this.#atLeaders : this.#atFollowers;
+    arrived.set(message.kind, (arrived.get(message.kind) ?? 0) + 1);
     this.#mix(Math.floor(this.queue.now * 1000), from * 64 + to + message.kind.length * 4096);
   }
 }

@@ -9,7 +9,7 @@ const SOON_MS = 0.05;
 /** Of a millisecond: readings are multiples of a power of two, so that sums and differences of them are exact. */
 const TICKS = 1024;
 
-export class Process implements Clock {
+export class ProcessLife implements Clock {
   readonly #queue: EventQueue;
   readonly #rate: number;
   readonly #bornAt: number;

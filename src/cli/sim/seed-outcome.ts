@@ -1,0 +1,24 @@
+// What a campaign keeps of one seed: plain data, so that a worker can send it.
+import { type RunResult, simulate } from "../../sim/run.js";
+import type { TraceSink } from "../../sim/world.js";
+
+export interface SeedOutcome {
+  readonly seed: number;
+  /** Null: nothing broke. */
+  readonly violation: string | null;
+  readonly hash: string;
+  readonly virtualMs: number;
+  readonly events: number;
+  readonly operations: number;
+  readonly faults: Readonly<Record<string, number>>;
+  readonly reached: Readonly<Record<string, number>>;
+  readonly recoveryMs: number;
+}
+
+const drain = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+export async function runSeed(seed: number, trace?: TraceSink): Promise<SeedOutcome> {
+  const result: RunResult = await simulate({ seed, drain, ...(trace === undefined ? {} : { trace }) });
+  const { history, reached, ...rest } = result;
+  return { ...rest, reached: Object.fromEntries(reached) };
+}

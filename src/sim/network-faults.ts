@@ -1,0 +1,125 @@
+// What goes wrong between replicas: loss, doubling, old messages, delay, and cuts of every shape (OmniPaxos, EuroSys
+// 2023, section 2, has the partial ones).
+import type { ReplicaId } from "../paxos/ballot.js";
+import type { MessageKind } from "../paxos/message.js";
+import { type Fault, type Scene, victim } from "./fault.js";
+import { GOOD_WIRE, type Wire } from "./network.js";
+
+/** A fault that changes some wires for a while: `draw` says to what, for `undo` gives it back. */
+function wireFault(name: string, draw: (scene: Scene) => Partial<Wire>): Fault {
+  return {
+    name,
+    begin: (scene) => {
+      const { world, random } = scene;
+      const change = draw(scene);
+      const all = random.next() < 0.5;
+      const changed: Wire[] = [];
+      for (const from of world.ids) {
+        for (const to of world.ids) {
+          if (from !== to && (all || random.next() < 0.4)) changed.push(world.network.wire(from, to));
+        }
+      }
+      for (const wire of changed) Object.assign(wire, change);
+      scene.later(scene.duration, () => {
+        for (const wire of changed)
+          for (const [key] of Object.entries(change)) restore(wire, key as keyof Wire);
+      });
+      return true;
+    },
+  };
+}
+
+function restore<Key extends keyof Wire>(wire: Wire, key: Key): void {
+  wire[key] = GOOD_WIRE[key];
+}
+
+/** A fault that blocks every direction for which what `draw` gives says so, for a while. */
+function cutFault(
+  name: string,
+  draw: (scene: Scene) => ((from: ReplicaId, to: ReplicaId) => boolean) | null,
+): Fault {
+  return {
+    name,
+    begin: (scene) => {
+      const { world } = scene;
+      const isCut = draw(scene);
+      if (isCut === null) return false;
+      const changed: Wire[] = [];
+      for (const from of world.ids) {
+        for (const to of world.ids) {
+          if (from === to || !isCut(from, to)) continue;
+          const wire = world.network.wire(from, to);
+          if (!wire.blocked) changed.push(wire);
+          wire.blocked = true;
+        }
+      }
+      world.network.changed();
+      scene.later(scene.duration, () => {
+        for (const wire of changed) wire.blocked = false;
+        world.network.changed();
+      });
+      return true;
+    },
+  };
+}
+
+function sideOf(scene: Scene): Set<ReplicaId> {
+  return new Set(scene.world.ids.filter(() => scene.random.next() < 0.5));
+}
+
+const KINDS: readonly MessageKind[] = [
+  ...([
+    "prepare",
+    "promise",
+    "accept",
+    "accepted",
+    "reject",
+    "heartbeat",
+    "heartbeatAck",
+    "canvass",
+  ] as const),
+  ...(["canvassReply", "learn", "learned", "forward", "forwarded", "readIndex", "readIndexReply"] as const),
+  "transfer",
+];
+
+export const NETWORK_FAULTS: readonly Fault[] = [
+  wireFault("loss", ({ random }) => ({ loss: 0.3 * random.next() })),
+  wireFault("doubling", () => ({ doubling: 0.3 })),
+  wireFault("replay of old messages", () => ({ replay: 0.1 })),
+  wireFault("reordering", () => ({ jitter: 60 })),
+  wireFault("slow links", ({ random }) => ({ delay: 5 + random.below(200) })),
+  wireFault("one kind of message dropped", ({ random }) => ({
+    dropKind: KINDS[random.below(KINDS.length)]!,
+  })),
+  cutFault("partition", (scene) => {
+    const side = sideOf(scene);
+    return (from, to) => side.has(from) !== side.has(to);
+  }),
+  cutFault("one-way partition", (scene) => {
+    const side = sideOf(scene);
+    return (from, to) => side.has(from) && !side.has(to);
+  }),
+  cutFault("one replica cut off", (scene) => {
+    const host = victim(scene);
+    return host === null ? null : (from, to) => from === host.id || to === host.id;
+  }),
+  cutFault("only one reaches all", ({ world, random }) => {
+    const hub = 1 + random.below(world.ids.length);
+    return (from, to) => from !== hub && to !== hub;
+  }),
+  cutFault("a chain", () => (from, to) => Math.abs(from - to) !== 1),
+  cutFault("random links cut", ({ world, random }) => {
+    const pairs = new Set<number>();
+    for (const a of world.ids)
+      for (const b of world.ids) if (a < b && random.next() < 0.4) pairs.add(a * 64 + b);
+    return (from, to) => pairs.has(Math.min(from, to) * 64 + Math.max(from, to));
+  }),
+  {
+    name: "connections reset",
+    begin: ({ world, random }) => {
+      for (const a of world.ids)
+        for (const b of world.ids) if (a < b && random.next() < 0.5) world.network.reset(a, b);
+      return true;
+    },
+  },
+];

@@ -1,0 +1,138 @@
+// What goes wrong with processes: kills, power losses, crashes at the seams of a batch, pauses, clocks that drift.
+import { type Fault, restartLater, type Scene, someHost, victim } from "./fault.js";
+import type { Host } from "./host.js";
+
+/** Ends the process at the next moment that `arm` waits for. */
+function atSeam(
+  scene: Scene,
+  arm: (host: Host, now: () => void) => void,
+  disarm: (host: Host) => void,
+): boolean {
+  const host = victim(scene);
+  if (host === null) return false;
+  const isPowerLoss = scene.random.next() < 0.7;
+  arm(host, () => {
+    disarm(host);
+    if (!host.isUp) return;
+    if (isPowerLoss) host.losePower(scene.random.next() < 0.7);
+    else host.kill();
+    restartLater(scene, host);
+  });
+  scene.later(scene.duration, () => disarm(host));
+  return true;
+}
+
+export const PROCESS_FAULTS: readonly Fault[] = [
+  {
+    name: "kill",
+    begin: (scene) => {
+      const host = victim(scene);
+      host?.kill();
+      if (host !== null) restartLater(scene, host);
+      return host !== null;
+    },
+  },
+  {
+    name: "power loss",
+    begin: (scene) => {
+      const host = victim(scene);
+      host?.losePower(scene.random.next() < 0.7);
+      if (host !== null) restartLater(scene, host);
+      return host !== null;
+    },
+  },
+  {
+    name: "power loss of all",
+    begin: (scene) => {
+      for (const host of scene.world.hosts.values()) {
+        if (host.isUp) host.losePower(scene.random.next() < 0.7);
+        restartLater(scene, host);
+      }
+      return true;
+    },
+  },
+  {
+    name: "crash before a sync",
+    begin: (scene) =>
+      atSeam(
+        scene,
+        (host, now) => {
+          host.disk.onSync = now;
+        },
+        (host) => {
+          host.disk.onSync = () => {};
+        },
+      ),
+  },
+  {
+    name: "crash between sync and send",
+    begin: (scene) =>
+      atSeam(
+        scene,
+        (host, now) => {
+          scene.world.onDurableSend = (from) => {
+            if (from === host.id) now();
+          };
+        },
+        () => {
+          scene.world.onDurableSend = () => {};
+        },
+      ),
+  },
+  {
+    name: "restart loop",
+    begin: (scene) => {
+      const host = victim(scene);
+      if (host === null) return false;
+      for (let i = 0; i < 6; i += 1) {
+        scene.later((i * scene.duration) / 6, () => {
+          if (host.isUp && i % 2 === 0) host.kill();
+          else if (host.isUp) host.losePower(true);
+          if (!host.isLost) host.start();
+        });
+      }
+      return true;
+    },
+  },
+  {
+    name: "orderly restart",
+    begin: (scene) => {
+      const host = victim(scene);
+      host?.close();
+      if (host !== null) restartLater(scene, host);
+      return host !== null;
+    },
+  },
+  {
+    name: "pause",
+    begin: (scene) => {
+      const host = victim(scene);
+      if (host === null || host.isPaused) return false;
+      host.pause();
+      scene.later(scene.duration, () => host.resume());
+      return true;
+    },
+  },
+  {
+    name: "transfer of leadership",
+    begin: (scene) => {
+      const host = someHost(scene, (one) => one.core?.isLeading === true);
+      const { world } = scene;
+      host?.replica?.transferLeadership().then(
+        () => world.reach("transfer done"),
+        () => world.reach("transfer failed"),
+      );
+      return host !== null;
+    },
+  },
+  {
+    name: "clock drift",
+    begin: (scene) => {
+      const host = someHost(scene, () => true)!;
+      host.clockRate = 0.8 + 0.4 * scene.random.next();
+      if (host.isUp) host.kill();
+      restartLater(scene, host);
+      return true;
+    },
+  },
+];

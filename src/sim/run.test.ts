@@ -1,0 +1,33 @@
+// Seeded runs: one seed gives one run, nothing breaks, and a run does what it is there for.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { simulate } from "./run.js";
+
+const drain = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+test("the same seed gives the same run, traced or not, and another seed another", async () => {
+  const lines: string[] = [];
+  const trace = (at: number, id: number, text: string) => lines.push(`${at} ${id} ${text}`);
+  const plain = await simulate({ seed: 7, drain, length: 10_000 });
+  const traced = await simulate({ seed: 7, drain, length: 10_000, trace });
+  const other = await simulate({ seed: 8, drain, length: 10_000 });
+  assert.equal(plain.violation, null);
+  assert.deepEqual(
+    [traced.hash, traced.events, traced.operations],
+    [plain.hash, plain.events, plain.operations],
+  );
+  assert.notEqual(other.hash, plain.hash);
+  assert.ok(lines.length > 1000);
+});
+
+test("ten seeds: nothing breaks, each has its operations and faults", async () => {
+  for (let seed = 1; seed <= 10; seed += 1) {
+    const run = await simulate({ seed, drain });
+    assert.equal(run.violation, null, `seed ${seed}`);
+    const faults = Object.values(run.faults);
+    assert.ok(run.virtualMs >= 60_000 && run.operations >= 600, `seed ${seed}: ${run.operations} operations`);
+    assert.ok(faults.length >= 3 && faults.reduce((sum, times) => sum + times, 0) >= 10, `seed ${seed}`);
+    const done = run.history.filter(({ outcome }) => outcome !== null).length;
+    assert.ok(done > run.operations / 3, `seed ${seed}: ${done} of ${run.operations} operations were done`);
+  }
+});
