@@ -67,6 +67,26 @@ test("an abort rejects with its reason; the question goes with its last read", a
   reads.ready(1, 0, 0);
 });
 
+test("a read that is done wakes nobody: neither one that was given up before its turn nor the first of a group", async () => {
+  const reads = make();
+  const early = reads.read("early", 0, undefined);
+  const deadline = reads.deadline;
+  assert.ok(Number.isFinite(deadline));
+  reads.expire(deadline);
+  await assert.rejects(early, Unavailable);
+  assert.equal(reads.deadline, Number.POSITIVE_INFINITY);
+  const controller = new AbortController();
+  const first = reads.read("first", 0, controller.signal);
+  const second = reads.read("second", 1, undefined);
+  reads.take();
+  controller.abort(new Error("mine"));
+  await assert.rejects(first, /mine/);
+  assert.equal(reads.deadline, deadline + 1);
+  reads.expire(deadline + 1);
+  await assert.rejects(second, Unavailable);
+  assert.equal(reads.deadline, Number.POSITIVE_INFINITY);
+});
+
 test("what the query throws is the reader's alone", async () => {
   const reads = make((name) => {
     if (name === "bad") throw new RangeError("no such thing");
