@@ -1,36 +1,20 @@
 // A client of the cluster: one operation at a time, at the replica it likes, over few keys, each value its own. It
 // records what it asked and what it was told; an operation whose replica dies has an unknown outcome.
 import type { Random } from "../base/random.js";
-import { encodeUtf8 } from "../base/utf8.js";
-import type { KvAnswer, KvCommand, KvQuery, KvResult } from "../kv/commands.js";
-import {
-  Compare,
-  Compare_CompareResult,
-  Compare_CompareTarget,
-  DeleteRangeRequest,
-  PutRequest,
-  RangeRequest,
-  RequestOp,
-  TxnRequest,
-} from "../proto/gen/rpc.js";
+import { encodeCommand } from "../kv/codec.js";
+import type { KvAnswer, KvResult } from "../kv/commands.js";
+import { payloadKey } from "./ghost.js";
+import type { HistoryOperation, Outcome, Request } from "./history/operation.js";
 import type { KvReplica } from "./host.js";
+import { commandOf, outcomeOf, queryOf } from "./kv-calls.js";
 import type { World } from "./world.js";
 
-export type Asked =
-  | { readonly kind: "command"; readonly command: KvCommand }
-  | { readonly kind: "query"; readonly query: KvQuery; readonly local: boolean };
-
-export interface Recorded {
-  readonly client: number;
-  readonly asked: Asked;
-  /** True time, in milliseconds. */
-  readonly call: number;
-  /** Infinity: never. */
+/** An operation as it is recorded: its end comes later, or never. */
+export interface Recorded extends HistoryOperation {
   return: number;
-  /** Null: unknown, or failed when `isRefused`. */
-  outcome: KvResult | KvAnswer | null;
-  /** It had no effect and never will. */
-  isRefused: boolean;
+  outcome: Outcome;
+  /** The bytes of its command, by `payloadKey`; "" for a query. */
+  readonly payload: string;
 }
 
 /** Errors of a replica by which nothing was proposed, and nothing ever will be. */
@@ -103,34 +87,37 @@ export class Client {
   }
 
   /** Asks one replica and records what comes of it. */
-  #ask(replica: KvReplica, asked: Asked): void {
+  #ask(replica: KvReplica, request: Request): void {
     const { world, history, id } = this.#options;
+    const command = commandOf(request);
     const recorded: Recorded = {
-      client: id,
-      asked,
+      process: id,
       call: world.queue.now,
       return: Number.POSITIVE_INFINITY,
-      outcome: null,
-      isRefused: false,
+      request,
+      outcome: { kind: "unknown" },
+      payload: command === null ? "" : payloadKey(encodeCommand(command)),
     };
     history.push(recorded);
     const current = { recorded, replica };
     this.#current = current;
     world.outstanding += 1;
     const answered: Promise<KvResult | KvAnswer> =
-      asked.kind === "command"
-        ? replica.propose(asked.command)
-        : replica.read(asked.query, { local: asked.local });
+      request.kind === "get"
+        ? replica.read(queryOf(request), { local: request.local === true })
+        : replica.propose(command!);
     answered.then(
-      (outcome) => {
-        recorded.outcome = outcome;
+      (told) => {
+        recorded.outcome = outcomeOf(told) ?? { kind: "failed" };
         recorded.return = world.queue.now;
         this.#ended(current);
       },
       (error: Error & { code?: string }) => {
-        recorded.isRefused = REFUSALS.has(error.code ?? "") || asked.kind === "query";
-        if (recorded.isRefused) recorded.return = world.queue.now;
         world.reach(`client told ${error.code ?? error.message}`);
+        if (request.kind === "get" || REFUSALS.has(error.code ?? "")) {
+          recorded.outcome = { kind: "failed" };
+          recorded.return = world.queue.now;
+        }
         this.#ended(current);
       },
     );
@@ -142,46 +129,35 @@ export class Client {
     this.#options.world.outstanding -= 1;
   }
 
-  #choose(): Asked {
+  #choose(): Request {
     const { random } = this.#options;
-    const key = encodeUtf8(`k${random.below(this.#options.keys)}`);
+    const key = this.#key();
     const kind = random.below(20);
-    if (kind < 8) return command({ kind: "put", request: this.#put(key) });
-    if (kind < 15) return query(key, kind === 14);
-    if (kind < 17) {
-      return command({ kind: "deleteRange", request: DeleteRangeRequest.fromPartial({ key }) });
-    }
-    return command({ kind: "txn", request: this.#txn(key) });
+    if (kind < 8) return { kind: "put", key, value: this.#value(), prevKv: random.next() < 0.3 };
+    if (kind < 14) return { kind: "get", key };
+    if (kind < 15) return { kind: "get", key, local: true };
+    if (kind < 17) return { kind: "delete", key };
+    return this.#txn(key);
   }
 
-  #put(key: Uint8Array): PutRequest {
+  #key(): string {
+    return `k${this.#options.random.below(this.#options.keys)}`;
+  }
+
+  /** Nobody else ever writes it. */
+  #value(): string {
     this.#values += 1;
-    const value = encodeUtf8(`${this.#options.id}.${this.#values}`);
-    return PutRequest.fromPartial({ key, value, prevKv: this.#options.random.next() < 0.3 });
+    return `${this.#options.id}.${this.#values}`;
   }
 
   /** If the key is there, two puts; if not, one: half done it would show. */
-  #txn(key: Uint8Array): TxnRequest {
-    const other = encodeUtf8(`k${this.#options.random.below(this.#options.keys)}+`);
-    const put = (at: Uint8Array) => RequestOp.fromPartial({ requestPut: this.#put(at) });
-    return TxnRequest.fromPartial({
-      compare: [
-        Compare.fromPartial({
-          key,
-          target: Compare_CompareTarget.CREATE,
-          result: Compare_CompareResult.GREATER,
-          createRevision: 0,
-        }),
-      ],
-      success: [put(key), put(other)],
+  #txn(key: string): Request {
+    const put = (at: string) => ({ kind: "put", key: at, value: this.#value() }) as const;
+    return {
+      kind: "txn",
+      compares: [{ key, target: "create", relation: ">", operand: 0 }],
+      success: [put(key), put(`${this.#key()}+`)],
       failure: [put(key)],
-    });
+    };
   }
-}
-
-const command = (command: KvCommand): Asked => ({ kind: "command", command });
-
-function query(key: Uint8Array, local: boolean): Asked {
-  const request = RangeRequest.fromPartial({ key, serializable: local });
-  return { kind: "query", query: { kind: "range", request }, local };
 }

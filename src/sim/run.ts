@@ -6,8 +6,10 @@ import { Client, type Recorded } from "./client.js";
 import { DAMAGE_FAULTS, DISK_FAULTS } from "./disk-faults.js";
 import type { Fault, Scene } from "./fault.js";
 import { InvariantBroken } from "./ghost.js";
+import { checkHistory } from "./history/check.js";
 import { NETWORK_FAULTS } from "./network-faults.js";
 import { PROCESS_FAULTS } from "./process-faults.js";
+import { witnessOf } from "./witness.js";
 import { type TraceSink, World } from "./world.js";
 
 export interface RunOptions {
@@ -199,7 +201,7 @@ class Run {
       }
       await world.run(end, () => this.clients.every((client) => client.isIdle));
     }
-    const undone = this.history.slice(before).filter(({ outcome }) => outcome === null).length;
+    const undone = this.history.slice(before).filter(({ outcome }) => outcome.kind !== "ok").length;
     if (world.violation === null && undone > 0) this.#fail(`${undone} of 20 new commands are not done`);
   }
 
@@ -248,6 +250,15 @@ class Run {
     this.#fail(`states differ: ${[...hashes].map(([id, hash]) => `${id}: ${hash}`).join(", ")}`);
   }
 
+  /** Every operation against the order in which commands were executed (19, 22, 23). */
+  checkHistory(): void {
+    const { verdict, evidence } = checkHistory(this.history, {
+      witness: witnessOf(this.history, this.world.executions.executed),
+    });
+    if (verdict !== "linearizable")
+      this.world.violate(new InvariantBroken(`history: ${verdict}: ${evidence}`));
+  }
+
   get result(): RunResult {
     const { world } = this;
     return {
@@ -270,5 +281,6 @@ export async function simulate(options: RunOptions): Promise<RunResult> {
   await run.form();
   if (run.world.violation === null) await run.disturb();
   if (run.world.violation === null) await run.heal();
+  if (run.world.violation === null) run.checkHistory();
   return run.result;
 }

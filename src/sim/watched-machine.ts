@@ -7,23 +7,39 @@ import type { DurableState, StateMachine } from "../machine/machine.js";
 import type { Slot } from "../paxos/ballot.js";
 import { InvariantBroken, payloadKey } from "./ghost.js";
 
+export interface ExecutedCommand {
+  readonly slot: Slot;
+  /** In its slot. */
+  readonly at: number;
+  /** By `payloadKey`. */
+  readonly payload: string;
+  /** After it. */
+  readonly revision: number;
+  /** Keys that a deletion deleted. */
+  readonly deleted: number;
+  /** When it was first executed anywhere, in true time. */
+  readonly time: number;
+}
+
 /** What was executed anywhere, by place. */
 export class Executions {
   /** For each slot, in order: the command and what it gave, as text. */
   readonly #bySlot: Map<Slot, string[]>;
   /** Where each command was executed, by its bytes. */
   readonly #places: Map<string, Slot>;
-  /** In the order of execution, each command once. */
-  readonly commands: { readonly slot: Slot; readonly command: KvCommand; readonly result: KvResult }[];
+  /** In the order of execution, each place once. */
+  readonly executed: ExecutedCommand[];
 
   readonly #violate: (broken: InvariantBroken) => void;
+  readonly #now: () => number;
 
   /** `violate` is told, for what a machine throws counts as the refusal of a command. */
-  constructor(violate: (broken: InvariantBroken) => void) {
+  constructor(violate: (broken: InvariantBroken) => void, now: () => number) {
     this.#violate = violate;
+    this.#now = now;
     this.#bySlot = new Map();
     this.#places = new Map();
-    this.commands = [];
+    this.executed = [];
   }
 
   note(id: number, slot: Slot, at: number, command: KvCommand, payload: Uint8Array, result: KvResult): void {
@@ -40,14 +56,15 @@ export class Executions {
     inSlot[at] = told;
     // Callers put a value of its own into each put and transaction; two deletions are alike.
     const isUnique = command.kind === "put" || command.kind === "txn";
-    const key = isUnique ? payloadKey(payload) : "";
-    const place = this.#places.get(key);
+    const key = payloadKey(payload);
+    const place = isUnique ? this.#places.get(key) : undefined;
     if (place !== undefined) {
       const what = `replica ${id} executes in slot ${slot} what was executed in slot ${place}`;
       this.#violate(new InvariantBroken(`exactlyOnce: ${what}`));
     }
     if (isUnique) this.#places.set(key, slot);
-    this.commands.push({ slot, command, result });
+    const deleted = result.kind === "deleteRange" ? result.response.deleted : 0;
+    this.executed.push({ slot, at, payload: key, revision: result.revision, deleted, time: this.#now() });
   }
 }
 

@@ -79,7 +79,10 @@ export class World {
     this.#digestLow = 1;
     this.#digestHigh = 2;
     const cluster = clusterOf(this.ids);
-    this.executions = new Executions((broken) => this.violate(broken));
+    this.executions = new Executions(
+      (broken) => this.violate(broken),
+      () => this.queue.now,
+    );
     this.network = new SimNetwork(this.queue, this.random, this.ids, {
       onSend: (from, to, message) => this.#onSend(from, to, message),
       onDeliver: (from, to, message) => this.#onDeliver(from, to, message),
