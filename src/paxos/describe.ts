@@ -85,7 +85,7 @@ export function describeState(p: PaxosState): string {
     `learner chosenUpTo=${p.learner.chosenUpTo} above=[${above.join(" ")}]`,
     `proposer ${proposer} inFlight=[${flying.join(" ")}]`,
     `election leader=${leader}${p.election.isSuspected ? " suspected" : ""} links=[${links.join(" ")}]`,
-    `callers commands=${p.forwarding.pending.size} reads=${p.reads.fresh.length + p.reads.attempts.length}`,
+    `callers commands=${p.forwarding.pending.size} reads=${p.reads.open.size}`,
   ].join("\n");
 }
 

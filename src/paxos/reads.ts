@@ -22,7 +22,12 @@ interface Attempt {
   readonly id: number;
   readonly reads: readonly number[];
   readonly at: number;
+  /** Its reads were asked for anew; an answer that comes all the same counts. */
+  readonly isRepeated: boolean;
 }
+
+/** Attempts that may still be answered; of more the oldest are given up. */
+const ATTEMPTS = 256;
 
 /** Reads of others that wait at a leader; more are dropped, and asked again by them. */
 const WAITING_READS = 65536;
@@ -32,7 +37,9 @@ export class Reads {
   nextId: number;
   /** The callers' reads that wait to be asked for. */
   fresh: number[];
-  /** Asked for and not answered yet. */
+  /** The callers' reads that are not answered yet. */
+  open: Set<number>;
+  /** Asked for, with at least one read that is not answered yet; oldest first. */
   attempts: Attempt[];
   /** At the leader: wait for the next round. */
   waiting: ReadRequest[];
@@ -43,22 +50,26 @@ export class Reads {
     assert(incarnation < 2 ** 20, "an incarnation fits 20 bits");
     this.nextId = incarnation * 2 ** 32 + 1;
     this.fresh = [];
+    this.open = new Set();
     this.attempts = [];
     this.waiting = [];
     this.rounds = [];
   }
 
   add(read: number): void {
+    this.open.add(read);
     this.fresh.push(read);
   }
 
   abandon(read: number): void {
-    this.fresh = this.fresh.filter((candidate) => candidate !== read);
-    this.attempts = this.attempts.map((attempt) =>
-      attempt.reads.includes(read)
-        ? { ...attempt, reads: attempt.reads.filter((candidate) => candidate !== read) }
-        : attempt,
-    );
+    this.open.delete(read);
+    this.#prune();
+  }
+
+  /** Forgets what asks for nothing that is open. */
+  #prune(): void {
+    this.fresh = this.fresh.filter((read) => this.open.has(read));
+    this.attempts = this.attempts.filter(({ reads }) => reads.some((read) => this.open.has(read)));
   }
 
   /** Begins an attempt for all fresh reads; returns its id, 0 when there are none. */
@@ -66,26 +77,30 @@ export class Reads {
     if (this.fresh.length === 0) return 0;
     const id = this.nextId;
     this.nextId += 1;
-    this.attempts.push({ id, reads: this.fresh, at: now });
+    this.attempts.push({ id, reads: this.fresh, at: now, isRepeated: false });
+    if (this.attempts.length > ATTEMPTS) this.attempts.shift();
     this.fresh = [];
     return id;
   }
 
-  /** The reads that the attempt `id` was for; none when it was given up or answered. */
+  /** The open reads that the attempt `id` was for; none when it was given up or answered. */
   finish(id: number): readonly number[] {
-    for (let i = 0; i < this.attempts.length; i += 1) {
-      const attempt = this.attempts[i]!;
-      if (attempt.id !== id) continue;
-      this.attempts.splice(i, 1);
-      return attempt.reads;
-    }
-    return [];
+    const attempt = this.attempts.find((candidate) => candidate.id === id);
+    if (attempt === undefined) return [];
+    const answered = attempt.reads.filter((read) => this.open.delete(read));
+    this.#prune();
+    return answered;
   }
 
-  /** Attempts begun before `before` are given up: their reads will be asked for anew, under a fresh id. */
+  /** The reads of attempts begun before `before` are asked for anew, once, under a fresh id. */
   retry(before: number): void {
-    for (const attempt of this.attempts) if (attempt.at < before) this.fresh.push(...attempt.reads);
-    this.attempts = this.attempts.filter((attempt) => attempt.at >= before);
+    const again = new Set(this.fresh);
+    this.attempts = this.attempts.map((attempt) => {
+      if (attempt.isRepeated || attempt.at >= before) return attempt;
+      for (const read of attempt.reads) if (this.open.has(read)) again.add(read);
+      return { ...attempt, isRepeated: true };
+    });
+    this.fresh = [...again];
   }
 
   /** At the leader: takes a request for the next round. */
@@ -109,6 +124,7 @@ export class Reads {
   copy(): Reads {
     const copy = Object.assign(new Reads(0), this);
     copy.fresh = [...this.fresh];
+    copy.open = new Set(this.open);
     copy.attempts = [...this.attempts];
     copy.waiting = [...this.waiting];
     copy.rounds = [...this.rounds];

@@ -186,14 +186,16 @@ export class Host {
     this.#options.network.gone(this.id);
   }
 
-  /** An orderly stop: hands leadership over, then the process ends. */
-  close(): void {
+  /** An orderly stop: hands leadership over, then the process ends, and `then` is called. */
+  close(then: () => void): void {
     const running = this.#running;
     if (running === null) return;
     this.#options.stir();
     running.replica.close().then(
       () => {
-        if (this.#running === running) this.kill();
+        if (this.#running !== running) return;
+        this.kill();
+        then();
       },
       (error: Error) => this.#onCrashed(running, error),
     );

@@ -98,8 +98,7 @@ export const PROCESS_FAULTS: readonly Fault[] = [
     name: "orderly restart",
     begin: (scene) => {
       const host = victim(scene);
-      host?.close();
-      if (host !== null) restartLater(scene, host);
+      host?.close(() => restartLater(scene, host));
       return host !== null;
     },
   },

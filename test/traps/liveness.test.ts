@@ -156,3 +156,14 @@ test("F31: a leader whose machine refuses connections is replaced within a tenth
     assert.ok(cluster.now - start <= 50, `seed ${seed}: ${cluster.now - start} ms`);
   }
 });
+
+test("a read is answered by an attempt that was repeated already: also where a round trip takes longer than T/4", () => {
+  for (const reader of [1, 2]) {
+    const cluster = new Cluster({ replicas: 3, autoSync: true, latencyMs: [90, 90] });
+    cluster.elect(1);
+    cluster.run(500);
+    const read = cluster.read(reader);
+    const isAnswered = () => cluster.replica(reader).answered.has(read);
+    assert.ok(cluster.run(1000, isAnswered), `a read at replica ${reader}`);
+  }
+});
