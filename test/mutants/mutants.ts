@@ -1,0 +1,16 @@
+// All planted bugs. The command reports each by its name; what has no feature yet (membership changes, digests,
+// leases, snapshots) has no bug to plant either.
+import { ACCEPTOR_MUTANTS } from "./acceptor-mutants.js";
+import { ELECTION_MUTANTS } from "./election-mutants.js";
+import type { Mutant } from "./mutant.js";
+import { PROPOSER_MUTANTS } from "./proposer-mutants.js";
+import { REPLICA_MUTANTS } from "./replica-mutants.js";
+import { WAL_MUTANTS } from "./wal-mutants.js";
+
+export const MUTANTS: readonly Mutant[] = [
+  ...ACCEPTOR_MUTANTS,
+  ...PROPOSER_MUTANTS,
+  ...ELECTION_MUTANTS,
+  ...WAL_MUTANTS,
+  ...REPLICA_MUTANTS,
+];

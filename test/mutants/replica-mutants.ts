@@ -1,0 +1,57 @@
+// Wrong readings of what callers are told, and of commands that come twice (2.9).
+import type { Mutant } from "./mutant.js";
+
+const PROPOSALS = "src/replica/proposals.ts";
+const SESSIONS = "src/paxos/sessions.ts";
+
+export const REPLICA_MUTANTS: readonly Mutant[] = [
+  {
+    name: "M36",
+    what: "a command that is chosen twice is executed twice",
+    file: SESSIONS,
+    find: "if (session.executed.has(number))",
+    replace: "if (false)",
+  },
+  {
+    name: "M36 restart",
+    what: "the table of sessions is not taken over from the committed state",
+    file: "src/replica/opening.ts",
+    find: "held.slot === 0 ? new Sessions() : Sessions.decode(held.meta)",
+    replace: "new Sessions()",
+  },
+  {
+    name: "M37",
+    what: "an answer is given when its slot is known chosen, executed or not",
+    file: "src/replica/reads.ts",
+    find: "if (slot <= appliedUpTo) {",
+    replace: "if (slot >= 0) {",
+  },
+  {
+    name: "M38",
+    what: "a replica that stops calls the commands under way failed",
+    file: PROPOSALS,
+    find: "pending.reject(new OutcomeUnknown(",
+    replace: "pending.reject(new Closed(",
+  },
+  {
+    name: "F13",
+    what: "a number below the highest one seen is a duplicate",
+    file: SESSIONS,
+    find: "if (session.executed.has(number))",
+    replace: "if (number < Math.max(0, ...session.executed))",
+  },
+  {
+    name: "F13 lives",
+    what: "a replica that restarts counts from one in the same session",
+    file: SESSIONS,
+    find: "if (session === undefined || incarnation > session.incarnation) {",
+    replace: "if (session === undefined) {",
+  },
+  {
+    name: "F17",
+    what: "a command without an outcome in time is called failed",
+    file: PROPOSALS,
+    find: "new OutcomeUnknown(`no outcome",
+    replace: "new Unavailable(`no outcome",
+  },
+];
