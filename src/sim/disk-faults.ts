@@ -44,6 +44,13 @@ export const DAMAGE_FAULTS: readonly Fault[] = [
       void host.disk.flipBit();
       host.losePower(false);
       restartLater(scene, host);
+      // What it says in the next promise counts most while the others' memory is gone too.
+      if (scene.random.next() < 0.5) {
+        for (const other of scene.world.hosts.values()) {
+          if (other.isUp) other.losePower(false);
+          restartLater(scene, other);
+        }
+      }
       return true;
     },
   },

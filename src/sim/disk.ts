@@ -140,17 +140,25 @@ export class SimDisk {
     else this.memory.kill();
   }
 
-  /** Flips a bit of a file of the log; false: there is nothing to flip. */
+  /** Flips a bit of the log, near its end half of the time, or of a copy of the promise; false: of nothing. */
   async flipBit(): Promise<boolean> {
-    const names = (await this.memory.list()).filter((name) => name.startsWith("log-"));
-    for (const name of names) {
-      const bytes = this.memory.bytesOf(name);
-      const used = bytes.findLastIndex((byte) => byte !== 0) + 1;
-      if (used <= SECTOR) continue;
-      bytes[SECTOR + this.#random.below(used - SECTOR)]! ^= 1 << this.#random.below(8);
-      this.#reached("bit flip");
-      return true;
-    }
-    return false;
+    const random = this.#random;
+    const isOfPromise = random.next() < 0.2;
+    const names = (await this.memory.list()).filter((name) => {
+      const used = usedOf(this.memory.bytesOf(name));
+      return isOfPromise ? name.startsWith("promise-") && used > 0 : name.startsWith("log-") && used > SECTOR;
+    });
+    if (names.length === 0) return false;
+    const isLate = random.next() < 0.5;
+    const bytes = this.memory.bytesOf(isLate ? names.at(-1)! : names[random.below(names.length)]!);
+    const used = usedOf(bytes);
+    const from = isLate ? Math.max(0, used - 4 * SECTOR) : 0;
+    bytes[from + random.below(used - from)]! ^= 1 << random.below(8);
+    this.#reached(isOfPromise ? "bit flip in a promise" : "bit flip");
+    return true;
   }
+}
+
+function usedOf(bytes: Uint8Array): number {
+  return bytes.findLastIndex((byte) => byte !== 0) + 1;
 }

@@ -2,7 +2,8 @@
 // 2023, section 2, has the partial ones).
 import type { ReplicaId } from "../paxos/ballot.js";
 import type { MessageKind } from "../paxos/message.js";
-import { type Fault, type Scene, victim } from "./fault.js";
+import { type Fault, restartLater, type Scene, someHost, victim } from "./fault.js";
+import type { Host } from "./host.js";
 import { GOOD_WIRE, type Wire } from "./network.js";
 
 /** A fault that changes some wires for a while: `draw` says to what, for `undo` gives it back. */
@@ -82,12 +83,46 @@ const KINDS: readonly MessageKind[] = [
   "transfer",
 ];
 
+/** For `ms`, what `leader` sends reaches one other only; then it is killed, or goes on as one that was cut off. */
+function strand(scene: Scene, leader: Host, ms: number): void {
+  const { world, random } = scene;
+  const others = world.ids.filter((id) => id !== leader.id);
+  const reached = others[random.below(others.length)]!;
+  const cut = others.filter((id) => id !== reached).map((id) => world.network.wire(leader.id, id));
+  for (const wire of cut) wire.blocked = true;
+  scene.later(ms, () => {
+    for (const wire of cut) wire.blocked = false;
+    world.network.changed();
+    if (!leader.isUp || random.next() < 0.3) return;
+    leader.kill();
+    restartLater({ ...scene, duration: 4 * ms * random.next() }, leader);
+  });
+}
+
+/** Votes of many ballots in one slot, each of few: what a recovery must tell apart. */
+const STRANDED_LEADERS: Fault = {
+  name: "one leader after the other reaches one other only",
+  begin: (scene) => {
+    const step = 100 + scene.random.below(400);
+    for (let i = 0; i < 8; i += 1) {
+      scene.later(i * step, () => {
+        const leader = someHost(scene, (host) => host.core?.isLeading === true);
+        if (leader !== null) strand(scene, leader, step * (0.3 + 0.6 * scene.random.next()));
+      });
+    }
+    return true;
+  },
+};
+
 export const NETWORK_FAULTS: readonly Fault[] = [
+  STRANDED_LEADERS,
   wireFault("loss", ({ random }) => ({ loss: 0.3 * random.next() })),
   wireFault("doubling", () => ({ doubling: 0.3 })),
   wireFault("replay of old messages", () => ({ replay: 0.1 })),
   wireFault("reordering", () => ({ jitter: 60 })),
   wireFault("slow links", ({ random }) => ({ delay: 5 + random.below(200) })),
+  // Clogs: what is sent now comes when elections are over, after what is sent later.
+  wireFault("late messages", ({ random }) => ({ delay: 300 + random.below(4000) })),
   wireFault("one kind of message dropped", ({ random }) => ({
     dropKind: KINDS[random.below(KINDS.length)]!,
   })),

@@ -38,7 +38,8 @@ export const GOOD_WIRE: Wire = {
 /** How long a silent link is taken for alive, at least and at most, in milliseconds. */
 const SILENCE_MS = [800, 2500] as const;
 const RECONNECT_MS = [5, 200] as const;
-const REPLAYED = 256;
+const REPLAYED = 4096;
+const LATELY = 256;
 /** Every so many messages one goes through its bytes, so that the codec is part of the run. */
 const CODEC_EVERY = 8;
 
@@ -247,7 +248,8 @@ export class SimNetwork {
   }
 
   #replay(): void {
-    const old = this.#past[this.#random.below(REPLAYED)];
+    const back = this.#random.below(this.#random.next() < 0.5 ? LATELY : REPLAYED);
+    const old = this.#past[(this.#sent + REPLAYED - back) % REPLAYED];
     const link = old === undefined ? undefined : this.#links.get(pairOf(old.from, old.to));
     if (old === undefined || link === undefined) return;
     this.#watch.reached(`replayed ${old.message.kind}`);

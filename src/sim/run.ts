@@ -64,12 +64,13 @@ class Run {
     // Of its own, so that what clients and faults draw does not depend on how often the world draws.
     this.random = new Random(seed + 2 ** 32);
     const keys = 2 + this.random.below(10);
+    const pace = this.random.next() < 0.3 ? 40 : 250;
     this.clients = Array.from({ length: CLIENTS }, (_, i) => {
       return new Client({
         world: this.world,
         id: i + 1,
         random: this.random,
-        pace: 300,
+        pace,
         keys,
         history: this.history,
       });
@@ -187,8 +188,11 @@ class Run {
       this.#fail(`no stable leader among ${core.join(", ")} after ${PROGRESS_MS} ms`);
       return;
     }
-    await this.#newCommands(core, end);
+    // Idle first: what is chosen must reach all without a new command (F24).
+    await this.#level(core, end);
+    if (world.violation === null) await this.#newCommands(core, end);
     if (world.violation === null) await this.#level(core, end);
+    if (world.violation === null) await this.#sameHash(core, end);
   }
 
   async #newCommands(core: readonly ReplicaId[], end: number): Promise<void> {
@@ -220,9 +224,7 @@ class Run {
         ({ id, chosenUpTo, appliedUpTo }) => `${id}: ${appliedUpTo} of ${chosenUpTo}`,
       );
       this.#fail(`the core is not level: ${shown.join(", ")}`);
-      return;
     }
-    await this.#sameHash(core, end);
   }
 
   /** The whole logical state is the same everywhere (13). */

@@ -38,6 +38,13 @@ export const ACCEPTOR_MUTANTS: readonly Mutant[] = [
     file: "src/paxos/learning.ts",
     find: "if (vote?.ballot === ballot)",
     replace: "if (vote !== undefined)",
+    also: [
+      {
+        file: "src/paxos/learning.ts",
+        find: "if (vote.slot <= upTo && vote.ballot === ballot)",
+        replace: "if (vote.slot <= upTo)",
+      },
+    ],
   },
   {
     name: "M19",
