@@ -20,13 +20,15 @@ export class CoreWatch implements Core {
   readonly paxos: Paxos;
   readonly #id: ReplicaId;
   readonly #ghost: Ghost;
+  readonly #reached: (what: string) => void;
   /** Turns that are not known durable, oldest first. */
   #unsynced: AppendedTurn[];
 
-  constructor(paxos: Paxos, id: ReplicaId, ghost: Ghost) {
+  constructor(paxos: Paxos, id: ReplicaId, ghost: Ghost, reached: (what: string) => void) {
     this.paxos = paxos;
     this.#id = id;
     this.#ghost = ghost;
+    this.#reached = reached;
     this.#unsynced = [];
   }
 
@@ -80,6 +82,7 @@ export class CoreWatch implements Core {
     for (const entry of outbox.chosen) onExecute(this.#ghost, this.#id, entry);
     if (paxos.isLeading) invariants.leaderHoldsBallot(this.#id, paxos.state.proposer.ballot, paxos.promised);
     for (const notice of outbox.notices) {
+      this.#reached(`told ${notice.kind}`);
       if (notice.kind !== "readReady") continue;
       invariants.linearizableRead(this.#ghost, this.#id, notice.id, notice.slot);
       this.#ghost.visibleUpTo = Math.max(this.#ghost.visibleUpTo, notice.slot);

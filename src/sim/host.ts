@@ -15,7 +15,7 @@ import type { EventQueue } from "./event-queue.js";
 import { type Ghost, InvariantBroken } from "./ghost.js";
 import type { SimNetwork } from "./network.js";
 import { ProcessLife } from "./process-life.js";
-import { onRecovered } from "./recovery-watch.js";
+import { onRecovered, recoveryPaths } from "./recovery-watch.js";
 import { type Executions, WatchedMachine } from "./watched-machine.js";
 
 export type KvReplica = Replica<KvCommand, KvResult, KvQuery, KvAnswer>;
@@ -114,7 +114,8 @@ export class Host {
         this.#guard(() =>
           onRecovered(ghost, this.id, options.recovered, options.incarnation, this.isDamaged),
         );
-        const core = new CoreWatch(new Paxos(options), this.id, ghost);
+        for (const path of recoveryPaths(options.recovered)) this.#options.reached(path);
+        const core = new CoreWatch(new Paxos(options), this.id, ghost, this.#options.reached);
         if (running.life.isAlive) running.core = core;
         return core;
       },

@@ -45,6 +45,17 @@ export function onRecovered(
   replica.incarnation = incarnation;
 }
 
+/** What of the paths of a recovery was taken. */
+export function recoveryPaths(recovered: RecoveredState): string[] {
+  const paths: string[] = [];
+  if (recovered.promised === 0) paths.push("recovery finds nothing");
+  if (recovered.chosenUpTo > 0) paths.push("recovery finds a watermark");
+  if (recovered.accepted.length > 0) paths.push("recovery finds votes");
+  if (recovered.learned.length > 0) paths.push("recovery finds learned values after a gap");
+  if (recovered.faulty.length > 0) paths.push("recovery finds faulty slots");
+  return paths;
+}
+
 /** Every vote that was durable is found again, or is faulty, or its slot is known chosen (1, 9, A4). */
 function recoversVotes(ghost: Ghost, id: ReplicaId, recovered: RecoveredState): void {
   const found = new Map(recovered.accepted.map(({ slot, ballot }) => [slot, ballot]));

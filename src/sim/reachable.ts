@@ -1,0 +1,63 @@
+// What every full campaign must have reached at least once: a run in which something never happens proves nothing of
+// it ("sometimes" assertions). A campaign that leaves one unreached fails.
+import type { MessageKind } from "../paxos/message.js";
+import { DAMAGE_FAULTS, DISK_FAULTS } from "./disk-faults.js";
+import { NETWORK_FAULTS } from "./network-faults.js";
+import { PROCESS_FAULTS } from "./process-faults.js";
+
+/** So many seeds reach everything, with a wide margin. */
+export const FULL_CAMPAIGN = 200;
+
+/** Where each kind of message arrives; a record, so that a new kind does not compile without its line. */
+const ARRIVES: Readonly<Record<MessageKind, readonly ("leader" | "follower")[]>> = {
+  prepare: ["leader", "follower"],
+  promise: ["leader", "follower"],
+  accept: ["leader", "follower"],
+  accepted: ["leader", "follower"],
+  reject: ["leader", "follower"],
+  heartbeat: ["leader", "follower"],
+  heartbeatAck: ["leader", "follower"],
+  canvass: ["leader", "follower"],
+  canvassReply: ["leader", "follower"],
+  learn: ["leader", "follower"],
+  learned: ["leader", "follower"],
+  forward: ["leader", "follower"],
+  forwarded: ["follower"],
+  readIndex: ["leader", "follower"],
+  readIndexReply: ["follower"],
+  transfer: ["follower"],
+};
+
+const FAULTS = [...NETWORK_FAULTS, ...PROCESS_FAULTS, ...DISK_FAULTS, ...DAMAGE_FAULTS];
+
+const EVENTS = [
+  "EIO on read",
+  "EIO on sync",
+  "EIO on write",
+  "a replica stops at an i/o error",
+  "bit flip",
+  "client told CLOSED",
+  "client told OUTCOME_UNKNOWN",
+  "client told UNAVAILABLE",
+  "dropped write",
+  "misdirected write",
+  "recovery finds a watermark",
+  "recovery finds faulty slots",
+  "recovery finds learned values after a gap",
+  "recovery finds nothing",
+  "recovery finds votes",
+  "told readReady",
+  "told serveLog",
+  "transfer done",
+  "transfer failed",
+];
+
+export function reachable(): string[] {
+  const kinds = Object.keys(ARRIVES) as MessageKind[];
+  return [
+    ...FAULTS.map(({ name }) => `fault ${name}`),
+    ...kinds.flatMap((kind) => ARRIVES[kind].map((role) => `${kind} at a ${role}`)),
+    ...kinds.flatMap((kind) => [`lost ${kind}`, `doubled ${kind}`]),
+    ...EVENTS,
+  ];
+}

@@ -1,0 +1,55 @@
+// `npm run sim` as people use it: a seed as JSON, a trace in columns, a range in workers, and wrong usage.
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { dirname, join } from "node:path";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+
+const PROGRAM = join(dirname(fileURLToPath(import.meta.url)), "../../src/cli/sim/main.js");
+
+function sim(...args: string[]): { status: number | null; out: string; err: string } {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [PROGRAM, ...args], {
+    encoding: "utf8",
+    maxBuffer: 2 ** 28,
+  });
+  return { status, out: stdout, err: stderr };
+}
+
+test("one seed is a line of JSON, the same each time and in a worker; a trace has a column for each replica", () => {
+  const traced = sim("--seed", "1", "--trace");
+  assert.equal(traced.status, 0, traced.err);
+  const lines = traced.out.trimEnd().split("\n");
+  const outcome = JSON.parse(lines.pop()!);
+  assert.match(outcome.hash, /^[0-9a-f]{16}$/);
+  assert.equal(outcome.violation, null);
+  const plain = sim("--seed", "1");
+  assert.deepEqual(JSON.parse(plain.out), outcome);
+  const prepare = lines.find((line) => line.includes("> 1,3,4,5 prepare"));
+  assert.equal(prepare?.indexOf(">"), 11 + 26, "replica 2 has the second column");
+});
+
+test("a range of seeds ends with its counts", () => {
+  const { status, out, err } = sim("--seeds", "1-2", "--workers", "2");
+  assert.equal(status, 0, err);
+  assert.match(out, /^seeds 1-2: 2 in /m);
+  assert.match(out, /^2 passed, 0 failed$/m);
+});
+
+test("wrong usage: exit status 2 with one sentence and the usage line", () => {
+  const cases: [string[], RegExp][] = [
+    [[], /give one of --seed N/],
+    [["--seed", "x"], /not a whole number/],
+    [["--seeds", "5-1"], /not a range of seeds/],
+    [["--seed", "1", "--seeds", "1-2"], /give one of/],
+    [["--seeds", "1-2", "--trace"], /give one of/],
+    [["--hours", "0"], /above 0/],
+    [["--colour"], /unknown option '--colour'/],
+  ];
+  for (const [args, sentence] of cases) {
+    const { status, out, err } = sim(...args);
+    assert.deepEqual([status, out], [2, ""], `${args.join(" ")}: ${err}`);
+    assert.match(err, sentence);
+    assert.equal(err.trimEnd().split("\n").length, 2);
+  }
+  assert.equal(sim("--help").status, 0);
+});
