@@ -1,6 +1,8 @@
 // `npm run sim` as people use it: a seed as JSON, a trace in columns, a range in workers, and wrong usage.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -26,6 +28,29 @@ test("one seed is a line of JSON, the same each time and in a worker; a trace ha
   assert.deepEqual(JSON.parse(plain.out), outcome);
   const prepare = lines.find((line) => line.includes("> 1,3,4,5 prepare"));
   assert.equal(prepare?.indexOf(">"), 11 + 26, "replica 2 has the second column");
+});
+
+test("a history is written, found linearizable when it is read again, and not when it was changed", () => {
+  const folder = mkdtempSync(join(tmpdir(), "synod-sim-"));
+  try {
+    const file = join(folder, "history.jsonl");
+    assert.equal(sim("--seed", "2", "--history", file).status, 0);
+    const good = sim("--check", file);
+    assert.equal(good.status, 0, good.err);
+    assert.match(good.out, /^linearizable: \d+ operations/);
+    const lines = readFileSync(file, "utf8").trimEnd().split("\n");
+    const at = lines.findIndex((line) => line.includes('"deleted":1'));
+    lines[at] = lines[at]!.replace('"deleted":1', '"deleted":0');
+    writeFileSync(file, lines.join("\n"));
+    const bad = sim("--check", file);
+    assert.equal(bad.status, 1);
+    assert.match(bad.out, /^violation: /);
+    writeFileSync(file, "{}\n");
+    assert.match(sim("--check", file).err, /history\.jsonl: line 1/);
+    assert.equal(sim("--check", join(folder, "none")).status, 1);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test("a range of seeds ends with its counts", () => {

@@ -18,8 +18,11 @@ export interface SeedOutcome {
 /** Ticks run when no microtask is left, and without a turn of the event loop, which would cost more than an event. */
 const drain = (): Promise<void> => new Promise((resolve) => process.nextTick(resolve));
 
-export async function runSeed(seed: number, trace?: TraceSink): Promise<SeedOutcome> {
-  const result: RunResult = await simulate({ seed, drain, ...(trace === undefined ? {} : { trace }) });
+export function runResult(seed: number, trace?: TraceSink): Promise<RunResult> {
+  return simulate({ seed, drain, ...(trace === undefined ? {} : { trace }) });
+}
+
+export function outcomeOf(result: RunResult): SeedOutcome {
   const { history, reached, ...rest } = result;
   return { ...rest, reached: Object.fromEntries(reached) };
 }

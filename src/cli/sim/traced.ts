@@ -1,14 +1,17 @@
 // One seed, told: a line of JSON, and with a trace a line for every event, in a column for each replica.
-import { runSeed } from "./seed-outcome.js";
+import { writeFileSync } from "node:fs";
+import { encodeHistory } from "../../sim/history/json-lines.js";
+import { outcomeOf, runResult } from "./seed-outcome.js";
 
 const COLUMN = 26;
 const REPLICAS = 5;
 
-/** The exit status. */
-export async function runTraced(seed: number, isTraced: boolean): Promise<number> {
-  const outcome = await runSeed(seed, isTraced ? tellLine : undefined);
-  const { reached, ...line } = outcome;
-  console.log(JSON.stringify(line));
+/** The exit status. `historyFile`: where what clients asked and were told is written. */
+export async function runTraced(seed: number, isTraced: boolean, historyFile?: string): Promise<number> {
+  const result = await runResult(seed, isTraced ? tellLine : undefined);
+  const { reached, ...outcome } = outcomeOf(result);
+  if (historyFile !== undefined) writeFileSync(historyFile, encodeHistory(result.history));
+  console.log(JSON.stringify(outcome));
   if (outcome.violation === null) return 0;
   console.error(`seed ${seed} broke: ${outcome.violation}`);
   console.error(`replay it: npm run sim -- --seed ${seed} --trace`);
