@@ -26,3 +26,7 @@ export function outcomeOf(result: RunResult): SeedOutcome {
   const { history, reached, ...rest } = result;
   return { ...rest, reached: Object.fromEntries(reached) };
 }
+
+export async function runSeed(seed: number): Promise<SeedOutcome> {
+  return outcomeOf(await runResult(seed));
+}

@@ -1,12 +1,12 @@
 // Runs the seeds that the campaign sends, one after the other, and sends back what came of each.
 import { parentPort } from "node:worker_threads";
-import { outcomeOf, runResult } from "./seed-outcome.js";
+import { runSeed } from "./seed-outcome.js";
 
 const port = parentPort;
 if (port === null) throw new Error("worker.ts is started by a campaign");
 port.on("message", (seed: number) => {
-  runResult(seed).then(
-    (result) => port.postMessage(outcomeOf(result)),
+  runSeed(seed).then(
+    (outcome) => port.postMessage(outcome),
     // A throw outside of any replica is a fault of the simulator: the campaign must end and show it.
     (error: Error) => {
       throw error;
