@@ -64,9 +64,12 @@ export class Client {
   }
 
   #forgetLost(): void {
-    const current = this.#current;
-    if (current === null) return;
-    for (const host of this.#options.world.hosts.values()) if (host.replica === current.replica) return;
+    this.waitOnlyFor([...this.#options.world.hosts.values()].map(({ replica }) => replica));
+  }
+
+  /** An operation at any other replica is waited for no more: its outcome stays unknown. */
+  waitOnlyFor(replicas: readonly (KvReplica | null)[]): void {
+    if (this.#current === null || replicas.includes(this.#current.replica)) return;
     this.#current = null;
     this.#options.world.outstanding -= 1;
   }

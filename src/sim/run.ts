@@ -163,6 +163,7 @@ class Run {
     for (const from of world.ids)
       for (const to of world.ids) if (from !== to) world.network.wire(from, to).dropKind = "";
     world.healNetwork(core);
+    for (const client of this.clients) client.waitOnlyFor(sound.map(({ replica }) => replica));
     const begun = world.queue.now;
     await this.#progress(core, begun + PROGRESS_MS);
     this.recoveryMs = world.queue.now - begun;
