@@ -36,40 +36,36 @@ import { type PaxosOptions, PaxosState } from "./state.js";
 const NEVER = Number.POSITIVE_INFINITY;
 
 export class Paxos {
-  #state: PaxosState;
+  /** All state of all roles, for tests, the explorer and the playground: to read only. */
+  readonly state: PaxosState;
   /** Call `endTurn` at this time at the latest, also when no event has come. */
   deadline: number;
 
   constructor(options: PaxosOptions) {
-    this.#state = new PaxosState(options);
+    this.state = new PaxosState(options);
     this.deadline = options.now;
   }
 
   /** The replica that leads as far as is known here; 0: none. */
   get leader(): ReplicaId {
-    return this.#state.noticedLeader;
+    return this.state.noticedLeader;
   }
 
   /** The ballot of `leader`. */
   get ballot(): Ballot {
-    return this.#state.noticedBallot;
+    return this.state.noticedBallot;
   }
 
   get isLeading(): boolean {
-    return this.#state.isLeading;
+    return this.state.isLeading;
   }
 
   get chosenUpTo(): Slot {
-    return this.#state.learner.chosenUpTo;
+    return this.state.learner.chosenUpTo;
   }
 
   get promised(): Ballot {
-    return this.#state.acceptor.promised;
-  }
-
-  /** All state of all roles, for tests, the explorer and the playground: to read only. */
-  get state(): PaxosState {
-    return this.#state;
+    return this.state.acceptor.promised;
   }
 
   /**
@@ -77,7 +73,7 @@ export class Paxos {
    * Throws only on our own bugs.
    */
   step(event: Event, now: number, outbox: Outbox): void {
-    const p = this.#state;
+    const p = this.state;
     switch (event.kind) {
       case "message":
         onMessage(p, event.from, event.message, now, outbox);
@@ -115,7 +111,7 @@ export class Paxos {
 
   /** Ends a turn: what time brings, what waits to be proposed or asked, and the next deadline. */
   endTurn(now: number, outbox: Outbox): void {
-    const p = this.#state;
+    const p = this.state;
     elapse(p, now, outbox);
     resendLate(p, now, outbox);
     handOver(p, now, outbox);
@@ -135,19 +131,17 @@ export class Paxos {
 
   copy(): Paxos {
     const copy = Object.create(Paxos.prototype) as Paxos;
-    copy.#state = this.#state.copy();
-    copy.deadline = this.deadline;
-    return copy;
+    return Object.assign(copy, { state: this.state.copy(), deadline: this.deadline });
   }
 
   /** A 32-bit digest: equal states have equal digests. */
   digest(): number {
-    return digestState(this.#state);
+    return digestState(this.state);
   }
 
   /** A line per role, for people. */
   describe(): string {
-    return describeState(this.#state);
+    return describeState(this.state);
   }
 }
 

@@ -2,7 +2,6 @@
 // Rule: fed only by what replicas append, make durable, send and execute; never by their own state.
 import type { Ballot, ReplicaId, Slot } from "../paxos/ballot.js";
 import type { Memberships } from "../paxos/membership.js";
-import { isPhase2Quorum } from "../paxos/membership.js";
 import type { PromiseMessage } from "../paxos/message.js";
 import type { Value } from "../paxos/value.js";
 
@@ -85,7 +84,9 @@ export class Ghost {
     const voters = ballots.get(ballot) ?? [];
     ballots.set(ballot, voters);
     if (!voters.includes(id)) voters.push(id);
-    return isPhase2Quorum(this.memberships.first, voters) ? value : null;
+    // Counted here, not by the core: an observer that shares the code that it watches sees nothing.
+    const { voters: members, phase2 } = this.memberships.first;
+    return voters.filter((voter) => members.includes(voter)).length >= phase2 ? value : null;
   }
 
   /** The replica lost what was not on disk. */
@@ -95,6 +96,16 @@ export class Ghost {
     replica.learned = new Map(replica.durableLearned);
     replica.promised = replica.durablePromise;
   }
+}
+
+export function copyGhostReplica(replica: GhostReplica): GhostReplica {
+  return {
+    ...replica,
+    votes: copyVotes(replica.votes),
+    durableVotes: copyVotes(replica.durableVotes),
+    learned: new Map(replica.learned),
+    durableLearned: new Map(replica.durableLearned),
+  };
 }
 
 /** The bytes of a command as a string, one character each. */
