@@ -64,7 +64,7 @@ class Run {
     // Of its own, so that what clients and faults draw does not depend on how often the world draws.
     this.random = new Random(seed + 2 ** 32);
     const keys = 2 + this.random.below(10);
-    const pace = this.random.next() < 0.3 ? 40 : 250;
+    const pace = this.random.next() < 0.2 ? 80 : 300;
     this.clients = Array.from({ length: CLIENTS }, (_, i) => {
       return new Client({
         world: this.world,
