@@ -83,14 +83,17 @@ const KINDS: readonly MessageKind[] = [
   "transfer",
 ];
 
-/** For `ms`, what `leader` sends reaches one other only; then it is killed, or goes on as one that was cut off. */
+/** For `ms`, what `leader` sends reaches one other, with holes; then it is killed, or goes on as if cut off. */
 function strand(scene: Scene, leader: Host, ms: number): void {
   const { world, random } = scene;
   const others = world.ids.filter((id) => id !== leader.id);
   const reached = others[random.below(others.length)]!;
   const cut = others.filter((id) => id !== reached).map((id) => world.network.wire(leader.id, id));
+  const last = world.network.wire(leader.id, reached);
+  last.loss = 0.4;
   for (const wire of cut) wire.blocked = true;
   scene.later(ms, () => {
+    last.loss = GOOD_WIRE.loss;
     for (const wire of cut) wire.blocked = false;
     world.network.changed();
     if (!leader.isUp || random.next() < 0.3) return;
@@ -114,7 +117,27 @@ const STRANDED_LEADERS: Fault = {
   },
 };
 
+/** The others learn it from their closed connections, and elect; the old leader still takes itself for one. */
+const DEPOSED_LEADER: Fault = {
+  name: "leader cut off, found out at once",
+  begin: (scene) => {
+    const { network, ids } = scene.world;
+    const leader = someHost(scene, (host) => host.core?.isLeading === true);
+    if (leader === null) return false;
+    const others = ids.filter((id) => id !== leader.id);
+    const cut = others.flatMap((id) => [network.wire(leader.id, id), network.wire(id, leader.id)]);
+    for (const wire of cut) wire.blocked = true;
+    for (const other of others) network.reset(leader.id, other);
+    scene.later(scene.duration, () => {
+      for (const wire of cut) wire.blocked = false;
+      network.changed();
+    });
+    return true;
+  },
+};
+
 export const NETWORK_FAULTS: readonly Fault[] = [
+  DEPOSED_LEADER,
   STRANDED_LEADERS,
   wireFault("loss", ({ random }) => ({ loss: 0.3 * random.next() })),
   wireFault("doubling", () => ({ doubling: 0.3 })),
