@@ -28,6 +28,8 @@ const GOOD: DiskManners = {
 };
 
 const SECTOR = 512;
+/** After so many writes a missing one before them is missed: one of them is a batch that is there. */
+const WRITES_THAT_SHOW = 4;
 
 export class SimDisk {
   readonly memory: MemoryDisk;
@@ -36,6 +38,8 @@ export class SimDisk {
   /** Told when a promise settles: what waited for it runs in a microtask. */
   readonly #stir: () => void;
   manners: DiskManners;
+  /** Writes of the log since one that was dropped or went elsewhere. */
+  #writesSinceLie: number;
   /** Called when a sync of the log begins; a crash in it comes before the sync. */
   onSync: () => void;
   #life: ProcessLife | null;
@@ -44,6 +48,7 @@ export class SimDisk {
     this.#random = random;
     this.#reached = reached;
     this.manners = { ...GOOD };
+    this.#writesSinceLie = Number.POSITIVE_INFINITY;
     this.onSync = () => {};
     this.#stir = stir;
     this.#life = null;
@@ -109,7 +114,13 @@ export class SimDisk {
       size: () => run(() => file.size()),
       read: (position, length) => run(() => this.#read(() => file.read(position, length))),
       write: (position, bytes, done) => {
-        if (life.isAlive) file.write(this.#aim(position), this.#drops(bytes), done);
+        if (!life.isAlive) return;
+        if (!file.name.startsWith("log-")) {
+          file.write(position, bytes, done);
+          return;
+        }
+        this.#writesSinceLie += 1;
+        file.write(this.#aim(position), this.#drops(bytes), done);
       },
       sync: (done) => {
         if (life.isAlive) this.onSync();
@@ -123,13 +134,23 @@ export class SimDisk {
   #aim(position: number): number {
     if (this.manners.misdirected === 0 || this.#random.next() >= this.manners.misdirected) return position;
     this.#reached("misdirected write");
+    this.#writesSinceLie = 0;
     return Math.max(0, position + SECTOR * (this.#random.below(9) - 4));
+  }
+
+  /**
+   * It lied about a write of the log, and nothing or too little was written after it by which a start could notice:
+   * no log can tell that from a write that never was.
+   */
+  get hasLiedUnseen(): boolean {
+    return this.#writesSinceLie < WRITES_THAT_SHOW;
   }
 
   /** What of a write really happens. */
   #drops(bytes: Uint8Array): Uint8Array {
     if (this.manners.dropped === 0 || this.#random.next() >= this.manners.dropped) return bytes;
     this.#reached("dropped write");
+    this.#writesSinceLie = 0;
     return new Uint8Array(0);
   }
 

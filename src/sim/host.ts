@@ -184,6 +184,10 @@ export class Host {
     this.#running = null;
     running.life.die();
     running.store.crash();
+    if (this.disk.hasLiedUnseen) {
+      this.isLost = true;
+      this.#options.tell(this.id, "is lost: its disk has lied about the end of its log");
+    }
     this.#options.network.gone(this.id);
   }
 
