@@ -228,11 +228,12 @@ const registerOf: fc.Arbitrary<RegisterOperation[]> = fc.array(
       call: fc.nat(10),
       lasts: fc.nat(5),
       isOptional: fc.constantFrom(false, false, true),
+      likelyPlace: fc.nat(3),
       ways: waysOf,
     })
-    .map(({ call, lasts, isOptional, ways }) => {
+    .map(({ call, lasts, isOptional, likelyPlace, ways }) => {
       const end = isOptional ? Number.POSITIVE_INFINITY : call + lasts;
-      return { call, return: end, isOptional, ways, source: 0 };
+      return { call, return: end, isOptional, likelyPlace, ways, source: 0 };
     }),
   { minLength: 1, maxLength: 6, size: "max" },
 );

@@ -1,22 +1,8 @@
 // All keys of a history, numbered in the order of their bytes, so that a store is an array and a range a piece of it.
+
 import type { Request } from "./operation.js";
 import { plainRequests } from "./operation.js";
-
-/** Order of bytes: by code point, which UTF-16 keeps except around surrogates. */
-export function compareTexts(a: string, b: string): number {
-  const length = Math.min(a.length, b.length);
-  for (let i = 0; i < length; i += 1) {
-    const x = a.charCodeAt(i);
-    const y = b.charCodeAt(i);
-    if (x !== y) return rank(x) - rank(y);
-  }
-  return a.length - b.length;
-}
-
-/** A surrogate stands for a code point above all that fit in one unit. */
-function rank(unit: number): number {
-  return unit >= 0xd800 && unit < 0xe000 ? unit + 0x10000 : unit;
-}
+import { compareTexts } from "./order.js";
 
 export class KeyTable {
   readonly keys: readonly string[];

@@ -124,6 +124,12 @@ export function toldOfChange(response: Response): boolean {
   }
 }
 
+/** Orders as told revisions do: a write, then what was told its revision; after all of them what was told nothing. */
+export function toldPlace({ outcome }: HistoryOperation): number {
+  if (outcome.kind !== "ok") return Number.POSITIVE_INFINITY;
+  return 2 * outcome.revision + (toldOfChange(outcome.response) ? 0 : 1);
+}
+
 /** Every request that stands in another, or itself. */
 export function plainRequests(request: Request): readonly PlainRequest[] {
   return request.kind === "txn" ? [...request.success, ...request.failure] : [request];

@@ -1,7 +1,7 @@
 // What a history says of a single key, as a register that holds a value or nothing: revisions are left out, so that
 // this check does not rest on them. Linearizability is local (Herlihy and Wing, theorem 1): if the whole store is
 // linearizable, so is every key. Rule: what other keys decide is left open, never guessed.
-import { compareTexts, type KeyTable } from "./key-table.js";
+import type { KeyTable } from "./key-table.js";
 import type {
   Compare,
   HistoryOperation,
@@ -11,7 +11,8 @@ import type {
   Txn,
   TxnResponse,
 } from "./operation.js";
-import { isLocal } from "./operation.js";
+import { isLocal, toldPlace } from "./operation.js";
+import { compareTexts } from "./order.js";
 import { relates } from "./store-model.js";
 import type { SearchModel, SearchOperation } from "./wgl.js";
 
@@ -46,13 +47,14 @@ export function registersOf(
     if (outcome.kind === "failed" || isLocal(request)) continue;
     const isOptional = outcome.kind === "unknown";
     const { call } = operation;
+    const likelyPlace = toldPlace(operation);
     const end = isOptional ? Number.POSITIVE_INFINITY : operation.return;
     for (const key of keysOf(operation, table)) {
       const ways = waysOf(operation, key).filter(
         (steps) => steps.length > 0 && (!isOptional || steps.some(({ kind }) => kind === "write")),
       );
       if (ways.length === 0) continue;
-      const entry = { call, return: end, isOptional, source, ways };
+      const entry = { call, return: end, isOptional, likelyPlace, source, ways };
       const register = registers.get(key);
       if (register === undefined) registers.set(key, [entry]);
       else register.push(entry);

@@ -31,13 +31,14 @@ export class Replay {
     const { request, outcome } = operation;
     const response = this.model.apply(request);
     if (outcome.kind === "unknown") return null;
-    const what = describeOperation(operation, index);
-    if (outcome.kind === "failed") return `${what} failed, but was executed`;
+    if (outcome.kind === "failed") return `${describeOperation(operation, index)} failed, but was executed`;
     if (!sameResponse(response, outcome.response)) {
+      const what = describeOperation(operation, index);
       const right = describeResponse(response);
       return `${what} was told ${describeResponse(outcome.response)} at revision ${outcome.revision}; right is ${right}`;
     }
     if (outcome.revision !== this.model.revision) {
+      const what = describeOperation(operation, index);
       return `${what} was told revision ${outcome.revision}; right is ${this.model.revision}`;
     }
     return null;

@@ -4,6 +4,7 @@
 import { describeOperation } from "./describe.js";
 import type { HistoryOperation } from "./operation.js";
 import { earliest, mayWrite, toldOfChange } from "./operation.js";
+import { compareNumbers } from "./order.js";
 
 export interface RevisionOrder {
   /** The highest revision told; 1 is the store before the first write. */
@@ -19,7 +20,8 @@ export interface RevisionOrder {
 /** Writes whose outcome is unknown: they may stand at a revision that nobody was told. */
 export function unknownWrites(operations: readonly HistoryOperation[]): number[] {
   const found: number[] = [];
-  for (const [index, { outcome, request }] of operations.entries()) {
+  for (let index = 0; index < operations.length; index += 1) {
+    const { outcome, request } = operations[index]!;
     if (outcome.kind === "unknown" && mayWrite(request)) found.push(index);
   }
   return found;
@@ -38,7 +40,8 @@ export function orderByRevision(
   const counts = new Uint32Array(limit + 2);
   const readers: number[] = [];
   let highest = 1;
-  for (const [index, operation] of operations.entries()) {
+  for (let index = 0; index < operations.length; index += 1) {
+    const operation = operations[index]!;
     const { outcome } = operation;
     if (outcome.kind !== "ok") continue;
     const { revision } = outcome;
@@ -78,10 +81,27 @@ function sortReaders(
   }
   for (let revision = 1; revision + 1 < from.length; revision += 1) {
     const piece = sorted.subarray(from[revision]!, from[revision + 1]!);
-    if (piece.length > 1) piece.sort((a, b) => earliest(operations[a]!) - earliest(operations[b]!) || a - b);
+    sortByEarliest(operations, piece);
   }
   return sorted;
 }
+
+/** By insertion: most pieces are short and in order. */
+function sortByEarliest(operations: readonly HistoryOperation[], piece: Uint32Array): void {
+  if (piece.length > LONG_PIECE) {
+    piece.sort((a, b) => compareNumbers(earliest(operations[a]!), earliest(operations[b]!)) || a - b);
+    return;
+  }
+  for (let at = 1; at < piece.length; at += 1) {
+    const index = piece[at]!;
+    const time = earliest(operations[index]!);
+    let to = at;
+    for (; to > 0 && earliest(operations[piece[to - 1]!]!) > time; to -= 1) piece[to] = piece[to - 1]!;
+    piece[to] = index;
+  }
+}
+
+const LONG_PIECE = 32;
 
 /** Calls `visit` for every operation in order, with its revision. */
 function visitInOrder(order: RevisionOrder, visit: (index: number, revision: number) => void): void {

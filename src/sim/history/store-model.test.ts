@@ -7,9 +7,10 @@ import { MemoryRecordStore } from "../../kv/memory-record-store.js";
 import * as kv from "../../kv/requests-for-tests.js";
 import type * as mvcc from "../../proto/gen/kv.js";
 import type { RequestOp, ResponseOp, Compare as StoreCompare } from "../../proto/gen/rpc.js";
-import { compareTexts, KeyTable } from "./key-table.js";
+import { KeyTable } from "./key-table.js";
 import type { Compare, KeyValue, PlainRequest, PlainResponse, Request, Response } from "./operation.js";
 import { mayWrite } from "./operation.js";
+import { compareTexts } from "./order.js";
 import { StoreModel } from "./store-model.js";
 
 const KEYS = ["a", "ab", "b", "b\0", "\xff"];

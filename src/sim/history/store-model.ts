@@ -1,7 +1,6 @@
 // A small sequential model of etcd's key-value store: the oracle, and for that written without a look at src/kv/.
 // Rule: the first revision is 1; whatever changes something raises it by one, and a whole transaction once.
 import type { KeyTable } from "./key-table.js";
-import { compareTexts } from "./key-table.js";
 import type {
   Compare,
   KeyRange,
@@ -11,6 +10,7 @@ import type {
   Request,
   Response,
 } from "./operation.js";
+import { compareTexts } from "./order.js";
 
 interface Change {
   readonly id: number;

@@ -2,7 +2,7 @@
 import { describeOperation, describeResponse, sameResponse } from "./describe.js";
 import { KeyTable } from "./key-table.js";
 import type { HistoryOperation, Result } from "./operation.js";
-import { earliest, mayWrite } from "./operation.js";
+import { earliest, mayWrite, toldPlace } from "./operation.js";
 import { StoreModel } from "./store-model.js";
 import { search } from "./wgl.js";
 
@@ -21,7 +21,8 @@ export function searchStore(operations: readonly HistoryOperation[], maxStates =
         const operation = operations[index]!;
         const isOptional = operation.outcome.kind === "unknown";
         const end = isOptional ? Number.POSITIVE_INFINITY : operation.return;
-        return { call: earliest(operation), return: end, isOptional };
+        const likelyPlace = toldPlace(operation);
+        return { call: earliest(operation), return: end, isOptional, likelyPlace };
       }),
       initial: new StoreModel(new KeyTable(operations.map(({ request }) => request))),
       step: (before, at) => stepOf(before, operations[taken[at]!]!),

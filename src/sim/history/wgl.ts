@@ -3,6 +3,7 @@
 // Rule: operations that may be left out are taken only when no other goes on, and only if the next one can tell.
 // Source: Wing and Gong 1993; Lowe, "Testing for linearizability", 2017.
 import { assert } from "../../base/assert.js";
+import { compareNumbers } from "./order.js";
 
 export interface SearchOperation {
   /** May be -Infinity. */
@@ -10,6 +11,8 @@ export interface SearchOperation {
   readonly return: number;
   /** It may take effect at any time after its call, or never. */
   readonly isOptional: boolean;
+  /** Its likely place: where several can follow, those with lower ones are tried first. No verdict rests on it. */
+  readonly likelyPlace: number;
 }
 
 export interface SearchModel<S> {
@@ -80,7 +83,8 @@ class Search<S> {
       assert(call <= end, "an operation is called before it returns");
       (isOptional ? this.#optional : this.#required).push(index);
     }
-    const byCall = (a: number, b: number): number => order(operations[a]!.call, operations[b]!.call) || a - b;
+    const byCall = (a: number, b: number): number =>
+      compareNumbers(operations[a]!.call, operations[b]!.call) || a - b;
     this.#required.sort(byCall);
     this.#optional.sort(byCall);
     const count = this.#required.length;
@@ -101,7 +105,9 @@ class Search<S> {
     const count = this.#required.length;
     const callOf = (place: number): number => operations[this.#required[place]!]!.call;
     const returnOf = (place: number): number => operations[this.#required[place]!]!.return;
-    const byReturn = [...this.#required.keys()].sort((a, b) => order(returnOf(a), returnOf(b)) || a - b);
+    const byReturn = [...this.#required.keys()].sort(
+      (a, b) => compareNumbers(returnOf(a), returnOf(b)) || a - b,
+    );
     let called = 0;
     let returned = 0;
     for (let entry = 1; entry <= 2 * count; entry += 1) {
@@ -150,19 +156,30 @@ class Search<S> {
 
   #frame(state: S, index: number, highestBefore: number): Frame<S> {
     const frame = { state, index, highestBefore, left: [] as Next<S>[], hasTriedOptional: false };
-    frame.left = this.#nextOf(frame, this.#open());
+    const open = this.#open();
+    const required = this.#nextOf(frame, open);
+    frame.left = required.concat(this.#enablersOf(frame, open[0], required));
     return frame;
   }
 
-  /** Those called before the first return. */
+  /** Those called before the first return, the likeliest first. */
   #open(): number[] {
+    const { operations } = this.#model;
     const open: number[] = [];
     for (let entry = this.#next[0]!; entry !== 0 && this.#entries[entry]! >= 0; entry = this.#next[entry]!) {
       open.push(this.#required[this.#entries[entry]!]!);
     }
-    return open;
+    return open.sort((a, b) => compareNumbers(operations[a]!.likelyPlace, operations[b]!.likelyPlace));
   }
 
+  /** If the likeliest cannot follow, the optional ones after which it can. */
+  #enablersOf(frame: Frame<S>, likeliest: number | undefined, required: readonly Next<S>[]): Next<S>[] {
+    if (likeliest === undefined || required.at(-1)?.index === likeliest) return [];
+    if (this.#model.isBlind(likeliest)) return [];
+    return this.#optionalFrom(frame).filter(({ state }) => this.#model.step(state, likeliest).length > 0);
+  }
+
+  /** What may follow of the optional ones, and changes the state; the one called last is last. */
   #optionalFrom(frame: Frame<S>): Next<S>[] {
     const { operations } = this.#model;
     let entry = this.#next[0]!;
@@ -174,10 +191,11 @@ class Search<S> {
       if (!this.#takenOptional.has(index)) open.push(index);
     }
     const before = this.#model.identity(frame.state);
-    return this.#nextOf(frame, open).filter(({ state }) => this.#model.identity(state) !== before);
+    const next = this.#nextOf(frame, open.reverse());
+    return next.filter(({ state }) => this.#model.identity(state) !== before);
   }
 
-  /** What may follow; the first is last. After an optional operation, only what can tell that it took effect. */
+  /** What may follow, in turn; the first is last. After an optional operation, only what can tell its effect. */
   #nextOf({ state, index: last }: Frame<S>, open: readonly number[]): Next<S>[] {
     const next: Next<S>[] = [];
     const mustTell = last !== -1 && this.#model.operations[last]!.isOptional;
@@ -249,9 +267,4 @@ class Search<S> {
       this.#takenOptional.size === 0 ? "" : [...this.#takenOptional].sort((a, b) => a - b).join();
     return `${visit}.${bits}|${optional}|${isAfterOptional ? 1 : 0}|${this.#model.identity(state)}`;
   }
-}
-
-/** Also of infinities, whose difference is no number. */
-function order(a: number, b: number): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }
