@@ -205,6 +205,29 @@ describe("checkers agree with a search of every order", () => {
     assert.ok(counts.linearizable > 1000 && counts.violation > 1000, JSON.stringify(counts));
     assert.ok(counts.seenByValues > 300, JSON.stringify(counts));
   });
+
+  test("longer ones with many unknown writes get the verdict that the search of the store gives", () => {
+    const counts = { linearizable: 0, violation: 0, undecided: 0 };
+    const property = fc.property(
+      fc.array(planOf, { minLength: 9, maxLength: 14, size: "max" }),
+      fc.array(spoilOf, { minLength: 2, maxLength: 6, size: "max" }),
+      fc.array(fc.boolean(), { minLength: 14, maxLength: 14 }),
+      (plans, spoils, lost) => {
+        const harder = plans.map((plan, i): Plan => (lost[i] ? { ...plan, fate: "lost answer" } : plan));
+        const operations = spoils.reduce(spoil, linearizableHistory(harder).operations);
+        const expected = searchStore(operations, 20_000);
+        counts[expected.verdict] += 1;
+        if (expected.verdict === "undecided") return;
+        const { verdict, evidence } = checkByReplay(operations);
+        assert.equal(verdict, expected.verdict, show(operations, evidence));
+      },
+    );
+    fc.assert(property, { numRuns: 1000, seed: 20261123 });
+    assert.ok(
+      counts.linearizable > 300 && counts.violation > 200 && counts.undecided < 50,
+      JSON.stringify(counts),
+    );
+  });
 });
 
 const heldOf = fc.constantFrom<Held>(null, "1", "2");

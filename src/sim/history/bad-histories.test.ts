@@ -187,3 +187,26 @@ bad(
   ok([2, 3], get("a"), 2, found(kv("a", "1", 2, 2, 2))),
 );
 bad("an answer of another kind", /was told 0 deleted/, false, ok([0, 1], get("a"), 1, deleted(0)));
+bad(
+  "a value that its known write did not write, beside an unknown write",
+  /was told a=3 .*, but operation 1 .* is what wrote that revision/,
+  true,
+  unknown(0, put("b", "1")),
+  ok([1, 2], put("a", "1"), 3, done()),
+  ok([3, 4], get("a"), 3, found(kv("a", "3", 3, 3, 1))),
+);
+bad(
+  "a value that two saw differently, beside an unknown write",
+  /was told a=1 \(create 2, mod 2, version 2\), but operation 1 .* was told a=1 \(create 2, mod 2, version 1\)/,
+  false,
+  unknown(0, put("a", "1")),
+  ok([1, 2], get("a"), 2, found(kv("a", "1", 2, 2, 1))),
+  ok([3, 4], get("a"), 2, found(kv("a", "1", 2, 2, 2))),
+);
+bad(
+  "a value that was seen before it was written, beside an unknown write",
+  /at revision 2, before it was written/,
+  false,
+  unknown(0, put("a", "1")),
+  ok([1, 2], get("a"), 2, found(kv("a", "1", 3, 3, 1))),
+);

@@ -37,7 +37,7 @@ export function describeRequest(request: Request): string {
   }
 }
 
-function describeKv({ key, value, createRevision, modRevision, version }: KeyValue): string {
+export function describeKv({ key, value, createRevision, modRevision, version }: KeyValue): string {
   return `${quote(key)}=${quote(value)} (create ${createRevision}, mod ${modRevision}, version ${version})`;
 }
 
@@ -63,7 +63,7 @@ export function describeOperation(operation: HistoryOperation, index: number): s
   return `operation ${index} (process ${client}, from ${call} ${end}: ${describeRequest(request)})`;
 }
 
-function sameKv(a: KeyValue | null, b: KeyValue | null): boolean {
+export function sameKv(a: KeyValue | null, b: KeyValue | null): boolean {
   if (a === null || b === null) return a === b;
   return (
     a.key === b.key &&

@@ -3,17 +3,11 @@
 // revision is not what it writes; it alone can have written what was seen of another revision; or the next that is
 // seen of its key was written before, or leaves no room for one more version.
 import { describeOperation } from "./describe.js";
-import type { HistoryOperation, KeyValue, PlainResponse, Put, Request } from "./operation.js";
-import { plainRequests, toldOfChange } from "./operation.js";
+import type { HistoryOperation, Put, Request } from "./operation.js";
+import { plainRequests } from "./operation.js";
 import { earliestReturns, type RevisionOrder } from "./revision-order.js";
+import { addTo, type Sight, Sights, sightsOf } from "./sights.js";
 import type { StoreModel } from "./store-model.js";
-
-/** A key as it was at a revision. */
-interface Sight {
-  readonly at: number;
-  readonly kv: KeyValue;
-  readonly operation: number;
-}
 
 /** What was seen of the write at a revision: these keys with these values; null where only its creation shows. */
 type Trace = Map<string, { readonly value: string | null; readonly operation: number }>;
@@ -29,9 +23,7 @@ export class GapCandidates {
   readonly #bound = new Map<number, number>();
   /** The others, by call. */
   readonly #free: number[] = [];
-  /** Of the keys that free ones put, by revision. */
-  readonly #sights = new Map<string, Sight[]>();
-  readonly #knownPuts = new Map<string, number[]>();
+  readonly sights: Sights;
 
   constructor(operations: readonly HistoryOperation[], order: RevisionOrder, unknown: readonly number[]) {
     this.#operations = operations;
@@ -48,9 +40,15 @@ export class GapCandidates {
     }
     for (const index of unknown) if (!this.#bound.has(index)) this.#free.push(index);
     this.#free.sort((a, b) => operations[a]!.call - operations[b]!.call);
-    this.#watch(
-      new Set(this.#free.flatMap((index) => putsOf(operations[index]!.request).map(({ key }) => key))),
-    );
+    const keys = unknown.flatMap((index) => plainRequests(operations[index]!.request).map(({ key }) => key));
+    this.sights = new Sights(operations, new Set(keys));
+  }
+
+  /** All that may stand at this revision if nothing else were known: what `of` leaves out depends on their keys. */
+  *possible(revision: number): Generator<number> {
+    for (const index of this.#fitting.get(revision) ?? this.#free) {
+      if (this.#isCalledBy(index, revision)) yield index;
+    }
   }
 
   /** For evidence: who saw the write at this revision. */
@@ -74,11 +72,11 @@ export class GapCandidates {
         if (traced === undefined) break;
         continue;
       }
-      const deadline = this.#deadlineOf(this.#operations[index]!.request, revision, model);
-      if (deadline !== null) found.push({ index, deadline });
+      const { request } = this.#operations[index]!;
+      const deadline = this.#deadlineOf(request, revision, model);
+      if (deadline !== null && changes(model, request)) found.push({ index, deadline });
     }
-    // Latest deadline first, and of equals the one called last: the end of the list is tried first.
-    found.reverse();
+    // The end is tried first: the earliest deadline, and of equals the one called last.
     found.sort((a, b) => (a.deadline === b.deadline ? 0 : b.deadline - a.deadline));
     return found.map(({ index }) => index);
   }
@@ -114,6 +112,7 @@ export class GapCandidates {
   }
 
   #trace({ kv, operation }: Sight): void {
+    if (kv === null) return;
     const { key, value, modRevision, createRevision } = kv;
     if (this.#isGap(modRevision)) this.#traceOf(modRevision).set(key, { value, operation });
     if (createRevision === modRevision || !this.#isGap(createRevision)) return;
@@ -130,85 +129,41 @@ export class GapCandidates {
     return trace;
   }
 
-  /** Collects what is seen of some keys, and where they are put for sure. */
-  #watch(keys: ReadonlySet<string>): void {
-    for (const [index, operation] of this.#operations.entries()) {
-      for (const sight of sightsOf(operation, index)) {
-        if (keys.has(sight.kv.key)) addTo(this.#sights, sight.kv.key, sight);
-      }
-      const { outcome, request } = operation;
-      if (outcome.kind !== "ok" || !toldOfChange(outcome.response)) continue;
-      for (const { key } of putsDone(request, outcome.response)) {
-        if (keys.has(key)) addTo(this.#knownPuts, key, outcome.revision);
-      }
-    }
-    for (const sights of this.#sights.values()) sights.sort((a, b) => a.at - b.at);
-    for (const revisions of this.#knownPuts.values()) revisions.sort((a, b) => a - b);
-  }
-
-  /** The revision by which a write like this one is needed, Infinity if none is; null if it cannot stand here. */
+  /** The revision by which a write like this one is needed, or how likely it is; null if it cannot stand here. */
   #deadlineOf(request: Request, revision: number, model: StoreModel): number | null {
-    if (request.kind !== "put") return Number.POSITIVE_INFINITY;
-    const sights = this.#sights.get(request.key) ?? [];
-    const next = sights[lowerBound(sights.length, (i) => sights[i]!.at >= revision)];
-    if (next === undefined) return Number.POSITIVE_INFINITY;
+    if (request.kind === "txn" || request.kind === "get") return UNNEEDED;
+    const next = this.sights.next(request.key, revision);
+    if (next === undefined) return UNNEEDED;
+    if (next.kv === null) return request.kind === "delete" ? next.at : UNLIKELY;
     const { createRevision, modRevision, version } = next.kv;
     if (modRevision < revision) return null;
-    if (createRevision > revision) return Number.POSITIVE_INFINITY;
-    const now = model.kvOf(request.key);
     // From its creation to its sight nothing deleted the key.
+    if (request.kind === "delete") return createRevision < revision ? null : createRevision;
+    if (createRevision > revision) return UNNEEDED;
+    const now = model.kvOf(request.key);
     if (now === null ? createRevision !== revision : createRevision !== now.createRevision) return null;
-    const puts = this.#knownPuts.get(request.key) ?? [];
-    const from = lowerBound(puts.length, (i) => puts[i]! > revision);
-    const to = lowerBound(puts.length, (i) => puts[i]! > modRevision);
-    return (now?.version ?? 0) + 1 + to - from <= version ? modRevision : null;
+    const puts = this.sights.putsBetween(request.key, revision, modRevision);
+    return (now?.version ?? 0) + 1 + puts <= version ? modRevision : null;
   }
+}
+
+/** Above every revision. */
+const UNNEEDED = Number.MAX_VALUE;
+/** Something would have to undo it before it is seen. */
+const UNLIKELY = Number.POSITIVE_INFINITY;
+
+/** `model` remembers. */
+function changes(model: StoreModel, request: Request): boolean {
+  if (request.kind === "put") return true;
+  const mark = model.mark();
+  model.apply(request);
+  const isChanged = model.revision !== mark.revision;
+  model.goBack(mark);
+  return isChanged;
 }
 
 const putName = (key: string, value: string | null): string => JSON.stringify([key, value]);
 
-function addTo<K, V>(map: Map<K, V[]>, key: K, value: V): void {
-  const list = map.get(key);
-  if (list === undefined) map.set(key, [value]);
-  else list.push(value);
-}
-
 function putsOf(request: Request): Put[] {
   return plainRequests(request).filter((plain) => plain.kind === "put");
-}
-
-function putsDone(
-  request: Request,
-  response: { readonly kind: string; readonly succeeded?: boolean },
-): Put[] {
-  if (request.kind !== "txn") return putsOf(request);
-  return (response.succeeded === true ? request.success : request.failure).filter(
-    ({ kind }) => kind === "put",
-  ) as Put[];
-}
-
-function* sightsOf({ outcome }: HistoryOperation, operation: number): Generator<Sight> {
-  if (outcome.kind !== "ok") return;
-  const { revision, response } = outcome;
-  const isWrite = toldOfChange(response);
-  const responses: readonly PlainResponse[] = response.kind === "txn" ? response.responses : [response];
-  for (const plain of responses) {
-    if (plain.kind === "delete") continue;
-    for (const kv of plain.kind === "get" ? plain.kvs : plain.prevKv === null ? [] : [plain.prevKv]) {
-      // What a write saw and did not write itself was there before it.
-      yield { at: isWrite && kv.modRevision < revision ? revision - 1 : revision, kv, operation };
-    }
-  }
-}
-
-/** The first of `count` from which on `isReached` holds. */
-function lowerBound(count: number, isReached: (index: number) => boolean): number {
-  let low = 0;
-  let high = count;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (isReached(middle)) high = middle;
-    else low = middle + 1;
-  }
-  return low;
 }

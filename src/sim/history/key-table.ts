@@ -45,4 +45,15 @@ export class KeyTable {
     if (rangeEnd === "\0") return this.keys.length;
     return this.#ids.get(rangeEnd) ?? this.#below(rangeEnd);
   }
+
+  /** The keys that a request reads or writes. */
+  idsOf(request: Request): Set<number> {
+    const ids = new Set<number>();
+    for (const plain of plainRequests(request)) {
+      const end = plain.kind === "put" ? this.idOf(plain.key) + 1 : this.endOf(plain.key, plain.rangeEnd);
+      for (let id = this.firstOf(plain.key); id < end; id += 1) ids.add(id);
+    }
+    if (request.kind === "txn") for (const { key } of request.compares) ids.add(this.idOf(key));
+    return ids;
+  }
 }

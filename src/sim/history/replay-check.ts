@@ -2,6 +2,7 @@
 // against real time. O(n log n) when no write of unknown outcome is needed, or when a witness tells where they stand.
 // Rule: `linearizable` only for an order that was replayed as a whole; `violation` only when no order is left.
 // Source: Gibbons and Korach, "Testing Shared Memories", 1997: with the order of writes known the check is easy.
+import { findContradiction } from "./contradictions.js";
 import { describeOperation, describeRequest, sameRequest } from "./describe.js";
 import { GapSearch } from "./gap-search.js";
 import type { Executed, HistoryOperation, Result } from "./operation.js";
@@ -16,7 +17,7 @@ export interface ReplayOptions {
   readonly maxReplayed?: number;
 }
 
-const MAX_REPLAYED = 4_000_000;
+const MAX_REPLAYED = 1_000_000;
 
 export const violation = (evidence: string): Result => ({ verdict: "violation", evidence });
 
@@ -31,6 +32,9 @@ export function checkByReplay(operations: readonly HistoryOperation[], options: 
   if (typeof order === "string") return violation(order);
   const breach = findBreachOfTime(operations, order);
   if (breach !== null) return violation(breach);
+  const hasGaps = order.highest > 1 + told;
+  const contradiction = hasGaps ? findContradiction(operations, order) : null;
+  if (contradiction !== null) return violation(contradiction);
   const replay = new Replay(operations, order);
   return new GapSearch(operations, order, replay, unknown).run(options.maxReplayed ?? MAX_REPLAYED);
 }

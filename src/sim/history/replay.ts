@@ -8,6 +8,9 @@ import { StoreModel } from "./store-model.js";
 
 export class Replay {
   readonly model: StoreModel;
+  readonly table: KeyTable;
+  /** What was executed last: after an error, what it is about. */
+  last = -1;
   readonly #operations: readonly HistoryOperation[];
   readonly #order: RevisionOrder;
 
@@ -20,13 +23,15 @@ export class Replay {
       for (const { request } of operations) yield request;
       for (const { request } of executed) yield request;
     };
-    this.model = new StoreModel(new KeyTable(requests()));
+    this.table = new KeyTable(requests());
+    this.model = new StoreModel(this.table);
     this.#operations = operations;
     this.#order = order;
   }
 
   /** Executes an operation here. What is wrong with its answer, or null; one of unknown outcome was told nothing. */
   execute(index: number): string | null {
+    this.last = index;
     const operation = this.#operations[index]!;
     const { request, outcome } = operation;
     const response = this.model.apply(request);
