@@ -42,6 +42,8 @@ const ALL_FAULTS: readonly Fault[] = [...NETWORK_FAULTS, ...PROCESS_FAULTS, ...D
 
 /** A healed core must be at work again after so long, in virtual milliseconds. */
 const PROGRESS_MS = 10_000;
+/** A run has at least one operation in so many virtual milliseconds: 600 a minute. */
+const MS_AN_OPERATION = 100;
 const FORMING_MS = 10_000;
 const STABLE_MS = 1_000;
 const CLIENTS = 5;
@@ -102,6 +104,10 @@ class Run {
     const end = world.queue.now + length;
     if (usable.length > 0) this.#strikeLater(usable, damaged, pace, longest, end);
     await world.run(end);
+    // Where replicas were down for long it takes more time until clients have asked enough.
+    while (world.violation === null && this.history.length < length / MS_AN_OPERATION) {
+      await world.run(world.queue.now + 1000);
+    }
   }
 
   #strikeLater(
