@@ -71,8 +71,12 @@ export const DAMAGE_FAULTS: readonly Fault[] = [
     begin: (scene) => {
       const host = damageable(scene);
       if (host === null) return false;
-      host.disk.manners.readError = 0.3;
-      if (scene.random.next() < 0.5) host.kill();
+      host.isDamaged = true;
+      host.disk.manners.readError = 0.1;
+      host.kill();
+      scene.later(scene.duration / 4, () => {
+        if (!host.isUp && !host.isLost) host.start();
+      });
       scene.later(scene.duration, () => {
         host.disk.heal();
         if (!host.isUp && !host.isLost) host.start();
