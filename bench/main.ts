@@ -15,6 +15,10 @@ const { values: options } = parseArgs({
     part: { type: "string", default: "" },
   },
 });
+// Who reads may go early (`| head`): the servers are ended all the same.
+process.stdout.on("error", () => {
+  process.exitCode = 1;
+});
 const seconds = Number(options.seconds);
 const trials = Number(options.trials);
 const runs = (part: string): boolean => options.part === "" || options.part === part;

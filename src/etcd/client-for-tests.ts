@@ -104,7 +104,7 @@ export async function failureOfCall(outcome: Promise<unknown>): Promise<Failure>
   throw new Error("the call was answered");
 }
 
-/** Waits until it is so; a test that waits in vain is ended by the runner. */
+/** Waits until it is so; rejects when that takes 20 seconds. */
 export async function until(isSo: () => boolean): Promise<void> {
   const end = performance.now() + 20_000;
   while (!isSo()) {

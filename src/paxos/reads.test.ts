@@ -53,6 +53,19 @@ test("attempts that nobody answers are bounded", () => {
   assert.ok(reads.attempts.length <= 256);
 });
 
+test("however many are asked for at once, none is forgotten", () => {
+  const reads = new Reads(1);
+  const ids: number[] = [];
+  for (let read = 1; read <= 1000; read += 1) {
+    reads.add(read);
+    ids.push(reads.begin(0));
+  }
+  assert.deepEqual(
+    ids.flatMap((id) => reads.finish(id)),
+    ids.map((_, i) => i + 1),
+  );
+});
+
 test("two lives never share an id", () => {
   const ids = [1, 2].map((incarnation) => {
     const reads = new Reads(incarnation);

@@ -26,7 +26,7 @@ interface Attempt {
   readonly isRepeated: boolean;
 }
 
-/** Attempts that may still be answered; of more the oldest are given up. */
+/** Of more attempts the oldest that was repeated is given up; one that was not is all that asks for its reads. */
 const ATTEMPTS = 256;
 
 /** Reads of others that wait at a leader; more are dropped, and asked again by them. */
@@ -78,7 +78,10 @@ export class Reads {
     const id = this.nextId;
     this.nextId += 1;
     this.attempts.push({ id, reads: this.fresh, at: now, isRepeated: false });
-    if (this.attempts.length > ATTEMPTS) this.attempts.shift();
+    if (this.attempts.length > ATTEMPTS) {
+      const oldest = this.attempts.findIndex(({ isRepeated }) => isRepeated);
+      if (oldest >= 0) this.attempts.splice(oldest, 1);
+    }
     this.fresh = [];
     return id;
   }
@@ -94,6 +97,7 @@ export class Reads {
 
   /** The reads of attempts begun before `before` are asked for anew, once, under a fresh id. */
   retry(before: number): void {
+    if (!this.attempts.some(({ at, isRepeated }) => at < before && !isRepeated)) return;
     const again = new Set(this.fresh);
     this.attempts = this.attempts.map((attempt) => {
       if (attempt.isRepeated || attempt.at >= before) return attempt;

@@ -105,7 +105,8 @@ class Run {
     if (usable.length > 0) this.#strikeLater(usable, damaged, pace, longest, end);
     await world.run(end);
     // Where replicas were down for long it takes more time until clients have asked enough.
-    while (world.violation === null && this.history.length < length / MS_AN_OPERATION) {
+    const isAskedEnough = () => this.history.length >= length / MS_AN_OPERATION;
+    while (world.violation === null && !isAskedEnough() && world.queue.now < end + length) {
       await world.run(world.queue.now + 1000);
     }
   }

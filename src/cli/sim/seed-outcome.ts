@@ -2,17 +2,8 @@
 import { type RunResult, simulate } from "../../sim/run.js";
 import type { TraceSink } from "../../sim/world.js";
 
-export interface SeedOutcome {
-  readonly seed: number;
-  /** Null: nothing broke. */
-  readonly violation: string | null;
-  readonly hash: string;
-  readonly virtualMs: number;
-  readonly events: number;
-  readonly operations: number;
-  readonly faults: Readonly<Record<string, number>>;
+export interface SeedOutcome extends Omit<RunResult, "history" | "reached"> {
   readonly reached: Readonly<Record<string, number>>;
-  readonly recoveryMs: number;
 }
 
 /** Ticks run when no microtask is left, and without a turn of the event loop, which would cost more than an event. */
