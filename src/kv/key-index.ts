@@ -7,6 +7,8 @@ const BTree = sortedBTree.default;
 
 const PAGE_BITS = 14;
 const PAGE = 1 << PAGE_BITS;
+/** The first page begins so small and doubles, so that an index of few keys costs little. */
+const FIRST_ENTRIES = 64;
 const PAGE_MASK = PAGE - 1;
 
 function compareStrings(a: string, b: string): number {
@@ -18,14 +20,35 @@ export const NO_KEY = -1;
 
 class EntryPage {
   /** The newest change: its revision, and its sub revision times two plus one for a tombstone. */
-  readonly mains = new Float64Array(PAGE);
-  readonly marks = new Uint32Array(PAGE);
+  readonly mains: Float64Array;
+  readonly marks: Uint32Array;
   /** Of the generation that the newest change belongs to. */
-  readonly created = new Float64Array(PAGE);
-  readonly versions = new Float64Array(PAGE);
+  readonly created: Float64Array;
+  readonly versions: Float64Array;
   /** Older changes, in `RevisionRuns`. */
-  readonly runs = new Int32Array(PAGE);
-  readonly runLengths = new Uint32Array(PAGE);
+  readonly runs: Int32Array;
+  readonly runLengths: Uint32Array;
+
+  constructor(entries: number) {
+    this.mains = new Float64Array(entries);
+    this.marks = new Uint32Array(entries);
+    this.created = new Float64Array(entries);
+    this.versions = new Float64Array(entries);
+    this.runs = new Int32Array(entries);
+    this.runLengths = new Uint32Array(entries);
+  }
+
+  /** Twice as long, with the same entries. */
+  doubled(): EntryPage {
+    const page = new EntryPage(2 * this.mains.length);
+    page.mains.set(this.mains);
+    page.marks.set(this.marks);
+    page.created.set(this.created);
+    page.versions.set(this.versions);
+    page.runs.set(this.runs);
+    page.runLengths.set(this.runLengths);
+    return page;
+  }
 }
 
 /** Takes one revision that is no longer in the index. */
@@ -85,7 +108,11 @@ export class KeyIndex {
     if (id === undefined) {
       id = this.#end;
       this.#end += 1;
-      if (id >> PAGE_BITS === this.#pages.length) this.#pages.push(new EntryPage());
+      if (id >> PAGE_BITS === this.#pages.length) {
+        this.#pages.push(new EntryPage(this.#pages.length === 0 ? FIRST_ENTRIES : PAGE));
+      } else if (id === this.#pages[0]!.mains.length && id < PAGE) {
+        this.#pages[0] = this.#pages[0]!.doubled();
+      }
     }
     const page = this.#page(id);
     page.mains[id & PAGE_MASK] = 0;

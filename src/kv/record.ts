@@ -9,6 +9,8 @@ const KIND_PUT = 1;
 const KIND_PUT_WITH_LEASE = 2;
 
 const BLOCK_BYTES = 1 << 20;
+/** The first block is so large, each next one twice the one before, so that a small store costs little. */
+const FIRST_BLOCK_BYTES = 1 << 12;
 const LARGEST_SHARED = BLOCK_BYTES / 4;
 const NO_BYTES = new Uint8Array(0);
 
@@ -16,11 +18,14 @@ const NO_BYTES = new Uint8Array(0);
 export class RecordBlocks {
   #block = new Uint8Array(0);
   #used = 0;
+  #next = FIRST_BLOCK_BYTES;
 
   allocate(length: number): Uint8Array {
     if (length > LARGEST_SHARED) return new Uint8Array(length);
     if (this.#used + length > this.#block.length) {
-      this.#block = new Uint8Array(BLOCK_BYTES);
+      while (this.#next < length) this.#next *= 2;
+      this.#block = new Uint8Array(this.#next);
+      this.#next = Math.min(BLOCK_BYTES, 2 * this.#next);
       this.#used = 0;
     }
     this.#used += length;

@@ -5,6 +5,8 @@ import { assert } from "../base/assert.js";
 const PAGE_BITS = 16;
 const PAGE = 1 << PAGE_BITS;
 const PAGE_MASK = PAGE - 1;
+/** The first page begins so small and doubles, so that a short history costs little. */
+const FIRST_ROWS = 256;
 
 /** No run: a key without older revisions. */
 export const NO_RUN = -1;
@@ -36,11 +38,23 @@ export class RevisionRuns {
     const start = this.#end;
     this.#end += 2 ** power;
     assert(this.#end <= 2 ** 31, "the index holds at most 2^31 older revisions");
+    if ((this.#mains[0]?.length ?? 0) < Math.min(this.#end, PAGE)) this.#growFirst();
     while (this.#mains.length * PAGE < this.#end) {
       this.#mains.push(new Float64Array(PAGE));
       this.#marks.push(new Uint32Array(PAGE));
     }
     return start;
+  }
+
+  #growFirst(): void {
+    const [mains = new Float64Array(0)] = this.#mains;
+    const [marks = new Uint32Array(0)] = this.#marks;
+    let rows = Math.max(FIRST_ROWS, mains.length);
+    while (rows < Math.min(this.#end, PAGE)) rows *= 2;
+    this.#mains[0] = new Float64Array(rows);
+    this.#marks[0] = new Uint32Array(rows);
+    this.#mains[0].set(mains);
+    this.#marks[0].set(marks);
   }
 
   #release(start: number, power: number): void {

@@ -5,7 +5,7 @@ import { encodeCommand } from "../kv/codec.js";
 import type { KvAnswer, KvResult } from "../kv/commands.js";
 import { payloadKey } from "./ghost.js";
 import type { HistoryOperation, Outcome, Request } from "./history/operation.js";
-import type { KvReplica } from "./host.js";
+import type { Host, KvReplica } from "./host.js";
 import { commandOf, outcomeOf, queryOf } from "./kv-calls.js";
 import type { World } from "./world.js";
 
@@ -30,11 +30,18 @@ export interface ClientOptions {
   readonly history: Recorded[];
 }
 
+/** What is under way, and where. */
+interface Current {
+  readonly recorded: Recorded;
+  readonly host: Host;
+  readonly replica: KvReplica;
+}
+
 export class Client {
   readonly #options: ClientOptions;
   #values: number;
   #isStopped: boolean;
-  #current: { readonly recorded: Recorded; readonly replica: KvReplica } | null;
+  #current: Current | null;
 
   constructor(options: ClientOptions) {
     this.#options = options;
@@ -70,8 +77,7 @@ export class Client {
   /** An operation at any other replica is waited for no more: its outcome stays unknown. */
   waitOnlyFor(replicas: readonly (KvReplica | null)[]): void {
     if (this.#current === null || replicas.includes(this.#current.replica)) return;
-    this.#current = null;
-    this.#options.world.outstanding -= 1;
+    this.#end(this.#current);
   }
 
   #next(): void {
@@ -80,18 +86,18 @@ export class Client {
     const { world, random } = this.#options;
     const up = [...world.hosts.values()].filter((host) => host.isUp);
     if (up.length === 0) return;
-    const { replica } = up[random.below(up.length)]!;
-    this.#ask(replica!, this.#choose());
+    this.askOne(up[random.below(up.length)]!);
   }
 
-  /** One operation of the usual kinds at `replica`. */
-  askOne(replica: KvReplica): void {
-    this.#ask(replica, this.#choose());
+  /** One operation of the usual kinds at the replica of `host`, which is up. */
+  askOne(host: Host): void {
+    this.#ask(host, this.#choose());
   }
 
   /** Asks one replica and records what comes of it. */
-  #ask(replica: KvReplica, request: Request): void {
+  #ask(host: Host, request: Request): void {
     const { world, history, id } = this.#options;
+    const replica = host.replica!;
     const command = commandOf(request);
     const recorded: Recorded = {
       process: id,
@@ -102,9 +108,9 @@ export class Client {
       payload: command === null ? "" : payloadKey(encodeCommand(command)),
     };
     history.push(recorded);
-    const current = { recorded, replica };
+    const current = { recorded, host, replica };
     this.#current = current;
-    world.outstanding += 1;
+    host.await(1);
     const answered: Promise<KvResult | KvAnswer> =
       request.kind === "get"
         ? replica.read(queryOf(request), { local: request.local === true })
@@ -126,10 +132,14 @@ export class Client {
     );
   }
 
-  #ended(current: object): void {
-    if (this.#current !== current) return;
+  #ended(current: Current): void {
+    if (this.#current === current) this.#end(current);
+  }
+
+  #end({ host, replica }: Current): void {
     this.#current = null;
-    this.#options.world.outstanding -= 1;
+    // A process that is dead is waited for no more, and its successor was not asked.
+    if (host.replica === replica) host.await(-1);
   }
 
   #choose(): Request {

@@ -3,6 +3,7 @@
 import type { Random } from "../base/random.js";
 import type { Disk, DiskFile } from "../wal/disk.js";
 import { MemoryDisk } from "../wal/memory-disk.js";
+import type { EventQueue } from "./event-queue.js";
 import type { ProcessLife } from "./process-life.js";
 
 /** How a disk behaves; faults change it in place. Chances are per operation. */
@@ -35,8 +36,7 @@ export class SimDisk {
   readonly memory: MemoryDisk;
   readonly #random: Random;
   readonly #reached: (what: string) => void;
-  /** Told when a promise settles: what waited for it runs in a microtask. */
-  readonly #stir: () => void;
+  readonly #queue: EventQueue;
   manners: DiskManners;
   /** Writes of the log since one that was dropped or went elsewhere. */
   #writesSinceLie: number;
@@ -44,20 +44,20 @@ export class SimDisk {
   onSync: () => void;
   #life: ProcessLife | null;
 
-  constructor(random: Random, reached: (what: string) => void, stir: () => void) {
+  constructor(random: Random, reached: (what: string) => void, queue: EventQueue) {
     this.#random = random;
     this.#reached = reached;
     this.manners = { ...GOOD };
     this.#writesSinceLie = Number.POSITIVE_INFINITY;
     this.onSync = () => {};
-    this.#stir = stir;
+    this.#queue = queue;
     this.#life = null;
     this.memory = new MemoryDisk({
       schedule: (operation, bytes, task) => {
         const { slowness } = this.manners;
         const ms = operation === "sync" ? slowness * (0.5 + random.next()) : slowness * (0.1 + bytes / 65536);
         this.#life?.after(ms, () => {
-          stir();
+          queue.isStirred = true;
           task();
         });
       },
@@ -93,7 +93,7 @@ export class SimDisk {
   #run<T>(life: ProcessLife, task: () => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       life.after(this.manners.slowness * (0.5 + this.#random.next()), () => {
-        this.#stir();
+        this.#queue.isStirred = true;
         task().then(resolve, reject);
       });
     });

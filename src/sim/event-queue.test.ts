@@ -25,6 +25,21 @@ test("tasks run in the order of their time, then of their making", () => {
   assert.equal(queue.events, 1000);
 });
 
+test("what is deferred runs in the same moment, before anything else; without end it is a fault", () => {
+  const queue = new EventQueue();
+  const ran: string[] = [];
+  queue.at(1, () => {
+    queue.defer(() => ran.push(`deferred at ${queue.now}`), null);
+    ran.push("first");
+  });
+  queue.at(1, () => ran.push("second"));
+  while (queue.step());
+  assert.deepEqual(ran, ["first", "deferred at 1", "second"]);
+  const again = (): void => queue.defer(again, null);
+  queue.at(2, again);
+  assert.throws(() => queue.step(), /without end/);
+});
+
 test("what is due already runs now, after what waits for now; what is cancelled never runs", () => {
   const queue = new EventQueue();
   const ran: string[] = [];

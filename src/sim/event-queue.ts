@@ -2,10 +2,20 @@
 // pass, so one seed gives one run.
 import { assert } from "../base/assert.js";
 
+/** Whose task it is: says whether it may run now; if not, it takes the task and runs it later, or never. */
+export interface TaskOwner {
+  admits(task: Task): boolean;
+}
+
+/** More in one moment are an endless loop. */
+const MOST_DEFERRED = 100_000;
+
 export interface Task {
   /** In milliseconds of true time. */
   readonly at: number;
   readonly order: number;
+  /** Null: the world itself. */
+  readonly owner: TaskOwner | null;
   /** Null: cancelled. */
   run: (() => void) | null;
 }
@@ -15,26 +25,32 @@ export class EventQueue {
   now: number;
   /** Tasks run so far. */
   events: number;
+  /** A promise may have settled: microtasks must be let run before the next step. */
+  isStirred: boolean;
   /** A binary heap. */
   readonly #heap: Task[];
   #order: number;
+  /** What runs before time goes on, in order. */
+  #deferred: Task[];
 
   constructor() {
     this.now = 0;
     this.events = 0;
+    this.isStirred = false;
     this.#heap = [];
     this.#order = 0;
+    this.#deferred = [];
   }
 
   get size(): number {
-    return this.#heap.length;
+    return this.#heap.length + this.#deferred.length;
   }
 
   /** Runs `run` when its time has come, not before what was made for the same time earlier. */
-  at(at: number, run: () => void): Task {
+  at(at: number, run: () => void, owner: TaskOwner | null = null): Task {
     const heap = this.#heap;
     this.#order += 1;
-    const task: Task = { at: Math.max(at, this.now), order: this.#order, run };
+    const task: Task = { at: at > this.now ? at : this.now, order: this.#order, owner, run };
     let child = heap.length;
     heap.push(task);
     while (child > 0) {
@@ -47,28 +63,51 @@ export class EventQueue {
     return task;
   }
 
-  after(ms: number, run: () => void): Task {
-    return this.at(this.now + ms, run);
+  after(ms: number, run: () => void, owner: TaskOwner | null = null): Task {
+    return this.at(this.now + ms, run, owner);
+  }
+
+  /** Runs `run` at the end of the event that runs now, before anything else and in the same moment. */
+  defer(run: () => void, owner: TaskOwner | null): void {
+    this.#deferred.push({ at: this.now, order: 0, owner, run });
   }
 
   /** When the next task is due; Infinity: there is none. */
   get next(): number {
-    return this.#heap[0]?.at ?? Number.POSITIVE_INFINITY;
+    return this.#deferred.length > 0 ? this.now : (this.#heap[0]?.at ?? Number.POSITIVE_INFINITY);
   }
 
-  /** Runs the next task; false: there is none. */
+  /** Runs the next task, and what it defers; false: there is none. */
   step(): boolean {
+    if (this.#deferred.length > 0) {
+      this.#runDeferred();
+      return true;
+    }
     const task = this.#pop();
     if (task === undefined) return false;
     assert(task.at >= this.now, "time never goes back");
     this.now = task.at;
-    const { run } = task;
-    if (run !== null) {
-      task.run = null;
-      this.events += 1;
-      run();
-    }
+    this.#run(task);
+    if (this.#deferred.length > 0) this.#runDeferred();
     return true;
+  }
+
+  #runDeferred(): void {
+    const deferred = this.#deferred;
+    // What a deferred task defers runs after those that wait.
+    for (let i = 0; i < deferred.length; i += 1) {
+      assert(i < MOST_DEFERRED, "no task defers another without end");
+      this.#run(deferred[i]!);
+    }
+    deferred.length = 0;
+  }
+
+  #run(task: Task): void {
+    const { run, owner } = task;
+    if (run === null || (owner !== null && !owner.admits(task))) return;
+    task.run = null;
+    this.events += 1;
+    run();
   }
 
   #pop(): Task | undefined {

@@ -1,7 +1,7 @@
 // A machine that a replica runs on: its disk and store outlive the process, which can be started, paused, killed, or
 // lose its power. The replica in it is the one that serves, over virtual ports.
 import { AssertionFailed } from "../base/assert.js";
-import type { Random } from "../base/random.js";
+import { Random } from "../base/random.js";
 import type { KvAnswer, KvCommand, KvQuery, KvResult } from "../kv/commands.js";
 import { KvMachine } from "../kv/machine.js";
 import { MemoryMedium, MemoryRecordStore } from "../kv/memory-record-store.js";
@@ -32,8 +32,6 @@ export interface HostOptions {
   readonly requestTimeoutMs: number;
   readonly segmentBytes: number;
   violate(broken: Error): void;
-  /** Code of a replica waits in a microtask, which the world must let run. */
-  stir(): void;
   reached(what: string): void;
   /** A line of the trace. */
   tell(id: ReplicaId, text: string): void;
@@ -63,7 +61,7 @@ export class Host {
   constructor(id: ReplicaId, options: HostOptions) {
     this.id = id;
     this.#options = options;
-    this.disk = new SimDisk(options.random, options.reached, options.stir);
+    this.disk = new SimDisk(options.random, options.reached, options.queue);
     this.#medium = new MemoryMedium();
     this.#running = null;
     this.#starts = 0;
@@ -97,7 +95,13 @@ export class Host {
   start(): void {
     const { cluster, queue, network, ghost, random, executions } = this.#options;
     this.#starts += 1;
-    const life = new ProcessLife(queue, this.clockRate, random.below(1_000_000));
+    const life = new ProcessLife(
+      queue,
+      new Random(random.below(2 ** 32)),
+      this.clockRate,
+      random.below(1_000_000),
+    );
+    life.awaited += 1;
     const store = new MemoryRecordStore(this.#medium, () => this.#turn(life));
     const replica: KvReplica = new Replica({
       id: this.id,
@@ -115,6 +119,7 @@ export class Host {
           onRecovered(ghost, this.id, options.recovered, options.incarnation, this.isDamaged),
         );
         for (const path of recoveryPaths(options.recovered)) this.#options.reached(path);
+        life.awaited -= 1;
         const core = new CoreWatch(new Paxos(options), this.id, ghost, this.#options.reached);
         if (running.life.isAlive) running.core = core;
         return core;
@@ -128,7 +133,7 @@ export class Host {
     this.#running = running;
     void replica.crashed.then((error) => this.#onCrashed(running, error));
     replica.start();
-    this.#options.stir();
+    queue.isStirred = true;
   }
 
   #guard(task: () => void): void {
@@ -141,9 +146,10 @@ export class Host {
 
   /** A moment in which others may run. */
   #turn(life: ProcessLife): Promise<void> {
+    const { queue } = this.#options;
     return new Promise((resolve) => {
       life.after(0.1, () => {
-        this.#options.stir();
+        queue.isStirred = true;
         resolve();
       });
     });
@@ -195,7 +201,8 @@ export class Host {
   close(then: () => void): void {
     const running = this.#running;
     if (running === null) return;
-    this.#options.stir();
+    running.life.awaited += 1;
+    this.#options.queue.isStirred = true;
     running.replica.close().then(
       () => {
         if (this.#running !== running) return;
@@ -204,6 +211,11 @@ export class Host {
       },
       (error: Error) => this.#onCrashed(running, error),
     );
+  }
+
+  /** Somebody waits for `more` more promises of its replica; for fewer. */
+  await(more: number): void {
+    if (this.#running !== null) this.#running.life.awaited += more;
   }
 
   pause(): void {

@@ -1,29 +1,35 @@
 // One life of a replica's process: what it scheduled happens only while it lives, and waits while it is paused; its
 // clock runs at a rate of its own.
+import type { Random } from "../base/random.js";
 import type { Clock } from "../replica/ports.js";
-import type { EventQueue, Task } from "./event-queue.js";
+import type { EventQueue, Task, TaskOwner } from "./event-queue.js";
 
-/** A turn and its microtasks take no time; what `soon` runs comes a little later, in milliseconds. */
-const SOON_MS = 0.05;
+/** Mostly what is to run soon runs in the same moment; in so many of all cases so much later, in milliseconds. */
+const LATER_CHANCE = 0.15;
+const LATER_MS = 0.5;
 
 /** Of a millisecond: readings are multiples of a power of two, so that sums and differences of them are exact. */
 const TICKS = 1024;
 
-export class ProcessLife implements Clock {
+export class ProcessLife implements Clock, TaskOwner {
   readonly #queue: EventQueue;
+  readonly #random: Random;
   readonly #rate: number;
   readonly #bornAt: number;
   readonly #bornReading: number;
   /** What the clock has shown at least. */
   #shown: number;
   /** What came due during a pause. */
-  #backlog: (() => void)[];
+  #backlog: { run: (() => void) | null }[];
   isAlive: boolean;
   isPaused: boolean;
+  /** Promises of its code that somebody waits for: after its tasks microtasks are let run. */
+  awaited: number;
 
   /** `rate`: local milliseconds for each of true time. `reading`: of its clock at the start. */
-  constructor(queue: EventQueue, rate: number, reading: number) {
+  constructor(queue: EventQueue, random: Random, rate: number, reading: number) {
     this.#queue = queue;
+    this.#random = random;
     this.#rate = rate;
     this.#bornAt = queue.now;
     this.#bornReading = reading;
@@ -31,6 +37,7 @@ export class ProcessLife implements Clock {
     this.#backlog = [];
     this.isAlive = true;
     this.isPaused = false;
+    this.awaited = 0;
   }
 
   now(): number {
@@ -50,27 +57,47 @@ export class ProcessLife implements Clock {
     (handle as Task).run = null;
   }
 
+  /** A turn takes no time, but what comes in a little later is at times in the same one. */
   soon(task: () => void): void {
-    this.after(SOON_MS, task);
+    if (this.#random.next() < LATER_CHANCE) this.after(LATER_MS * this.#random.next(), task);
+    else this.#queue.defer(task, this);
   }
 
   /** In true time: what the world does for this process, such as a disk that is ready. */
   after(ms: number, task: () => void): Task {
-    return this.#queue.after(ms, () => this.run(task));
+    return this.#queue.after(ms, task, this);
+  }
+
+  admits(task: Task): boolean {
+    if (!this.isAlive) return false;
+    if (this.isPaused) {
+      this.#backlog.push(task);
+      return false;
+    }
+    if (this.awaited > 0) this.#queue.isStirred = true;
+    return true;
   }
 
   /** Now, or when the pause ends; never once it is dead. */
   run(task: () => void): void {
     if (!this.isAlive) return;
-    if (this.isPaused) this.#backlog.push(task);
+    if (this.awaited > 0) this.#queue.isStirred = true;
+    if (this.isPaused) this.#backlog.push({ run: task });
     else task();
   }
 
+  /** What came due meanwhile comes at once, as what waits in a kernel does; what one task cancels does not come. */
   resume(): void {
     this.isPaused = false;
     const backlog = this.#backlog;
     this.#backlog = [];
-    for (const task of backlog) this.#queue.after(0, () => this.run(task));
+    this.after(0, () => {
+      for (const task of backlog) {
+        const { run } = task;
+        task.run = null;
+        if (this.isAlive) run?.();
+      }
+    });
   }
 
   die(): void {

@@ -55,12 +55,10 @@ export class World {
   readonly #atFollowers: Map<string, number>;
   /** The first invariant that broke; the run ends. */
   violation: Error | null;
-  /** Operations of clients under way. */
+  /** What of the world waits for a promise of any replica: microtasks are let run after every event. */
   outstanding: number;
   /** Called for each message that speaks for the disk, before it leaves. */
   onDurableSend: (from: ReplicaId) => void;
-  /** Code of a replica waits in a microtask. */
-  #isStirred: boolean;
   #digestLow: number;
   #digestHigh: number;
 
@@ -75,7 +73,6 @@ export class World {
     this.violation = null;
     this.outstanding = 0;
     this.onDurableSend = () => {};
-    this.#isStirred = false;
     this.#digestLow = 1;
     this.#digestHigh = 2;
     const cluster = clusterOf(this.ids);
@@ -102,9 +99,6 @@ export class World {
       requestTimeoutMs,
       segmentBytes,
       violate: (broken: Error) => this.violate(broken),
-      stir: () => {
-        this.#isStirred = true;
-      },
       reached: (what: string) => this.reach(what),
       tell: (id: ReplicaId, text: string) => this.tell(id, text),
     };
@@ -148,9 +142,9 @@ export class World {
     let since = DRAIN_EVERY;
     let still = 0;
     for (;;) {
-      if (since >= DRAIN_EVERY || this.#isStirred || this.outstanding > 0) {
+      if (since >= DRAIN_EVERY || this.queue.isStirred || this.outstanding > 0) {
         since = 0;
-        this.#isStirred = false;
+        this.queue.isStirred = false;
         await this.options.drain();
       }
       if (this.violation !== null || isDone()) break;

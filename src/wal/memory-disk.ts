@@ -17,8 +17,11 @@ export interface MemoryDiskOptions {
   readonly fault?: (operation: DiskOperation, name: string) => Error | null;
 }
 
-/** A sync under way: what its sectors held when it began. */
-type Flush = Map<number, Uint8Array>;
+/** A sync under way: what its sectors held when it began; null: what they hold still. */
+type Flush = Map<number, Uint8Array | null>;
+
+/** What a sector holds that nobody has written; shared, for nothing ever writes into a copy of a sector. */
+const ZEROS = new Uint8Array(SECTOR);
 
 /** Content of a file as it is read; per sector, what the disk itself holds and what the kernel still has to write. */
 class Content {
@@ -58,9 +61,15 @@ class Content {
 
   write(position: number, bytes: Uint8Array): void {
     const end = position + bytes.length;
+    const used = this.length;
     this.grow(end);
     for (let sector = Math.floor(position / SECTOR); sector * SECTOR < end; sector += 1) {
-      if (!this.behind.has(sector)) this.behind.set(sector, this.#sector(sector));
+      if (!this.behind.has(sector)) {
+        this.behind.set(sector, sector * SECTOR >= used ? ZEROS : this.#sector(sector));
+      }
+      for (const flush of this.flushes) {
+        if (flush.get(sector) === null) flush.set(sector, this.#sector(sector));
+      }
       this.dirty.add(sector);
     }
     this.bytes.set(bytes, position);
@@ -69,7 +78,7 @@ class Content {
   /** What is dirty now is durable when the function returned is called, and so is what earlier syncs began with. */
   beginFlush(): () => void {
     const flush: Flush = new Map();
-    for (const sector of this.dirty) flush.set(sector, this.#sector(sector));
+    for (const sector of this.dirty) flush.set(sector, null);
     this.dirty = new Set();
     this.flushes.push(flush);
     const length = this.length;
@@ -82,9 +91,9 @@ class Content {
     };
   }
 
-  #flushed(sector: number, held: Uint8Array): void {
-    const writtenSince = this.dirty.has(sector) || this.flushes.some((flush) => flush.has(sector));
-    if (writtenSince) this.behind.set(sector, held);
+  #flushed(sector: number, held: Uint8Array | null): void {
+    // What was written since is dirty, or in a later flush, and then what was held is a copy.
+    if (held !== null) this.behind.set(sector, held);
     else this.behind.delete(sector);
   }
 
