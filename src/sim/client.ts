@@ -1,9 +1,10 @@
-// A client of the cluster: one operation at a time, at the replica it likes, over few keys, each value its own. It
-// records what it asked and what it was told; an operation whose replica dies has an unknown outcome.
-import type { Random } from "../base/random.js";
+// A client of the cluster: one operation at a time. It records what it asked and what it was told; an operation whose
+// replica dies has an unknown outcome.
 import { encodeCommand } from "../kv/codec.js";
 import type { KvAnswer, KvResult } from "../kv/commands.js";
+import type { ReplicaId } from "../paxos/ballot.js";
 import { payloadKey } from "./ghost.js";
+import { describeRequest, describeResponse } from "./history/describe.js";
 import type { HistoryOperation, Outcome, Request } from "./history/operation.js";
 import type { Host, KvReplica } from "./host.js";
 import { commandOf, outcomeOf, queryOf } from "./kv-calls.js";
@@ -23,10 +24,6 @@ const REFUSALS: ReadonlySet<string> = new Set(["OVERLOADED", "CLOSED", "UNAVAILA
 export interface ClientOptions {
   readonly world: World;
   readonly id: number;
-  readonly random: Random;
-  /** Mean of the time between two operations, in milliseconds. */
-  readonly pace: number;
-  readonly keys: number;
   readonly history: Recorded[];
 }
 
@@ -39,29 +36,11 @@ interface Current {
 
 export class Client {
   readonly #options: ClientOptions;
-  #values: number;
-  #isStopped: boolean;
   #current: Current | null;
 
   constructor(options: ClientOptions) {
     this.#options = options;
-    this.#values = 0;
-    this.#isStopped = false;
     this.#current = null;
-  }
-
-  /** Begins, and goes on until `stop`. */
-  start(): void {
-    const { world, random, pace } = this.#options;
-    world.queue.after(2 * pace * random.next(), () => {
-      if (this.#isStopped) return;
-      this.#next();
-      this.start();
-    });
-  }
-
-  stop(): void {
-    this.#isStopped = true;
   }
 
   /** Nothing of it is under way, but what was lost with its replica. */
@@ -80,24 +59,12 @@ export class Client {
     this.#end(this.#current);
   }
 
-  #next(): void {
+  /** Asks what runs on `host`, and records what comes of it; nothing while it still waits for an answer. */
+  ask(host: Host, request: Request): void {
     this.#forgetLost();
-    if (this.#current !== null) return;
-    const { world, random } = this.#options;
-    const up = [...world.hosts.values()].filter((host) => host.isUp);
-    if (up.length === 0) return;
-    this.askOne(up[random.below(up.length)]!);
-  }
-
-  /** One operation of the usual kinds at the replica of `host`, which is up. */
-  askOne(host: Host): void {
-    this.#ask(host, this.#choose());
-  }
-
-  /** Asks one replica and records what comes of it. */
-  #ask(host: Host, request: Request): void {
+    const { replica } = host;
+    if (this.#current !== null || replica === null) return;
     const { world, history, id } = this.#options;
-    const replica = host.replica!;
     const command = commandOf(request);
     const recorded: Recorded = {
       process: id,
@@ -111,6 +78,8 @@ export class Client {
     const current = { recorded, host, replica };
     this.#current = current;
     host.await(1);
+    if (world.options.trace !== undefined)
+      world.tell(host.id, `client ${id} asks ${describeRequest(request)}`);
     const answered: Promise<KvResult | KvAnswer> =
       request.kind === "get"
         ? replica.read(queryOf(request), { local: request.local === true })
@@ -119,6 +88,7 @@ export class Client {
       (told) => {
         recorded.outcome = outcomeOf(told) ?? { kind: "failed" };
         recorded.return = world.queue.now;
+        this.#tell(host.id, recorded);
         this.#ended(current);
       },
       (error: Error & { code?: string }) => {
@@ -127,6 +97,7 @@ export class Client {
           recorded.outcome = { kind: "failed" };
           recorded.return = world.queue.now;
         }
+        this.#tell(host.id, recorded, error.code ?? error.message);
         this.#ended(current);
       },
     );
@@ -142,35 +113,12 @@ export class Client {
     if (host.replica === replica) host.await(-1);
   }
 
-  #choose(): Request {
-    const { random } = this.#options;
-    const key = this.#key();
-    const kind = random.below(20);
-    if (kind < 8) return { kind: "put", key, value: this.#value(), prevKv: random.next() < 0.3 };
-    if (kind < 14) return { kind: "get", key };
-    if (kind < 15) return { kind: "get", key, local: true };
-    if (kind < 17) return { kind: "delete", key };
-    return this.#txn(key);
-  }
-
-  #key(): string {
-    return `k${this.#options.random.below(this.#options.keys)}`;
-  }
-
-  /** Nobody else ever writes it. */
-  #value(): string {
-    this.#values += 1;
-    return `${this.#options.id}.${this.#values}`;
-  }
-
-  /** If the key is there, two puts; if not, one: half done it would show. */
-  #txn(key: string): Request {
-    const put = (at: string) => ({ kind: "put", key: at, value: this.#value() }) as const;
-    return {
-      kind: "txn",
-      compares: [{ key, target: "create", relation: ">", operand: 0 }],
-      success: [put(key), put(`${this.#key()}+`)],
-      failure: [put(key)],
-    };
+  #tell(replica: ReplicaId, recorded: Recorded, code = ""): void {
+    const { world, id } = this.#options;
+    if (world.options.trace === undefined) return;
+    const { outcome } = recorded;
+    const what =
+      outcome.kind === "ok" ? `revision ${outcome.revision}, ${describeResponse(outcome.response)}` : code;
+    world.tell(replica, `client ${id} is told ${what}`);
   }
 }

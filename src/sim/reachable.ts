@@ -1,9 +1,7 @@
 // What every full campaign must have reached at least once: a run in which something never happens proves nothing of
 // it ("sometimes" assertions). A campaign that leaves one unreached fails.
 import type { MessageKind } from "../paxos/message.js";
-import { DAMAGE_FAULTS, DISK_FAULTS } from "./disk-faults.js";
-import { NETWORK_FAULTS } from "./network-faults.js";
-import { PROCESS_FAULTS } from "./process-faults.js";
+import { ALL_FAULTS } from "./all-faults.js";
 
 /** So many seeds reach everything, with a wide margin. */
 export const FULL_CAMPAIGN = 200;
@@ -27,8 +25,6 @@ const ARRIVES: Readonly<Record<MessageKind, readonly ("leader" | "follower")[]>>
   readIndexReply: ["follower"],
   transfer: ["follower"],
 };
-
-const FAULTS = [...NETWORK_FAULTS, ...PROCESS_FAULTS, ...DISK_FAULTS, ...DAMAGE_FAULTS];
 
 const EVENTS = [
   "EIO on read",
@@ -55,7 +51,7 @@ const EVENTS = [
 export function reachable(): string[] {
   const kinds = Object.keys(ARRIVES) as MessageKind[];
   return [
-    ...FAULTS.map(({ name }) => `fault ${name}`),
+    ...ALL_FAULTS.map(({ name }) => `fault ${name}`),
     ...kinds.flatMap((kind) => ARRIVES[kind].map((role) => `${kind} at a ${role}`)),
     ...kinds.flatMap((kind) => [`lost ${kind}`, `doubled ${kind}`]),
     ...EVENTS,

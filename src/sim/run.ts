@@ -3,21 +3,18 @@
 import { Random } from "../base/random.js";
 import type { ReplicaId } from "../paxos/ballot.js";
 import { Client, type Recorded } from "./client.js";
-import { DAMAGE_FAULTS, DISK_FAULTS } from "./disk-faults.js";
-import type { Fault, Scene } from "./fault.js";
+import { Disturbance } from "./disturbance.js";
 import { InvariantBroken } from "./ghost.js";
 import { checkHistory } from "./history/check.js";
-import { NETWORK_FAULTS } from "./network-faults.js";
-import { PROCESS_FAULTS } from "./process-faults.js";
+import { Requests } from "./requests.js";
+import type { Schedule } from "./schedule.js";
 import { witnessOf } from "./witness.js";
 import { type TraceSink, World } from "./world.js";
 
 export interface RunOptions {
-  readonly seed: number;
+  readonly schedule: Schedule;
   readonly drain: () => Promise<void>;
   readonly trace?: TraceSink;
-  /** Of the phase with faults, in virtual milliseconds; 60,000. */
-  readonly length?: number;
 }
 
 export interface RunResult {
@@ -27,6 +24,8 @@ export interface RunResult {
   /** Equal for equal runs. */
   readonly hash: string;
   readonly virtualMs: number;
+  /** When the core healed; null: it broke before that, or nothing was to heal. */
+  readonly healedAt: number | null;
   readonly events: number;
   readonly operations: number;
   /** How often each kind of fault began. */
@@ -37,49 +36,40 @@ export interface RunResult {
   readonly history: readonly Recorded[];
 }
 
-// Swarm testing (Groce et al., ISSTA 2012): a run draws its kinds of faults, so that it does much of some.
-const ALL_FAULTS: readonly Fault[] = [...NETWORK_FAULTS, ...PROCESS_FAULTS, ...DISK_FAULTS, ...DAMAGE_FAULTS];
-
 /** A healed core must be at work again after so long, in virtual milliseconds. */
 const PROGRESS_MS = 10_000;
-/** A run has at least one operation in so many virtual milliseconds: 600 a minute. */
+/** A run counts when it has at least one operation in so many virtual milliseconds, 600 a minute, and such faults. */
 const MS_AN_OPERATION = 100;
+const MS_A_FAULT = 6000;
+const LEAST_KINDS = 3;
 const FORMING_MS = 10_000;
 const STABLE_MS = 1_000;
-const CLIENTS = 5;
-/** Mean time between two operations of a client: together they ask ten times a second; in some runs more often. */
-const PACE_MS = 470;
-const BUSY_MS = 80;
+/** Of what a healed core is asked. */
+const KEYS = 4;
 
 class Run {
   readonly world: World;
+  readonly schedule: Schedule;
+  /** Of the healing, and what follows. */
   readonly random: Random;
   readonly history: Recorded[] = [];
   readonly clients: Client[];
-  readonly faults: Record<string, number> = {};
-  readonly options: RunOptions;
-  /** What ends a fault that is under way. */
-  readonly #undo: Set<() => void> = new Set();
+  readonly requests: Requests;
+  readonly disturbance: Disturbance;
+  healedAt: number | null = null;
   recoveryMs = 0;
 
-  constructor(options: RunOptions) {
-    this.options = options;
-    const { seed, drain, trace } = options;
-    this.world = new World({ seed, replicas: 5, drain, ...(trace === undefined ? {} : { trace }) });
-    // Of its own, so that what clients and faults draw does not depend on how often the world draws.
-    this.random = new Random(seed + 2 ** 32);
-    const keys = 2 + this.random.below(10);
-    const pace = this.random.next() < 0.1 ? BUSY_MS : PACE_MS;
-    this.clients = Array.from({ length: CLIENTS }, (_, i) => {
-      return new Client({
-        world: this.world,
-        id: i + 1,
-        random: this.random,
-        pace,
-        keys,
-        history: this.history,
-      });
+  constructor({ schedule, drain, trace }: RunOptions) {
+    this.schedule = schedule;
+    const { seed, replicas } = schedule;
+    this.world = new World({ seed, replicas, drain, ...(trace === undefined ? {} : { trace }) });
+    this.random = new Random(schedule.healing ?? 0);
+    const clients = schedule.operations.reduce((most, { client }) => Math.max(most, client), replicas);
+    this.clients = Array.from({ length: clients }, (_, i) => {
+      return new Client({ world: this.world, id: i + 1, history: this.history });
     });
+    this.requests = new Requests("healed", this.random, KEYS);
+    this.disturbance = new Disturbance(this.world, schedule, this.clients);
   }
 
   async form(): Promise<void> {
@@ -95,64 +85,28 @@ class Run {
   }
 
   async disturb(): Promise<void> {
-    const { world, random } = this;
-    const length = this.options.length ?? 60_000;
-    for (const client of this.clients) client.start();
-    const kinds = ALL_FAULTS.filter(() => random.next() < 0.5);
-    const pace = 500 + random.below(2500);
-    const longest = 200 + random.below(6000);
-    // The atlas: on all others there is a good copy of everything.
-    const damaged = random.next() < 0.3 ? [1 + random.below(world.ids.length)] : [];
-    const usable = damaged.length > 0 ? kinds : kinds.filter((fault) => !DAMAGE_FAULTS.includes(fault));
-    const end = world.queue.now + length;
-    if (usable.length > 0) this.#strikeLater(usable, damaged, pace, longest, end);
+    const { world, disturbance } = this;
+    const { end, goesOn } = this.schedule;
+    disturbance.start();
     await world.run(end);
     // Where replicas were down for long it takes more time until clients have asked enough.
-    const isAskedEnough = () => this.history.length >= length / MS_AN_OPERATION;
-    while (world.violation === null && !isAskedEnough() && world.queue.now < end + length) {
+    while (world.violation === null && !this.#isEnough() && world.queue.now < end + goesOn) {
       await world.run(world.queue.now + 1000);
     }
+    disturbance.stop();
   }
 
-  #strikeLater(
-    kinds: readonly Fault[],
-    damageable: ReplicaId[],
-    pace: number,
-    longest: number,
-    end: number,
-  ): void {
-    const { world, random } = this;
-    world.queue.after(pace * (0.2 + 1.6 * random.next()), () => {
-      if (world.queue.now > end) return;
-      const fault = kinds[random.below(kinds.length)]!;
-      const duration = 20 + random.next() * random.next() * longest;
-      const scene: Scene = {
-        world,
-        random,
-        duration,
-        damageable,
-        later: (ms, task) => this.#later(ms, task),
-      };
-      if (fault.begin(scene)) {
-        this.faults[fault.name] = (this.faults[fault.name] ?? 0) + 1;
-        world.tell(0, `${fault.name}, ${Math.round(duration)} ms`);
-      }
-      this.#strikeLater(kinds, damageable, pace, longest, end);
-    });
-  }
-
-  #later(ms: number, task: () => void): void {
-    const undo = () => {
-      if (this.#undo.delete(undo)) task();
-    };
-    this.#undo.add(undo);
-    this.world.queue.after(ms, undo);
+  /** What makes a run count. */
+  #isEnough(): boolean {
+    const { history, disturbance } = this;
+    const { end } = this.schedule;
+    if (history.length < end / MS_AN_OPERATION) return false;
+    return disturbance.begun >= end / MS_A_FAULT && disturbance.kinds >= LEAST_KINDS;
   }
 
   /** A core heals, everything else stays as bad as it is; then there must be progress. */
   async heal(): Promise<void> {
     const { world, random } = this;
-    for (const client of this.clients) client.stop();
     const sound = [...world.hosts.values()].filter((host) => !host.isDamaged && !host.isLost);
     const size =
       Math.floor(world.ids.length / 2) + 1 + random.below(sound.length - Math.floor(world.ids.length / 2));
@@ -160,8 +114,8 @@ class Run {
     const core = sound.map(({ id }) => id);
     world.tell(0, `replicas ${core.join(", ")} heal`);
     const isWhole = core.length === world.ids.length;
-    if (isWhole) for (const undo of [...this.#undo]) undo();
-    else this.#undo.clear();
+    if (isWhole) this.disturbance.endAll();
+    else this.disturbance.forget();
     world.onDurableSend = () => {};
     for (const host of sound) {
       host.disk.heal();
@@ -175,6 +129,7 @@ class Run {
     world.healNetwork(core);
     for (const client of this.clients) client.waitOnlyFor(sound.map(({ replica }) => replica));
     const begun = world.queue.now;
+    this.healedAt = begun;
     await this.#progress(core, begun + PROGRESS_MS);
     this.recoveryMs = world.queue.now - begun;
   }
@@ -212,7 +167,7 @@ class Run {
     const before = this.history.length;
     for (let round = 0; round < 4 && world.violation === null; round += 1) {
       for (const [i, client] of this.clients.entries()) {
-        client.askOne(world.host(core[i % core.length]!));
+        client.ask(world.host(core[i % core.length]!), this.requests.next());
       }
       await world.run(end, () => this.clients.every((client) => client.isIdle));
     }
@@ -275,13 +230,14 @@ class Run {
   get result(): RunResult {
     const { world } = this;
     return {
-      seed: this.options.seed,
+      seed: this.schedule.seed,
       violation: world.violation === null ? null : world.violation.message,
       hash: world.hash,
       virtualMs: world.queue.now,
+      healedAt: this.healedAt,
       events: world.queue.events,
       operations: this.history.length,
-      faults: this.faults,
+      faults: this.disturbance.faults,
       reached: world.reached,
       recoveryMs: this.recoveryMs,
       history: this.history,
@@ -293,7 +249,7 @@ export async function simulate(options: RunOptions): Promise<RunResult> {
   const run = new Run(options);
   await run.form();
   if (run.world.violation === null) await run.disturb();
-  if (run.world.violation === null) await run.heal();
+  if (run.world.violation === null && options.schedule.healing !== null) await run.heal();
   if (run.world.violation === null) run.checkHistory();
   return run.result;
 }

@@ -20,18 +20,19 @@ export function witnessOf(history: readonly Recorded[], executed: readonly Execu
   });
 }
 
-/** Of operations with equal bytes, deletions of one key, the one that was told this result; else an untold one. */
+/** Of operations with equal bytes, deletions of one key, the one told this result; else one of unknown outcome. */
 function take(history: readonly Recorded[], alike: number[], command: ExecutedCommand): number | null {
   const told = alike.findIndex((index) => {
     const { outcome, call } = history[index]!;
     if (outcome.kind !== "ok" || outcome.revision !== command.revision || call > command.time) return false;
     return outcome.response.kind !== "delete" || outcome.response.deleted === command.deleted;
   });
-  const untold = alike.findIndex((index) => {
-    const { outcome, call } = history[index]!;
-    return outcome.kind !== "ok" && call <= command.time;
-  });
-  const at = told >= 0 ? told : untold;
-  if (at < 0) return null;
-  return alike.splice(at, 1)[0]!;
+  const untold = (kind: "unknown" | "failed") =>
+    alike.findIndex((index) => {
+      const { outcome, call } = history[index]!;
+      return outcome.kind === kind && call <= command.time;
+    });
+  // One that failed only when nothing else explains it: then it is a violation.
+  const at = [told, untold("unknown"), untold("failed")].find((found) => found >= 0);
+  return at === undefined ? null : alike.splice(at, 1)[0]!;
 }

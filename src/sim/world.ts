@@ -1,4 +1,4 @@
-// One virtual world: clock, network, disks, processes and their replicas, driven by one generator. It puts nothing
+// One virtual world: clock, network, disks, processes and their replicas, driven by one seed. It puts nothing
 // wrong by itself; faults do (`fault.ts`), and clients ask (`client.ts`).
 import { AssertionFailed } from "../base/assert.js";
 import { mixNumber } from "../base/digest.js";
@@ -43,7 +43,6 @@ const DRAIN_EVERY = 64;
 export class World {
   readonly options: WorldOptions;
   readonly queue: EventQueue;
-  readonly random: Random;
   readonly ids: readonly ReplicaId[];
   readonly network: SimNetwork;
   readonly ghost: Ghost;
@@ -65,7 +64,6 @@ export class World {
   constructor(options: WorldOptions) {
     this.options = options;
     this.queue = new EventQueue();
-    this.random = new Random(options.seed);
     this.ids = Array.from({ length: options.replicas }, (_, i) => i + 1);
     this.#reached = new Map();
     this.#atLeaders = new Map();
@@ -80,7 +78,7 @@ export class World {
       (broken) => this.violate(broken),
       () => this.queue.now,
     );
-    this.network = new SimNetwork(this.queue, this.random, this.ids, {
+    this.network = new SimNetwork(this.queue, new Random(options.seed), this.ids, {
       onSend: (from, to, message) => this.#onSend(from, to, message),
       onDeliver: (from, to, message) => this.#onDeliver(from, to, message),
       reached: (what) => this.reach(what),
@@ -93,7 +91,6 @@ export class World {
       network: this.network,
       ghost: this.ghost,
       executions: this.executions,
-      random: this.random,
       heartbeatMs,
       electionMs,
       requestTimeoutMs,
@@ -102,7 +99,10 @@ export class World {
       reached: (what: string) => this.reach(what),
       tell: (id: ReplicaId, text: string) => this.tell(id, text),
     };
-    this.hosts = new Map(this.ids.map((id) => [id, new Host(id, hostOptions)]));
+    // A generator each, so that what happens to one does not change the luck of the others.
+    const host = (id: ReplicaId) =>
+      new Host(id, { ...hostOptions, random: new Random(options.seed + id * 2 ** 33) });
+    this.hosts = new Map(this.ids.map((id) => [id, host(id)]));
   }
 
   host(id: ReplicaId): Host {

@@ -1,0 +1,63 @@
+// The schedule of a seed. Swarm testing (Groce et al., ISSTA 2012): each seed draws its kinds of faults, its pace and
+// its keys, so that a run does much of some.
+import { Random } from "../base/random.js";
+import { ALL_FAULTS } from "./all-faults.js";
+import { DAMAGE_FAULTS } from "./disk-faults.js";
+import { Requests } from "./requests.js";
+import type { FaultLine, OperationLine, Schedule } from "./schedule.js";
+
+const REPLICAS = 5;
+const CLIENTS = 5;
+/** By then the cluster has long formed. */
+const BEGIN_MS = 1000;
+/** Mean time between two operations of a client: together they ask ten times a second; in some runs more often. */
+const PACE_MS = 470;
+const BUSY_MS = 80;
+const FEWEST_KINDS = 4;
+/** Of the seeds that faults and clients are given: short, for people type them. */
+const SEEDS = 1_000_000;
+
+/** `length`: of the phase with faults, in virtual milliseconds. */
+export function drawSchedule(seed: number, length = 60_000): Schedule {
+  // Not the generator of the world, so that a schedule does not depend on how often the world draws.
+  const random = new Random(seed + 2 ** 32);
+  const end = BEGIN_MS + length;
+  const goesOn = length;
+  const operations = drawOperations(random, end + goesOn);
+  const damageable = random.next() < 0.3 ? [1 + random.below(REPLICAS)] : [];
+  const faults = drawFaults(random, end + goesOn, damageable.length > 0);
+  const healing = random.below(SEEDS);
+  return { seed, replicas: REPLICAS, damageable, end, goesOn, healing, faults, operations };
+}
+
+function drawFaults(random: Random, end: number, mayDamage: boolean): FaultLine[] {
+  const usable = mayDamage ? ALL_FAULTS : ALL_FAULTS.filter((fault) => !DAMAGE_FAULTS.includes(fault));
+  const kinds = usable.filter(() => random.next() < 0.5);
+  while (kinds.length < FEWEST_KINDS) kinds.push(usable[random.below(usable.length)]!);
+  const pace = 500 + random.below(2500);
+  const longest = 200 + random.below(6000);
+  const lines: FaultLine[] = [];
+  for (let at = BEGIN_MS; ; ) {
+    at += Math.ceil(pace * (0.2 + 1.6 * random.next()));
+    if (at > end) return lines;
+    const fault = kinds[random.below(kinds.length)]!.name;
+    const duration = 20 + Math.floor(random.next() * random.next() * longest);
+    lines.push({ at, fault, duration, seed: random.below(SEEDS) });
+  }
+}
+
+function drawOperations(random: Random, end: number): OperationLine[] {
+  const keys = 2 + random.below(10);
+  const pace = random.next() < 0.1 ? BUSY_MS : PACE_MS;
+  const lines: OperationLine[] = [];
+  for (let client = 1; client <= CLIENTS; client += 1) {
+    const own = new Random(random.below(SEEDS));
+    const requests = new Requests(`${client}`, own, keys);
+    for (let at = BEGIN_MS; ; ) {
+      at += Math.ceil(2 * pace * own.next());
+      if (at > end) break;
+      lines.push({ at, client, replica: 1 + own.below(REPLICAS), request: requests.next() });
+    }
+  }
+  return lines.sort((a, b) => a.at - b.at || a.client - b.client);
+}
