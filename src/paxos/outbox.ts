@@ -53,7 +53,7 @@ export type Notice =
 
 export class Outbox {
   /** Numbers the turns of one life, from 1; a proof for a turn is one for all before it. */
-  readonly turn: number;
+  turn: number;
   /** The promise to make durable in this turn; 0: unchanged. */
   promise: Ballot;
   /** In the order in which they must be in the log. */
@@ -72,6 +72,17 @@ export class Outbox {
     this.chosen = [];
     this.notices = [];
     this.#afterSync = [];
+  }
+
+  /** Empties it for another turn; never while it waits for the disk. */
+  begin(turn: number): void {
+    this.turn = turn;
+    this.promise = 0;
+    this.records.length = 0;
+    this.sendNow.length = 0;
+    this.chosen.length = 0;
+    this.notices.length = 0;
+    this.#afterSync.length = 0;
   }
 
   send(to: readonly ReplicaId[], message: ImmediateMessage): void {

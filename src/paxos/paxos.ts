@@ -245,8 +245,10 @@ function deadlineOf(p: PaxosState, now: number): number {
       break;
     case "idle":
       deadline = p.election.candidacyAt;
-      if (p.election.canvass !== null || p.election.leader !== 0) {
+      if (p.election.canvass !== null || p.election.via !== 0) {
         deadline = Math.min(deadline, now + p.heartbeatMs);
+      } else if (p.election.hearsLeader(now)) {
+        deadline = Math.min(deadline, p.election.heardAt + p.electionMs);
       }
       break;
   }

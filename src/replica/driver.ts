@@ -206,7 +206,7 @@ export class Driver<C, R, Q, A> {
       log: wal,
       network,
       clock,
-      requests: () => [...this.#proposals.take(), ...this.#reads.take()],
+      requests: () => [this.#proposals.take(), this.#reads.take()],
       onChosen: (entries) => {
         executor.enqueue(entries);
         this.#execute();

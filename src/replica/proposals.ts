@@ -8,6 +8,7 @@ import { Closed, OutcomeUnknown, Overloaded, Unavailable } from "./errors.js";
 
 /** Bytes of commands without an outcome. */
 const WINDOW_BYTES = 64 << 20;
+const NOTHING: readonly Event[] = [];
 
 interface Pending<Result> {
   /** 0: not handed to the core yet. */
@@ -54,8 +55,9 @@ export class Proposals<Result> {
 
   /** When the oldest one is given up; Infinity: there is none. */
   get deadline(): number {
-    for (const pending of this.#pending.values()) return pending.deadline;
-    for (const pending of this.#queued) return pending.deadline;
+    // Asked after every turn, mostly when there is nothing.
+    if (this.#pending.size > 0) for (const pending of this.#pending.values()) return pending.deadline;
+    if (this.#queued.size > 0) for (const pending of this.#queued) return pending.deadline;
     return Number.POSITIVE_INFINITY;
   }
 
@@ -80,7 +82,8 @@ export class Proposals<Result> {
   }
 
   /** Events for the core: what was given up, and what is handed over with this call. */
-  take(): Event[] {
+  take(): readonly Event[] {
+    if (this.#abandoned.length === 0 && this.#queued.size === 0) return NOTHING;
     const events: Event[] = [];
     for (const number of this.#abandoned) events.push({ kind: "abandon", number });
     this.#abandoned = [];

@@ -7,6 +7,7 @@ import { Overloaded, Unavailable } from "./errors.js";
 
 /** Reads without an answer. */
 const WINDOW = 65_536;
+const NOTHING: readonly Event[] = [];
 
 interface PendingRead {
   /** Of its group; 0: not asked for yet. */
@@ -78,7 +79,8 @@ export class Reads<Query, Answer> {
   }
 
   /** Events for the core: questions that nobody waits for any more, and one for all new reads. */
-  take(): Event[] {
+  take(): readonly Event[] {
+    if (this.#abandoned.length === 0 && this.#queued.length === 0) return NOTHING;
     const events: Event[] = [];
     for (const id of this.#abandoned) events.push({ kind: "abandonRead", id });
     this.#abandoned = [];

@@ -27,7 +27,7 @@ export interface TurnPorts {
   readonly network: Pick<Network, "send">;
   readonly clock: Clock;
   /** What callers want of the core since the last turn. */
-  requests(): Event[];
+  requests(): readonly (readonly Event[])[];
   onChosen(entries: readonly ChosenEntry[]): void;
   onNotice(notice: Notice): void;
   /** Called after every turn. */
@@ -45,6 +45,8 @@ export class Turns {
   turn: number;
   /** Outboxes that wait for the disk, oldest first. */
   #unsynced: Outbox[];
+  /** One that waited for nothing, for the next turn. */
+  #spare: Outbox | null;
 
   constructor(ports: TurnPorts) {
     this.#ports = ports;
@@ -53,6 +55,7 @@ export class Turns {
     this.#isStopped = false;
     this.turn = 0;
     this.#unsynced = [];
+    this.#spare = null;
   }
 
   post(event: Event): void {
@@ -108,18 +111,22 @@ export class Turns {
     const events = this.#inbox;
     this.#inbox = [];
     this.turn += 1;
-    const outbox = new Outbox(this.turn);
+    const outbox = this.#spare ?? new Outbox(this.turn);
+    outbox.begin(this.turn);
+    this.#spare = null;
     const now = clock.now();
     for (const event of events) core.step(event, now, outbox);
-    for (const event of this.#ports.requests()) core.step(event, now, outbox);
+    for (const asked of this.#ports.requests()) for (const event of asked) core.step(event, now, outbox);
     core.endTurn(now, outbox);
     for (const { to, message } of outbox.sendNow) network.send(to, message);
-    if (outbox.isUrgent || outbox.records.length > 0) {
+    const waits = outbox.isUrgent || outbox.records.length > 0;
+    if (waits) {
       this.#unsynced.push(outbox);
       log.append(outbox.turn, outbox.promise, outbox.records, outbox.isUrgent);
     }
     if (outbox.chosen.length > 0) this.#ports.onChosen(outbox.chosen);
     for (const notice of outbox.notices) this.#ports.onNotice(notice);
+    if (!waits) this.#spare = outbox;
     this.#ports.onTurn();
   }
 }

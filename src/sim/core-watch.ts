@@ -71,14 +71,16 @@ export class CoreWatch implements Core {
     replica.promised = Math.max(replica.promised, outbox.promise);
     assert(paxos.promised <= replica.promised, "a raised promise is asked to be written");
     if (outbox.records.length > 0 || outbox.promise > 0) {
-      this.#unsynced.push({ turn: outbox.turn, promised: outbox.promise, records: [...outbox.records] });
+      this.#unsynced.push({ turn: outbox.turn, promised: outbox.promise, records: outbox.records });
     }
     // The queue opens with the proof of the log, before the core hears of it: the ghost must know by then.
-    const release = outbox.releaseAfterSync.bind(outbox);
-    outbox.releaseAfterSync = (proof) => {
-      this.#synced(proof.turn);
-      return release(proof);
-    };
+    if (outbox.isUrgent) {
+      const release = outbox.releaseAfterSync.bind(outbox);
+      outbox.releaseAfterSync = (proof) => {
+        this.#synced(proof.turn);
+        return release(proof);
+      };
+    }
     for (const entry of outbox.chosen) onExecute(this.#ghost, this.#id, entry);
     if (paxos.isLeading) invariants.leaderHoldsBallot(this.#id, paxos.state.proposer.ballot, paxos.promised);
     for (const notice of outbox.notices) {

@@ -56,10 +56,7 @@ export class SimDisk {
       schedule: (operation, bytes, task) => {
         const { slowness } = this.manners;
         const ms = operation === "sync" ? slowness * (0.5 + random.next()) : slowness * (0.1 + bytes / 65536);
-        this.#life?.after(ms, () => {
-          queue.isStirred = true;
-          task();
-        });
+        this.#life?.after(ms, task);
       },
       fault: (operation) => {
         const chance = operation === "write" ? this.manners.writeError : this.manners.syncError;

@@ -50,7 +50,7 @@ export class EventQueue {
   at(at: number, run: () => void, owner: TaskOwner | null = null): Task {
     const heap = this.#heap;
     this.#order += 1;
-    const task: Task = { at: at > this.now ? at : this.now, order: this.#order, owner, run };
+    const task: Task = { at: Math.max(at, this.now), order: this.#order, owner, run };
     let child = heap.length;
     heap.push(task);
     while (child > 0) {

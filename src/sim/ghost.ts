@@ -24,6 +24,10 @@ export interface GhostReplica {
   spokenPromise: Ballot;
   chosenUpTo: Slot;
   incarnation: number;
+  /** The highest slot with a vote, in any life. */
+  topVote: Slot;
+  /** Votes appended since the last life began, durable by now or not. */
+  appended: { readonly slot: Slot; readonly ballot: Ballot }[];
 }
 
 export interface GhostRead {
@@ -71,6 +75,8 @@ export class Ghost {
         spokenPromise: 0,
         chosenUpTo: 0,
         incarnation: 0,
+        topVote: 0,
+        appended: [],
       };
       this.replicas.set(id, replica);
     }
@@ -79,28 +85,42 @@ export class Ghost {
 
   /** Returns the value if this vote makes it chosen for the first time. */
   countVote(id: ReplicaId, slot: Slot, ballot: Ballot, value: Value): Value | null {
-    const ballots = this.voters.get(slot) ?? new Map<Ballot, ReplicaId[]>();
-    this.voters.set(slot, ballots);
-    const voters = ballots.get(ballot) ?? [];
-    ballots.set(ballot, voters);
+    let ballots = this.voters.get(slot);
+    if (ballots === undefined) this.voters.set(slot, (ballots = new Map()));
+    let voters = ballots.get(ballot);
+    if (voters === undefined) ballots.set(ballot, (voters = []));
     if (!voters.includes(id)) voters.push(id);
     // Counted here, not by the core: an observer that shares the code that it watches sees nothing.
     const { voters: members, phase2 } = this.memberships.first;
-    return voters.filter((voter) => members.includes(voter)).length >= phase2 ? value : null;
+    let count = 0;
+    for (const voter of voters) if (members.includes(voter)) count += 1;
+    return count >= phase2 ? value : null;
   }
 
-  /** The replica lost what was not on disk. */
-  forget(id: ReplicaId): void {
+  /** The replica lost what was not on disk; returns the votes that it lost. */
+  forget(id: ReplicaId): VotesBySlot {
     const replica = this.replica(id);
-    replica.votes = copyVotes(replica.durableVotes);
+    const lost: VotesBySlot = new Map();
+    for (const { slot, ballot } of replica.appended) {
+      const votes = replica.votes.get(slot);
+      const value = votes?.get(ballot);
+      if (votes === undefined || value === undefined) continue;
+      if (replica.durableVotes.get(slot)?.has(ballot) === true) continue;
+      putVote(lost, slot, ballot, value);
+      votes.delete(ballot);
+      if (votes.size === 0) replica.votes.delete(slot);
+    }
+    replica.appended = [];
     replica.learned = new Map(replica.durableLearned);
     replica.promised = replica.durablePromise;
+    return lost;
   }
 }
 
 export function copyGhostReplica(replica: GhostReplica): GhostReplica {
   return {
     ...replica,
+    appended: [...replica.appended],
     votes: copyVotes(replica.votes),
     durableVotes: copyVotes(replica.durableVotes),
     learned: new Map(replica.learned),
@@ -115,10 +135,24 @@ export function payloadKey(payload: Uint8Array): string {
   return key;
 }
 
+/** A vote as it is appended. */
+export function castVote(replica: GhostReplica, slot: Slot, ballot: Ballot, value: Value): void {
+  putVote(replica.votes, slot, ballot, value);
+  replica.appended.push({ slot, ballot });
+  if (slot > replica.topVote) replica.topVote = slot;
+}
+
+/** The highest ballot below `limit` of the votes in one slot; 0: there is none. */
+export function highestBallot(votes: ReadonlyMap<Ballot, Value>, limit = Number.POSITIVE_INFINITY): Ballot {
+  let highest = 0;
+  for (const ballot of votes.keys()) if (ballot > highest && ballot < limit) highest = ballot;
+  return highest;
+}
+
 export function putVote(votes: VotesBySlot, slot: Slot, ballot: Ballot, value: Value): void {
-  const ballots = votes.get(slot) ?? new Map<Ballot, Value>();
-  votes.set(slot, ballots);
-  ballots.set(ballot, value);
+  const ballots = votes.get(slot);
+  if (ballots === undefined) votes.set(slot, new Map([[ballot, value]]));
+  else ballots.set(ballot, value);
 }
 
 function copyVotes(votes: VotesBySlot): VotesBySlot {

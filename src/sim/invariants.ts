@@ -11,7 +11,14 @@ import type {
 } from "../paxos/message.js";
 import { commandsOf, isNoop, sameValue, type Value } from "../paxos/value.js";
 import { describeMessage, describeValue } from "./describe-message.js";
-import { type Ghost, type GhostReplica, InvariantBroken, payloadKey, putVote } from "./ghost.js";
+import {
+  type Ghost,
+  type GhostReplica,
+  highestBallot,
+  InvariantBroken,
+  payloadKey,
+  putVote,
+} from "./ghost.js";
 
 function check(condition: boolean, invariant: string, evidence: () => string): void {
   if (!condition) throw new InvariantBroken(`${invariant}: ${evidence()}`);
@@ -80,7 +87,7 @@ export function contiguity(id: ReplicaId, replica: GhostReplica, entry: ChosenEn
   });
   const learned = replica.learned.get(entry.slot);
   const votes = replica.votes.get(entry.slot);
-  const shown = learned ?? (votes === undefined ? undefined : votes.get(Math.max(...votes.keys())));
+  const shown = learned ?? votes?.get(highestBallot(votes));
   check(shown !== undefined && sameValue(shown, entry.value), "contiguity", () => {
     return `${id} executed slot ${entry.slot}, whose value its log does not show`;
   });
@@ -132,9 +139,7 @@ function acceptedIsDurable(
     if (replica.learned.has(slot) || votes?.has(message.ballot) === true) return true;
     // Known chosen above a gap, through a vote of its own for the chosen value: nothing new is in the log.
     const chosen = ghost.chosen.get(slot);
-    return (
-      chosen !== undefined && votes !== undefined && sameValue(chosen, votes.get(Math.max(...votes.keys()))!)
-    );
+    return chosen !== undefined && votes !== undefined && sameValue(chosen, votes.get(highestBallot(votes))!);
   };
   for (let slot = replica.chosenUpTo + 1; slot <= message.upTo; slot += 1) {
     check(holds(slot), "persistBeforeSend", () => `${id}: slot ${slot} in ${describeMessage(message)}`);
@@ -177,17 +182,17 @@ export function promiseTruth(
     const truth = voted ?? known;
     if (truth === undefined || !sameValue(truth, value)) throw broken(`no such vote in slot ${slot}`);
   }
-  for (const [slot, votes] of replica.votes) {
-    if (slot <= promise.chosenUpTo || slot < promise.from || slot > promise.to) continue;
-    const below = [...votes.keys()].filter((ballot) => ballot < promise.ballot);
-    if (below.length === 0) continue;
+  const last = Math.min(promise.to, replica.topVote);
+  for (let slot = Math.max(promise.from, promise.chosenUpTo + 1); slot <= last; slot += 1) {
+    const votes = replica.votes.get(slot);
+    const below = votes === undefined ? 0 : highestBallot(votes, promise.ballot);
+    if (below === 0) continue;
     // A learned value supersedes a vote for another one: no quorum chose anything through that vote.
     const known = replica.learned.get(slot);
-    if (known !== undefined && !sameValue(known, votes.get(Math.max(...below))!)) continue;
+    if (known !== undefined && !sameValue(known, votes!.get(below)!)) continue;
     const isFaulty = promise.faulty.some((faulty) => faulty.from <= slot && slot <= faulty.to);
     const ballot = listed.get(slot)?.ballot ?? -1;
-    if (!isFaulty && ballot < Math.max(...below))
-      throw broken(`the vote in slot ${slot} is missing or too old`);
+    if (!isFaulty && ballot < below) throw broken(`the vote in slot ${slot} is missing or too old`);
   }
 }
 

@@ -261,11 +261,14 @@ export class SimNetwork {
     this.#queue.after(delay, () => {
       const target = this.#stations.get(to);
       if (!link.isUp || target === undefined || this.wire(from, to).blocked) return;
-      target.life.run(() => {
-        this.#watch.onDeliver(from, to, message);
-        target.handlers.onMessage(from, message);
-      });
+      if (target.life.isPaused) target.life.run(() => this.#deliver(target, from, to, message));
+      else if (target.life.enters()) this.#deliver(target, from, to, message);
     });
+  }
+
+  #deliver(target: Station, from: ReplicaId, to: ReplicaId, message: PeerMessage): void {
+    this.#watch.onDeliver(from, to, message);
+    target.handlers.onMessage(from, message);
   }
 }
 

@@ -3,7 +3,7 @@
 import { LAST_SLOT, type ReplicaId } from "../paxos/ballot.js";
 import type { Accepted, ChosenEntry, Message, PrepareMessage, PromiseMessage } from "../paxos/message.js";
 import type { LogRecord } from "../paxos/outbox.js";
-import { type Ghost, type GhostReplica, putVote } from "./ghost.js";
+import { castVote, type Ghost, type GhostReplica, highestBallot, putVote } from "./ghost.js";
 import {
   acceptGuard,
   agreement,
@@ -27,7 +27,7 @@ export function onAppend(ghost: Ghost, id: ReplicaId, record: LogRecord): void {
     acceptGuard(id, replica, record.slot, record.ballot);
     voteImmutability(id, replica, record.slot, record.ballot, record.value);
     chosenSlotsAreLeft(id, replica, record.slot);
-    putVote(replica.votes, record.slot, record.ballot, record.value);
+    castVote(replica, record.slot, record.ballot, record.value);
     replica.promised = Math.max(replica.promised, record.ballot);
   } else if (record.kind === "learned") {
     learnsOnlyChosen(ghost, id, record);
@@ -71,10 +71,10 @@ export function onSend(ghost: Ghost, id: ReplicaId, message: Message): void {
 /** The proposer's own promise is on disk when its `prepare` leaves, and is counted without a message. */
 function ownPromise(replica: GhostReplica, { ballot, fromSlot }: PrepareMessage): PromiseMessage {
   const accepted: Accepted[] = [];
-  for (const [slot, votes] of replica.votes) {
-    const highest = Math.max(...[...votes.keys()].filter((voted) => voted < ballot));
-    if (slot > replica.chosenUpTo && highest > 0)
-      accepted.push({ slot, ballot: highest, value: votes.get(highest)! });
+  for (let slot = replica.chosenUpTo + 1; slot <= replica.topVote; slot += 1) {
+    const votes = replica.votes.get(slot);
+    const highest = votes === undefined ? 0 : highestBallot(votes, ballot);
+    if (highest > 0) accepted.push({ slot, ballot: highest, value: votes!.get(highest)! });
   }
   const { chosenUpTo } = replica;
   return {

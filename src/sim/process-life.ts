@@ -74,16 +74,20 @@ export class ProcessLife implements Clock, TaskOwner {
       this.#backlog.push(task);
       return false;
     }
+    return this.enters();
+  }
+
+  /** Whether its code may run now; what runs may settle what somebody waits for. */
+  enters(): boolean {
+    if (!this.isAlive || this.isPaused) return false;
     if (this.awaited > 0) this.#queue.isStirred = true;
     return true;
   }
 
   /** Now, or when the pause ends; never once it is dead. */
   run(task: () => void): void {
-    if (!this.isAlive) return;
-    if (this.awaited > 0) this.#queue.isStirred = true;
-    if (this.isPaused) this.#backlog.push({ run: task });
-    else task();
+    if (this.isAlive && this.isPaused) this.#backlog.push({ run: task });
+    else if (this.enters()) task();
   }
 
   /** What came due meanwhile comes at once, as what waits in a kernel does; what one task cancels does not come. */

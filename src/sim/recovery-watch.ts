@@ -3,7 +3,7 @@
 import { describeBallot, type ReplicaId, type Slot } from "../paxos/ballot.js";
 import type { RecoveredState } from "../paxos/state.js";
 import { sameValue } from "../paxos/value.js";
-import { type Ghost, InvariantBroken, putVote } from "./ghost.js";
+import { castVote, type Ghost, highestBallot, InvariantBroken } from "./ghost.js";
 import * as invariants from "./invariants.js";
 import { onDurable } from "./observe.js";
 
@@ -16,21 +16,20 @@ export function onRecovered(
   isDamaged: boolean,
 ): void {
   const replica = ghost.replica(id);
-  const written = replica.votes;
-  ghost.forget(id);
+  const lost = ghost.forget(id);
   invariants.promiseMonotonic(id, replica, recovered.promised);
   invariants.watermarkRecord(ghost, id, recovered.chosenUpTo);
   if (!isDamaged && recovered.faulty.length > 0) {
     throw new InvariantBroken(`faultyForNothing: ${id} finds faulty slots on a disk that nothing has hurt`);
   }
   for (const { slot, ballot, value } of recovered.accepted) {
-    const before = written.get(slot)?.get(ballot);
+    const before = replica.votes.get(slot)?.get(ballot) ?? lost.get(slot)?.get(ballot);
     if (before === undefined || !sameValue(before, value)) {
       throw new InvariantBroken(
         `recoveredVotes: ${id} finds a vote in slot ${slot} at ${describeBallot(ballot)} that it never cast`,
       );
     }
-    putVote(replica.votes, slot, ballot, value);
+    castVote(replica, slot, ballot, value);
     onDurable(ghost, id, { kind: "accepted", slot, ballot, value });
   }
   for (const { slot, value } of recovered.learned) {
@@ -60,9 +59,11 @@ export function recoveryPaths(recovered: RecoveredState): string[] {
 function recoversVotes(ghost: Ghost, id: ReplicaId, recovered: RecoveredState): void {
   const found = new Map(recovered.accepted.map(({ slot, ballot }) => [slot, ballot]));
   const known = new Set<Slot>(recovered.learned.map(({ slot }) => slot));
-  for (const [slot, votes] of ghost.replica(id).durableVotes) {
-    if (slot <= recovered.chosenUpTo || known.has(slot)) continue;
-    const ballot = Math.max(...votes.keys());
+  const { durableVotes, topVote } = ghost.replica(id);
+  for (let slot = recovered.chosenUpTo + 1; slot <= topVote; slot += 1) {
+    const votes = durableVotes.get(slot);
+    if (votes === undefined || known.has(slot)) continue;
+    const ballot = highestBallot(votes);
     if ((found.get(slot) ?? 0) >= ballot) continue;
     if (recovered.faulty.some(({ from, to }) => from <= slot && slot <= to)) continue;
     throw new InvariantBroken(

@@ -38,7 +38,7 @@ const STILL_EVENTS = 100_000;
 const LEAST_MS = 1e-6;
 
 /** At least so often microtasks are let run, in events. */
-const DRAIN_EVERY = 64;
+const DRAIN_EVERY = 32;
 
 export class World {
   readonly options: WorldOptions;

@@ -293,27 +293,27 @@ export function valuesOf(header: BatchHeader): number {
   return header.offset + HEADER + header.records * ENTRY + header.repeats * REPEAT;
 }
 
-export interface BatchLists {
-  readonly own: readonly ListEntry[];
-  /** Those of the batch before. */
-  readonly repeat: readonly ListEntry[];
-}
-
-/** The records that a batch lists and those that it repeats; null when that part cannot be read. */
-export function readLists(bytes: Uint8Array, header: BatchHeader): BatchLists | null {
+/** The records that a batch lists; null when its lists, the own and the repeated one, cannot be read. */
+export function readList(bytes: Uint8Array, header: BatchHeader): readonly ListEntry[] | null {
   const from = header.offset + HEADER;
   const to = valuesOf(header);
   if (to > bytes.length || crc32(bytes, 0, from, to) !== header.listCrc) return null;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  const own: ListEntry[] = [];
+  const list: ListEntry[] = [];
   for (let i = 0; i < header.records; i += 1) {
     const at = from + i * ENTRY;
-    own.push(readEntry(view, at, view.getUint32(at + 16, true), view.getUint32(at + 20, true)));
+    list.push(readEntry(view, at, view.getUint32(at + 16, true), view.getUint32(at + 20, true)));
   }
-  const repeat: ListEntry[] = [];
-  const repeatsAt = from + header.records * ENTRY;
-  for (let i = 0; i < header.repeats; i += 1) repeat.push(readEntry(view, repeatsAt + i * REPEAT, 0, 0));
-  return { own, repeat };
+  return list;
+}
+
+/** The records of the batch before, as a batch whose lists can be read repeats them. */
+export function readRepeat(bytes: Uint8Array, header: BatchHeader): readonly ListEntry[] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const from = header.offset + HEADER + header.records * ENTRY;
+  const list: ListEntry[] = [];
+  for (let i = 0; i < header.repeats; i += 1) list.push(readEntry(view, from + i * REPEAT, 0, 0));
+  return list;
 }
 
 function readEntry(view: DataView, at: number, length: number, crc: number): ListEntry {

@@ -13,7 +13,6 @@ import { type Ballot, LAST_SLOT, type Slot } from "../paxos/ballot.js";
 import { DataDirectoryError } from "./data-directory-error.js";
 import {
   type BatchHeader,
-  type BatchLists,
   FLAG_CLEAN,
   FLAG_PREVIOUS_UNKNOWN,
   firstNonZero,
@@ -24,7 +23,8 @@ import {
   KIND_WATERMARK,
   type ListEntry,
   readHeader,
-  readLists,
+  readList,
+  readRepeat,
   SECTOR,
   valuesOf,
   type WalRecord,
@@ -136,18 +136,18 @@ export class Recovery {
   /** Takes a batch into the log, with what its number and its repeat say about those before it. */
   #settle(batch: Batch): void {
     const { header, bytes } = batch;
-    const lists = readLists(bytes, header);
-    this.#settleGap(header, lists);
+    const list = readList(bytes, header);
+    this.#settleGap(batch, list !== null);
     this.#sequence = header.sequence;
     this.#link = header.crc;
     this.#maxSlot = header.maxSlot;
-    this.#last = lists?.own ?? null;
+    this.#last = list;
     this.#lastBatch = batch;
     this.#isWhole = false;
-    if (lists === null) return;
+    if (list === null) return;
     let offset = valuesOf(header);
     let broken = false;
-    for (const entry of lists.own) {
+    for (const entry of list) {
       const readable = crc32(bytes, 0, offset, offset + entry.length) === entry.crc;
       if (readable) this.#apply(entry, header.segment, offset);
       else this.#damage(entry);
@@ -159,17 +159,18 @@ export class Recovery {
   }
 
   /** Batches that were written between the last one taken and this one, or whose lists are lost. */
-  #settleGap(header: BatchHeader, lists: BatchLists | null): void {
+  #settleGap({ header, bytes }: Batch, isReadable: boolean): void {
     // What it restates may be missing: all of it is in this batch.
     const needed = header.sequence - 1 - header.restates;
     const missing = needed - this.#sequence + (this.#last === null && this.#sequence <= needed ? 1 : 0);
     if (missing <= 0) return;
     this.damaged += 1;
-    const repeats = lists !== null && header.restates === 0 && (header.flags & FLAG_PREVIOUS_UNKNOWN) === 0;
+    const repeats = isReadable && header.restates === 0 && (header.flags & FLAG_PREVIOUS_UNKNOWN) === 0;
     const tied = missing === 1 && repeats;
     if (!tied) this.index.lost(header.maxSlot);
-    if (repeats) for (const entry of lists.repeat) this.#damage(entry);
-    this.#last = tied ? lists.repeat : null;
+    const repeat = repeats ? readRepeat(bytes, header) : [];
+    for (const entry of repeat) this.#damage(entry);
+    this.#last = tied ? repeat : null;
     this.#isWhole = false;
   }
 
@@ -223,8 +224,9 @@ export class Recovery {
   }
 
   /** Drops the last batch, but not what it says about those before it: they were synced when it was written. */
-  #cut({ header, bytes }: Batch): void {
-    this.#settleGap(header, readLists(bytes, header));
+  #cut(batch: Batch): void {
+    const { header, bytes } = batch;
+    this.#settleGap(batch, readList(bytes, header) !== null);
     // What it restated was not synced either; what it did not restate was, and keeps its number, readable or not.
     const needed = header.sequence - 1 - header.restates;
     if (needed <= this.#sequence) return;
@@ -240,7 +242,7 @@ export class Recovery {
     // First, so that it does not fix a vote that was cast after the watermark.
     if (index.watermark > 0) records.push({ kind: "watermark", upTo: index.watermark });
     let offset = valuesOf(header);
-    for (const { slot, ballot, length } of readLists(bytes, header)?.own ?? []) {
+    for (const { slot, ballot, length } of readList(bytes, header) ?? []) {
       const state = index.state(slot);
       if (state === VOTE || state === CHOSEN) {
         const position = index.position(slot);
@@ -258,10 +260,10 @@ export class Recovery {
   /** Whether the last batch is damaged because a part of it never reached the disk. */
   #isUnsynced(batch: Batch): boolean {
     const { header, bytes } = batch;
-    const lists = readLists(bytes, header);
-    if (lists === null) return isTorn(bytes, header);
+    const list = readList(bytes, header);
+    if (list === null) return isTorn(bytes, header);
     let offset = valuesOf(header);
-    for (const { length, crc } of lists.own) {
+    for (const { length, crc } of list) {
       if (crc32(bytes, 0, offset, offset + length) !== crc) return isTorn(bytes, header);
       offset += length;
     }

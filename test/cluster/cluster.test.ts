@@ -5,7 +5,7 @@ import { ballotOf } from "../../src/paxos/ballot.js";
 import { Memberships, majorityOf } from "../../src/paxos/membership.js";
 import type { AcceptMessage, PromiseMessage } from "../../src/paxos/message.js";
 import { NOOP } from "../../src/paxos/value.js";
-import { Ghost, putVote } from "../../src/sim/ghost.js";
+import { castVote, Ghost, putVote } from "../../src/sim/ghost.js";
 import * as invariants from "../../src/sim/invariants.js";
 import { onAppend, onExecute, onSend } from "../../src/sim/observe.js";
 import { Cluster } from "./cluster.js";
@@ -144,7 +144,7 @@ const BREACHES: readonly { name: string; breach: (ghost: Ghost) => void }[] = [
     name: "promiseTruth",
     breach: (ghost) => {
       ghost.replica(1).durablePromise = HIGH;
-      putVote(ghost.replica(1).votes, 1, LOW, X);
+      castVote(ghost.replica(1), 1, LOW, X);
       onSend(ghost, 1, promiseOf(HIGH, []));
     },
   },
