@@ -36,12 +36,10 @@ export function concatBytes(parts: readonly Uint8Array[]): Uint8Array {
 /** A growing buffer, little-endian. */
 export class ByteWriter {
   #buffer: Uint8Array;
-  #view: DataView;
   length: number;
 
   constructor(capacity = 256) {
     this.#buffer = new Uint8Array(capacity);
-    this.#view = new DataView(this.#buffer.buffer);
     this.length = 0;
   }
 
@@ -51,7 +49,6 @@ export class ByteWriter {
     const grown = new Uint8Array(Math.max(needed, this.#buffer.length * 2));
     grown.set(this.#buffer.subarray(0, this.length));
     this.#buffer = grown;
-    this.#view = new DataView(grown.buffer);
   }
 
   u8(value: number): void {
@@ -62,14 +59,24 @@ export class ByteWriter {
 
   u16(value: number): void {
     this.#reserve(2);
-    this.#view.setUint16(this.length, value, true);
+    this.#buffer[this.length] = value;
+    this.#buffer[this.length + 1] = value >>> 8;
     this.length += 2;
   }
 
   u32(value: number): void {
     this.#reserve(4);
-    this.#view.setUint32(this.length, value, true);
+    this.#putU32(this.length, value);
     this.length += 4;
+  }
+
+  // No DataView: making one costs more than all that most writers write.
+  #putU32(at: number, value: number): void {
+    const buffer = this.#buffer;
+    buffer[at] = value;
+    buffer[at + 1] = value >>> 8;
+    buffer[at + 2] = value >>> 16;
+    buffer[at + 3] = value >>> 24;
   }
 
   /** A safe integer from 0, in eight bytes. */
@@ -108,7 +115,7 @@ export class ByteWriter {
   /** Overwrites four bytes written before, for a length or checksum known only at the end. */
   patchU32(at: number, value: number): void {
     assert(at + 4 <= this.length, "patchU32 stays within what was written");
-    this.#view.setUint32(at, value, true);
+    this.#putU32(at, value);
   }
 
   /** The bytes written so far, as a view: the writer must not be used after it. */
@@ -119,13 +126,11 @@ export class ByteWriter {
 
 export class ByteReader {
   readonly #bytes: Uint8Array;
-  readonly #view: DataView;
   position: number;
   failed: boolean;
 
   constructor(bytes: Uint8Array, position = 0) {
     this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.position = position;
     this.failed = position > bytes.length;
   }
@@ -155,12 +160,14 @@ export class ByteReader {
 
   u16(): number {
     const at = this.#take(2);
-    return at < 0 ? 0 : this.#view.getUint16(at, true);
+    return at < 0 ? 0 : this.#bytes[at]! | (this.#bytes[at + 1]! << 8);
   }
 
   u32(): number {
     const at = this.#take(4);
-    return at < 0 ? 0 : this.#view.getUint32(at, true);
+    const bytes = this.#bytes;
+    if (at < 0) return 0;
+    return (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0;
   }
 
   u53(): number {

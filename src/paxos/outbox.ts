@@ -78,11 +78,12 @@ export class Outbox {
   begin(turn: number): void {
     this.turn = turn;
     this.promise = 0;
-    this.records.length = 0;
-    this.sendNow.length = 0;
-    this.chosen.length = 0;
-    this.notices.length = 0;
-    this.#afterSync.length = 0;
+    // Asked first, for setting a length costs more than a look at it.
+    if (this.records.length > 0) this.records.length = 0;
+    if (this.sendNow.length > 0) this.sendNow.length = 0;
+    if (this.chosen.length > 0) this.chosen.length = 0;
+    if (this.notices.length > 0) this.notices.length = 0;
+    if (this.#afterSync.length > 0) this.#afterSync.length = 0;
   }
 
   send(to: readonly ReplicaId[], message: ImmediateMessage): void {

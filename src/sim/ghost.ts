@@ -85,10 +85,10 @@ export class Ghost {
 
   /** Returns the value if this vote makes it chosen for the first time. */
   countVote(id: ReplicaId, slot: Slot, ballot: Ballot, value: Value): Value | null {
-    let ballots = this.voters.get(slot);
-    if (ballots === undefined) this.voters.set(slot, (ballots = new Map()));
-    let voters = ballots.get(ballot);
-    if (voters === undefined) ballots.set(ballot, (voters = []));
+    const ballots = this.voters.get(slot) ?? new Map<Ballot, ReplicaId[]>();
+    if (ballots.size === 0) this.voters.set(slot, ballots);
+    const voters = ballots.get(ballot) ?? [];
+    if (voters.length === 0) ballots.set(ballot, voters);
     if (!voters.includes(id)) voters.push(id);
     // Counted here, not by the core: an observer that shares the code that it watches sees nothing.
     const { voters: members, phase2 } = this.memberships.first;

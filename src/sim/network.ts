@@ -41,7 +41,7 @@ const RECONNECT_MS = [5, 200] as const;
 const REPLAYED = 4096;
 const LATELY = 256;
 /** Every so many messages one goes through its bytes, so that the codec is part of the run. */
-const CODEC_EVERY = 8;
+const CODEC_EVERY = 16;
 
 /** A process that listens. */
 interface Station {

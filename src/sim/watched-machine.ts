@@ -82,6 +82,8 @@ export class WatchedMachine implements StateMachine<KvCommand, KvResult, KvQuery
   readonly #executions: Executions;
   #slot: Slot;
   #at: number;
+  /** Of the command decoded last: the one that is applied next. */
+  #payload: Uint8Array;
 
   constructor(machine: KvMachine, id: number, executions: Executions) {
     this.durable = machine.durable;
@@ -90,6 +92,7 @@ export class WatchedMachine implements StateMachine<KvCommand, KvResult, KvQuery
     this.#executions = executions;
     this.#slot = 0;
     this.#at = 0;
+    this.#payload = new Uint8Array(0);
   }
 
   encode(command: KvCommand): Uint8Array {
@@ -97,6 +100,7 @@ export class WatchedMachine implements StateMachine<KvCommand, KvResult, KvQuery
   }
 
   decode(bytes: Uint8Array): KvCommand {
+    this.#payload = bytes;
     return this.#machine.decode(bytes);
   }
 
@@ -104,7 +108,7 @@ export class WatchedMachine implements StateMachine<KvCommand, KvResult, KvQuery
     const result = this.#machine.apply(command);
     this.#at = slot === this.#slot ? this.#at + 1 : 0;
     this.#slot = slot;
-    this.#executions.note(this.#id, slot, this.#at, command, this.#machine.encode(command), result);
+    this.#executions.note(this.#id, slot, this.#at, command, this.#payload, result);
     return result;
   }
 

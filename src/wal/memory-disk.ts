@@ -4,6 +4,7 @@ import type { Random } from "../base/random.js";
 import type { Disk, DiskCallback, DiskFile } from "./disk.js";
 
 const SECTOR = 512;
+const ZERO_CHUNK = 8 * SECTOR;
 
 export type DiskOperation = "write" | "sync";
 
@@ -34,6 +35,8 @@ class Content {
   flushes: Flush[];
   /** Length to which the file falls back. */
   syncedLength: number;
+  /** From here on nothing but zeros was ever written. */
+  #zeroFrom: number;
 
   constructor() {
     this.bytes = new Uint8Array(0);
@@ -42,6 +45,7 @@ class Content {
     this.dirty = new Set();
     this.flushes = [];
     this.syncedLength = 0;
+    this.#zeroFrom = 0;
   }
 
   grow(length: number): void {
@@ -59,13 +63,19 @@ class Content {
     return copy;
   }
 
+  /** Its bytes may be changed in place. */
+  exposed(): void {
+    this.#zeroFrom = this.length;
+  }
+
   write(position: number, bytes: Uint8Array): void {
     const end = position + bytes.length;
-    const used = this.length;
+    const zeroFrom = this.#zeroFrom;
     this.grow(end);
+    if (end > zeroFrom && !isZero(bytes)) this.#zeroFrom = end;
     for (let sector = Math.floor(position / SECTOR); sector * SECTOR < end; sector += 1) {
       if (!this.behind.has(sector)) {
-        this.behind.set(sector, sector * SECTOR >= used ? ZEROS : this.#sector(sector));
+        this.behind.set(sector, sector * SECTOR >= zeroFrom ? ZEROS : this.#sector(sector));
       }
       for (const flush of this.flushes) {
         if (flush.get(sector) === null) flush.set(sector, this.#sector(sector));
@@ -129,6 +139,14 @@ class Content {
   }
 }
 
+/** Only chunks as large as those that zero a segment are looked through; anything else counts as used. */
+function isZero(bytes: Uint8Array): boolean {
+  if (bytes.length < ZERO_CHUNK || bytes.byteOffset % 4 !== 0 || bytes.length % 4 !== 0) return false;
+  const words = new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
+  for (let at = 0; at < words.length; at += 1) if (words[at] !== 0) return false;
+  return true;
+}
+
 export class MemoryDisk implements Disk {
   readonly #options: MemoryDiskOptions;
   #files: Map<string, Content>;
@@ -174,6 +192,7 @@ export class MemoryDisk implements Disk {
   /** The content of a file, to be looked at or damaged in place. */
   bytesOf(name: string): Uint8Array {
     const content = this.#content(name);
+    content.exposed();
     return content.bytes.subarray(0, content.length);
   }
 
