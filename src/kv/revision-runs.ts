@@ -71,7 +71,7 @@ export class RevisionRuns {
     let at = start;
     if (at === NO_RUN) {
       at = this.#allocate(0);
-    } else if (length === 2 ** powerOf(length)) {
+    } else if ((length & (length - 1)) === 0) {
       const power = powerOf(length);
       at = this.#allocate(power + 1);
       this.#move(start, at, length);

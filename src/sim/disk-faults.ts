@@ -41,8 +41,8 @@ export const DAMAGE_FAULTS: readonly Fault[] = [
       const host = damageable(scene);
       if (host === null) return false;
       host.isDamaged = true;
-      void host.disk.flipBit();
       host.losePower(false);
+      host.disk.flipBit();
       restartLater(scene, host);
       // What it says in the next promise counts most while the others' memory is gone too.
       if (scene.random.next() < 0.5) {

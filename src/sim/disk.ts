@@ -56,7 +56,9 @@ export class SimDisk {
       schedule: (operation, bytes, task) => {
         const { slowness } = this.manners;
         const ms = operation === "sync" ? slowness * (0.5 + random.next()) : slowness * (0.1 + bytes / 65536);
-        this.#life?.after(ms, task);
+        // A write into the page cache takes no time unless the disk is in trouble.
+        if (operation === "write" && slowness === GOOD.slowness) this.#life?.defer(task);
+        else this.#life?.after(ms, task);
       },
       fault: (operation) => {
         const chance = operation === "write" ? this.manners.writeError : this.manners.syncError;
@@ -159,10 +161,10 @@ export class SimDisk {
   }
 
   /** Flips a bit of the log, near its end half of the time, or of a copy of the promise; false: of nothing. */
-  async flipBit(): Promise<boolean> {
+  flipBit(): boolean {
     const random = this.#random;
     const isOfPromise = random.next() < 0.2;
-    const names = (await this.memory.list()).filter((name) => {
+    const names = this.memory.names().filter((name) => {
       const used = usedOf(this.memory.bytesOf(name));
       return isOfPromise ? name.startsWith("promise-") && used > 0 : name.startsWith("log-") && used > SECTOR;
     });

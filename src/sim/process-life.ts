@@ -60,7 +60,12 @@ export class ProcessLife implements Clock, TaskOwner {
   /** A turn takes no time, but what comes in a little later is at times in the same one. */
   soon(task: () => void): void {
     if (this.#random.next() < LATER_CHANCE) this.after(LATER_MS * this.#random.next(), task);
-    else this.#queue.defer(task, this);
+    else this.defer(task);
+  }
+
+  /** In the same moment, after what runs. */
+  defer(task: () => void): void {
+    this.#queue.defer(task, this);
   }
 
   /** In true time: what the world does for this process, such as a disk that is ready. */

@@ -218,8 +218,12 @@ export class MemoryDisk implements Disk {
     return content;
   }
 
-  async list(): Promise<string[]> {
+  names(): string[] {
     return [...this.#files.keys()].sort();
+  }
+
+  async list(): Promise<string[]> {
+    return this.names();
   }
 
   async read(name: string): Promise<Uint8Array> {
