@@ -20,7 +20,10 @@ export class Requests {
     const random = this.#random;
     const key = this.#key();
     const kind = random.below(20);
-    if (kind < 8) return { kind: "put", key, value: this.#value(), prevKv: random.next() < 0.3 };
+    if (kind < 8) {
+      const put = { kind: "put", key, value: this.#value() } as const;
+      return random.next() < 0.3 ? { ...put, prevKv: true } : put;
+    }
     if (kind < 14) return { kind: "get", key };
     if (kind < 15) return { kind: "get", key, local: true };
     if (kind < 17) return { kind: "delete", key };

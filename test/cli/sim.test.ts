@@ -53,6 +53,25 @@ test("a history is written, found linearizable when it is read again, and not wh
   }
 });
 
+test("a seed is saved as a scenario, which is the same run; what is not a scenario is told with its line", () => {
+  const folder = mkdtempSync(join(tmpdir(), "synod-sim-"));
+  try {
+    const file = join(folder, "deep", "one.scenario");
+    const seed = sim("--seed", "3", "--save", file, "--shrink", join(folder, "none.scenario"));
+    assert.equal(seed.status, 0, seed.err);
+    assert.equal(seed.err, "seed 3 breaks nothing: there is nothing to shrink\n");
+    assert.deepEqual(sim("--scenario", file), { status: 0, out: seed.out, err: "" });
+    writeFileSync(file, readFileSync(file, "utf8").replace("replicas  5", "replicas  many"));
+    const bad = sim("--scenario", file);
+    assert.deepEqual([bad.status, bad.out], [1, ""]);
+    assert.match(bad.err, /one\.scenario: line 4: replicas many: must be a number from 1 to 9\n$/);
+    assert.match(sim("--scenario", join(folder, "none")).err, /^Error: the scenario cannot be read: ENOENT/);
+    assert.match(sim("--seed", "3", "--save", `${file}/x`).err, /cannot be written/);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
 test("a range of seeds ends with its counts", () => {
   const { status, out, err } = sim("--seeds", "1-2", "--workers", "2");
   assert.equal(status, 0, err);
@@ -67,6 +86,8 @@ test("wrong usage: exit status 2 with one sentence and the usage line", () => {
     [["--seeds", "5-1"], /not a range of seeds/],
     [["--seed", "1", "--seeds", "1-2"], /give one of/],
     [["--seeds", "1-2", "--trace"], /give one of/],
+    [["--seeds", "1-2", "--shrink"], /give one of/],
+    [["--seed", "1", "--scenario", "x"], /give one of/],
     [["--hours", "0"], /above 0/],
     [["--colour"], /unknown option '--colour'/],
   ];

@@ -1,7 +1,10 @@
 // Many seeds on all cores, with a line of progress and a summary: what ran, what broke, what was reached.
+import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { FULL_CAMPAIGN, reachable } from "../../sim/reachable.js";
 import type { SeedOutcome } from "./seed-outcome.js";
+import type { SeedOrder } from "./worker.js";
+import { writeText } from "./write-text.js";
 
 const PROGRESS_MS = 10_000;
 /** More are not shown one by one. */
@@ -9,12 +12,26 @@ const SHOWN_VIOLATIONS = 20;
 
 /** A seed makes much that lives for a moment only: with room for it the collector has little to do. */
 const YOUNG = { maxYoungGenerationSizeMb: 192 };
+/** So many of the first violations are shrunk, each for so long. */
+const SHRUNK_VIOLATIONS = 3;
+const SHRINK_SECONDS = 60;
+
+export interface CampaignOptions {
+  readonly first: number;
+  readonly last: number;
+  /** No seed begins after it, in milliseconds since 1970. */
+  readonly until: number;
+  readonly workers: number;
+  /** Where scenarios of seeds that broke are written. */
+  readonly failures: string;
+}
 
 export class Campaign {
   readonly #last: number;
   readonly #until: number;
   readonly #workers: number;
   readonly #first: number;
+  readonly #failures: string;
   #next: number;
   #seeds = 0;
   #virtualMs = 0;
@@ -28,12 +45,12 @@ export class Campaign {
   readonly #reached = new Map<string, number>();
   readonly #violations: SeedOutcome[] = [];
 
-  /** `until`: no seed begins after it, in milliseconds since 1970. */
-  constructor(first: number, last: number, until: number, workers: number) {
+  constructor({ first, last, until, workers, failures }: CampaignOptions) {
     this.#first = first;
     this.#last = last;
     this.#until = until;
     this.#workers = Math.min(workers, last - first + 1);
+    this.#failures = failures;
     this.#next = first;
   }
 
@@ -69,7 +86,9 @@ export class Campaign {
           worker.terminate().then(() => resolve(), reject);
           return;
         }
-        worker.postMessage(this.#next);
+        const shrinks = this.#violations.length < SHRUNK_VIOLATIONS;
+        const order: SeedOrder = { seed: this.#next, shrinkSeconds: shrinks ? SHRINK_SECONDS : 0 };
+        worker.postMessage(order);
         this.#next += 1;
       };
       worker.on("message", (outcome: SeedOutcome) => {
@@ -89,8 +108,7 @@ export class Campaign {
     for (const [name, times] of Object.entries(outcome.faults)) add(this.#faults, name, times);
     for (const [what, times] of Object.entries(outcome.reached)) add(this.#reached, what, times);
     if (outcome.violation !== null) {
-      this.#violations.push(outcome);
-      console.log(`seed ${outcome.seed} broke: ${outcome.violation}`);
+      this.#takeViolation(outcome);
       return;
     }
     this.#leastMs = Math.min(this.#leastMs, outcome.virtualMs);
@@ -98,6 +116,19 @@ export class Campaign {
     this.#leastFaults = Math.min(this.#leastFaults, sum(counts));
     this.#leastKinds = Math.min(this.#leastKinds, counts.length);
     this.#longestRecoveryMs = Math.max(this.#longestRecoveryMs, outcome.recoveryMs);
+  }
+
+  #takeViolation(outcome: SeedOutcome): void {
+    const { seed, violation, scenario } = outcome;
+    this.#violations.push(outcome);
+    console.log(`seed ${seed} broke: ${violation}`);
+    if (scenario === null) return;
+    writeText(this.#scenarioFile(seed), scenario.text);
+    console.log(`${scenario.summary}: ${this.#scenarioFile(seed)}`);
+  }
+
+  #scenarioFile(seed: number): string {
+    return join(this.#failures, `seed-${seed}.scenario`);
   }
 
   #tellProgress(begun: number): void {
@@ -122,8 +153,11 @@ export class Campaign {
         `${this.#seeds - this.#violations.length} passed, ${this.#violations.length} failed`,
       ].join("\n"),
     );
-    for (const { seed } of this.#violations.slice(0, SHOWN_VIOLATIONS)) {
+    for (const { seed, scenario } of this.#violations.slice(0, SHOWN_VIOLATIONS)) {
       console.log(`replay: npm run sim -- --seed ${seed} --trace`);
+      if (scenario !== null) {
+        console.log(`replay what is left: npm run sim -- --scenario ${this.#scenarioFile(seed)} --trace`);
+      }
     }
   }
 }

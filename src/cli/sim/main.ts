@@ -1,18 +1,27 @@
 // `npm run sim`: seeded runs of a whole simulated cluster, a line of JSON each, or a summary of many on all cores.
 // Exit status 0: nothing broke; 1: something did, with the command that replays it; 2: wrong usage.
 import { availableParallelism } from "node:os";
+import { join } from "node:path";
 import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { drawSchedule } from "../../sim/draw-schedule.js";
 import { CommandFailed } from "../failures.js";
 import { Campaign } from "./campaign.js";
 import { checkFile } from "./check-file.js";
-import { runTraced } from "./traced.js";
+import { readScenario, runOne, type SingleRun } from "./single-run.js";
+
+/** How long one run is shrunk on demand. */
+const SHRINK_SECONDS = 120;
 
 interface Options {
   readonly seed?: number;
+  readonly scenario?: string;
   readonly seeds?: readonly [number, number];
   readonly hours?: number;
   readonly check?: string;
   readonly history?: string;
+  readonly save?: string;
+  readonly shrink?: string | true;
+  readonly failures: string;
   readonly workers: number;
   readonly trace?: boolean;
 }
@@ -43,32 +52,60 @@ const program = new Command("npm run sim --")
     "Runs a cluster of five replicas in a simulated world with faults; one seed is one run, always the same",
   )
   .option("--seed <n>", "one run, told as a line of JSON", wholeNumber)
-  .option("--trace", "with --seed: a line for every event, in a column for each replica")
+  .option("--scenario <file>", "one run, of what is written in a file")
+  .option("--trace", "of one run: a line for every event, in a column for each replica")
+  .option("--history <file>", "of one run: writes what clients asked and were told, as JSON lines")
+  .option("--save <file>", "of one run: writes its faults and operations as a scenario")
+  .option(
+    "--shrink [file]",
+    "of one run that breaks: leaves out what can be, and writes the rest as a scenario",
+  )
   .option("--seeds <a-b>", "all seeds from a to b, on all cores", seedRange)
   .option("--hours <h>", "fresh seeds for so many hours, on all cores", hours)
-  .option("--history <file>", "with --seed: writes what clients asked and were told, as JSON lines")
+  .option("--failures <directory>", "where scenarios of seeds that broke are written", "sim-failures")
   .option("--check <file>", "checks whether a history, JSON lines, is linearizable")
   .option("--workers <n>", "how many run at a time", wholeNumber, availableParallelism())
   .exitOverride()
   .configureOutput({ writeErr: () => {} });
 
+const USAGE =
+  "give one of --seed N, --scenario FILE (each with --trace, --history FILE, --save FILE, --shrink [FILE]), " +
+  "--seeds A-B, --hours H and --check FILE";
+
 async function main(): Promise<number> {
   program.parse(process.argv);
   const options = program.opts<Options>();
-  const { seed, seeds, trace = false, history, check } = options;
-  const chosen = [seed, seeds, options.hours, check].filter((one) => one !== undefined).length;
-  const isForOne = trace || history !== undefined;
-  if (chosen !== 1 || options.workers < 1 || (isForOne && seed === undefined)) {
-    const usage = "give one of --seed N [--trace] [--history FILE], --seeds A-B, --hours H and --check FILE";
-    throw new CommanderError(2, "synod.usage", usage);
-  }
+  const { seed, scenario, seeds, check, failures, workers } = options;
+  const chosen = [seed, scenario, seeds, options.hours, check].filter((one) => one !== undefined).length;
+  const isOfOne = [options.trace, options.history, options.save, options.shrink].some(
+    (one) => one !== undefined,
+  );
+  const isOne = seed !== undefined || scenario !== undefined;
+  if (chosen !== 1 || workers < 1 || (isOfOne && !isOne)) throw new CommanderError(2, "synod.usage", USAGE);
   if (check !== undefined) return checkFile(check);
-  if (seed !== undefined) return runTraced(seed, trace, history);
+  if (isOne) return runOne(singleRun(options), SHRINK_SECONDS);
   const until =
     options.hours === undefined ? Number.POSITIVE_INFINITY : Date.now() + options.hours * 3_600_000;
   // Seeds of a night are fresh: they follow from the moment at which it begins.
   const [first, last] = seeds ?? [Math.floor(Date.now() / 1000) * 1000, Number.MAX_SAFE_INTEGER];
-  return new Campaign(first, last, until, options.workers).run();
+  return new Campaign({ first, last, until, workers, failures }).run();
+}
+
+function singleRun({ seed, scenario, trace, history, save, shrink, failures }: Options): SingleRun {
+  const files = {
+    ...(history === undefined ? {} : { historyFile: history }),
+    ...(save === undefined ? {} : { saveFile: save }),
+  };
+  const shrunk = (name: string) =>
+    shrink === undefined ? {} : { shrunkFile: shrink === true ? join(failures, name) : shrink };
+  const isTraced = trace === true;
+  if (seed !== undefined) {
+    const names = { name: `seed ${seed}`, replay: `--seed ${seed}` };
+    return { schedule: drawSchedule(seed), ...names, isTraced, ...files, ...shrunk(`seed-${seed}.scenario`) };
+  }
+  const path = scenario!;
+  const names = { name: path, replay: `--scenario ${path}` };
+  return { schedule: readScenario(path), ...names, isTraced, ...files, ...shrunk("shrunk.scenario") };
 }
 
 try {

@@ -1,29 +1,73 @@
-// What a campaign keeps of one seed: plain data, so that a worker can send it.
+// Runs of the simulator, of a seed or of a schedule, and what is kept of them: plain data, so that a worker can
+// send it.
 import { drawSchedule } from "../../sim/draw-schedule.js";
 import { type RunResult, simulate } from "../../sim/run.js";
+import { scenarioText } from "../../sim/scenario-text.js";
 import type { Schedule } from "../../sim/schedule.js";
+import { shrink } from "../../sim/shrink.js";
 import type { TraceSink } from "../../sim/world.js";
 
-export interface SeedOutcome extends Omit<RunResult, "history" | "reached"> {
+export interface RunOutcome extends Omit<RunResult, "history" | "reached"> {
   readonly reached: Readonly<Record<string, number>>;
+}
+
+export interface SeedOutcome extends RunOutcome {
+  /** Of real time, for the run alone. */
+  readonly ms: number;
+  /** What is left of a seed that broke, if it was shrunk. */
+  readonly scenario: ShrunkScenario | null;
 }
 
 /** Ticks run when no microtask is left, and without a turn of the event loop, which would cost more than an event. */
 const drain = (): Promise<void> => new Promise((resolve) => process.nextTick(resolve));
 
-export function runSchedule(schedule: Schedule, trace?: TraceSink): Promise<RunResult> {
+export async function runSchedule(schedule: Schedule, trace?: TraceSink): Promise<RunResult> {
   return simulate({ schedule, drain, ...(trace === undefined ? {} : { trace }) });
 }
 
-export function runResult(seed: number, trace?: TraceSink): Promise<RunResult> {
-  return runSchedule(drawSchedule(seed), trace);
+export interface ShrunkScenario {
+  /** The text of a scenario file. */
+  readonly text: string;
+  /** In one sentence, what is left. */
+  readonly summary: string;
 }
 
-export function outcomeOf(result: RunResult): SeedOutcome {
+/** What is left of a schedule that breaks, as `result` says, after so many seconds at most. */
+export async function shrunkScenario(
+  schedule: Schedule,
+  result: RunResult,
+  seconds: number,
+): Promise<ShrunkScenario> {
+  const until = performance.now() + seconds * 1000;
+  const shrunk = await shrink(schedule, result, {
+    run: runSchedule,
+    mayGoOn: () => performance.now() < until,
+  });
+  const { faults, operations } = shrunk.schedule;
+  const size = `${counted(faults.length, "fault")} and ${counted(operations.length, "operation")}`;
+  const end = shrunk.isDone ? "" : `, when ${seconds} s were over`;
+  return {
+    text: scenarioText({ schedule: shrunk.schedule, breaks: shrunk.violation }),
+    summary: `shrunk in ${shrunk.runs} runs to ${size}${end}`,
+  };
+}
+
+function counted(number: number, what: string): string {
+  return `${number} ${what}${number === 1 ? "" : "s"}`;
+}
+
+export function outcomeOf(result: RunResult): RunOutcome {
   const { history, reached, ...rest } = result;
   return { ...rest, reached: Object.fromEntries(reached) };
 }
 
-export async function runSeed(seed: number): Promise<SeedOutcome> {
-  return outcomeOf(await runResult(seed));
+/** `shrinkSeconds`: so long a seed that breaks is shrunk; 0: not at all. */
+export async function runSeed(seed: number, shrinkSeconds = 0): Promise<SeedOutcome> {
+  const schedule = drawSchedule(seed);
+  const begun = performance.now();
+  const result = await runSchedule(schedule);
+  const ms = performance.now() - begun;
+  const shrinks = result.violation !== null && shrinkSeconds > 0;
+  const scenario = shrinks ? await shrunkScenario(schedule, result, shrinkSeconds) : null;
+  return { ...outcomeOf(result), ms, scenario };
 }
