@@ -94,7 +94,7 @@ export const WAL_MUTANTS: readonly Mutant[] = [
     name: "F11",
     what: "a message waits only for what its own turn wrote",
     file: "src/replica/turns.ts",
-    find: "if (outbox.isUrgent || outbox.records.length > 0) {",
+    find: "if (waits) {",
     replace: `if (outbox.promise === 0 && outbox.records.length === 0)
             for (const { to, message } of outbox.releaseAfterSync({ turn: this.turn })) network.send(to, message);
         else {`,
