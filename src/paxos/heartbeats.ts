@@ -1,7 +1,7 @@
 // The leader's heartbeat rounds: they confirm reads and tell whether a quorum still hears the leader. An
 // acknowledgement counts by when its heartbeat was sent, not by when it came back (F35).
 import type { ReplicaId } from "./ballot.js";
-import { isPhase2Quorum, type Membership } from "./membership.js";
+import { type Membership, makesPhase2Quorum } from "./membership.js";
 
 /** Rounds remembered; an acknowledgement of an older one says too little to count. */
 const ROUNDS = 256;
@@ -50,16 +50,20 @@ export class Heartbeats {
 
   /** Whether a phase-2 quorum, `self` included, has acknowledged `round` or a later one. */
   isConfirmed(round: number, membership: Membership, self: ReplicaId): boolean {
-    const confirming: ReplicaId[] = [self];
-    for (const [replica, acked] of this.acked) if (acked >= round) confirming.push(replica);
-    return isPhase2Quorum(membership, confirming);
+    let confirming = 0;
+    for (const voter of membership.voters) {
+      if (voter === self || (this.acked.get(voter) ?? -1) >= round) confirming += 1;
+    }
+    return makesPhase2Quorum(membership, confirming);
   }
 
   /** Whether a quorum, `self` included, has acknowledged heartbeats sent after `since`. */
   isQuorumConnected(since: number, membership: Membership, self: ReplicaId): boolean {
-    const connected: ReplicaId[] = [self];
-    for (const [replica, at] of this.ackedSentAt) if (at > since) connected.push(replica);
-    return isPhase2Quorum(membership, connected);
+    let connected = 0;
+    for (const voter of membership.voters) {
+      if (voter === self || (this.ackedSentAt.get(voter) ?? Number.NEGATIVE_INFINITY) > since) connected += 1;
+    }
+    return makesPhase2Quorum(membership, connected);
   }
 
   copy(): Heartbeats {

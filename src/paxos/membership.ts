@@ -31,7 +31,12 @@ export function isPhase1Quorum(membership: Membership, replicas: readonly Replic
 }
 
 export function isPhase2Quorum(membership: Membership, replicas: readonly ReplicaId[]): boolean {
-  return countVoters(membership, replicas) >= membership.phase2;
+  return makesPhase2Quorum(membership, countVoters(membership, replicas));
+}
+
+/** The same for so many voters, each counted once by the caller. */
+export function makesPhase2Quorum(membership: Membership, voters: number): boolean {
+  return voters >= membership.phase2;
 }
 
 /** The memberships of all slots that are known. Fixed at genesis until membership changes are built. */

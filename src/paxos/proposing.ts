@@ -14,6 +14,7 @@ const ACCEPT_BYTES = 4 << 20;
 /** Proposes all that may be proposed now, and sends it: one `accept` for neighbouring slots. */
 export function proposeWaiting(p: PaxosState, now: number, out: Outbox): void {
   if (!p.isLeading) return;
+  if (!p.proposer.isWaiting && p.proposer.phaseOne.recoverUpTo <= p.learner.chosenUpTo) return;
   const fresh: Proposal[] = [];
   recover(p, now, out, fresh);
   while (p.proposer.isWaiting) {

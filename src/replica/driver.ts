@@ -52,7 +52,10 @@ export class Driver<C, R, Q, A> {
   #peers: Peers | null;
   #core: Core | null;
   #turns: Turns | null;
-  #timer: { readonly at: number; readonly handle: unknown } | null;
+  /** The one timer: when it is due, Infinity: it is not set. */
+  #timerAt: number;
+  #timer: unknown;
+  readonly #onTimer: () => void;
   #isSliceScheduled: boolean;
   #isStopped: boolean;
   /** Replicas to which a part of the log is on its way. */
@@ -73,7 +76,9 @@ export class Driver<C, R, Q, A> {
     this.#peers = null;
     this.#core = null;
     this.#turns = null;
+    this.#timerAt = NEVER;
     this.#timer = null;
+    this.#onTimer = () => this.#timeIsUp();
     this.#isSliceScheduled = false;
     this.#isStopped = false;
     this.#serving = new Set();
@@ -166,8 +171,8 @@ export class Driver<C, R, Q, A> {
     this.#isStopped = true;
     this.#turns?.stop();
     this.#peers?.stop();
-    if (this.#timer !== null) this.#options.clock.cancel(this.#timer.handle);
-    this.#timer = null;
+    if (this.#timerAt !== NEVER) this.#options.clock.cancel(this.#timer);
+    this.#timerAt = NEVER;
   }
 
   /** After `stop`: everything that was appended is on disk and, when all is well, the machine is committed. */
@@ -206,7 +211,7 @@ export class Driver<C, R, Q, A> {
       log: wal,
       network,
       clock,
-      requests: () => [this.#proposals.take(), this.#reads.take()],
+      requests: [this.#proposals, this.#reads],
       onChosen: (entries) => {
         executor.enqueue(entries);
         this.#execute();
@@ -300,13 +305,14 @@ export class Driver<C, R, Q, A> {
       this.#proposals.deadline,
       this.#reads.deadline,
     );
-    if (at === NEVER || (this.#timer !== null && this.#timer.at <= at)) return;
-    if (this.#timer !== null) clock.cancel(this.#timer.handle);
-    this.#timer = { at, handle: clock.at(at, () => this.#onTimer()) };
+    if (at >= this.#timerAt) return;
+    if (this.#timerAt !== NEVER) clock.cancel(this.#timer);
+    this.#timerAt = at;
+    this.#timer = clock.at(at, this.#onTimer);
   }
 
-  #onTimer(): void {
-    this.#timer = null;
+  #timeIsUp(): void {
+    this.#timerAt = NEVER;
     if (this.#isStopped) return;
     const now = this.#options.clock.now();
     this.#proposals.expire(now);

@@ -31,7 +31,7 @@ function fixture(step: Step) {
     },
     network: { send: (to, message) => trace.push(`send ${message.kind} to ${to.join()}`) },
     clock: { now: () => 0, at: () => 0, cancel: () => {}, soon: (task) => tasks.push(task) },
-    requests: () => [requests.splice(0)],
+    requests: [{ take: () => requests.splice(0) }],
     onChosen: (entries) => trace.push(`chosen ${entries.length}`),
     onNotice: (notice) => trace.push(`notice ${notice.kind}`),
     onTurn: () => trace.push("turn"),

@@ -26,8 +26,8 @@ export interface TurnPorts {
   };
   readonly network: Pick<Network, "send">;
   readonly clock: Clock;
-  /** What callers want of the core since the last turn. */
-  requests(): readonly (readonly Event[])[];
+  /** Where callers' wishes are taken from, in this order. */
+  readonly requests: readonly { take(): readonly Event[] }[];
   onChosen(entries: readonly ChosenEntry[]): void;
   onNotice(notice: Notice): void;
   /** Called after every turn. */
@@ -47,6 +47,8 @@ export class Turns {
   #unsynced: Outbox[];
   /** One that waited for nothing, for the next turn. */
   #spare: Outbox | null;
+  /** The same function each time: there are many turns. */
+  readonly #turnNow: () => void;
 
   constructor(ports: TurnPorts) {
     this.#ports = ports;
@@ -56,6 +58,10 @@ export class Turns {
     this.turn = 0;
     this.#unsynced = [];
     this.#spare = null;
+    this.#turnNow = () => {
+      this.#isScheduled = false;
+      if (!this.#isStopped) this.#guard(() => this.#run());
+    };
   }
 
   post(event: Event): void {
@@ -67,10 +73,7 @@ export class Turns {
   wake(): void {
     if (this.#isScheduled || this.#isStopped) return;
     this.#isScheduled = true;
-    this.#ports.clock.soon(() => {
-      this.#isScheduled = false;
-      if (!this.#isStopped) this.#guard(() => this.#run());
-    });
+    this.#ports.clock.soon(this.#turnNow);
   }
 
   /** Nothing is stepped and nothing leaves any more. */
@@ -116,7 +119,7 @@ export class Turns {
     this.#spare = null;
     const now = clock.now();
     for (const event of events) core.step(event, now, outbox);
-    for (const asked of this.#ports.requests()) for (const event of asked) core.step(event, now, outbox);
+    for (const asked of this.#ports.requests) for (const event of asked.take()) core.step(event, now, outbox);
     core.endTurn(now, outbox);
     for (const { to, message } of outbox.sendNow) network.send(to, message);
     const waits = outbox.isUrgent || outbox.records.length > 0;

@@ -48,7 +48,7 @@ function drawFaults(random: Random, end: number, mayDamage: boolean): FaultLine[
 
 function drawOperations(random: Random, end: number): OperationLine[] {
   const keys = 2 + random.below(10);
-  const pace = random.next() < 0.1 ? BUSY_MS : PACE_MS;
+  const pace = random.next() < 0.05 ? BUSY_MS : PACE_MS;
   const lines: OperationLine[] = [];
   for (let client = 1; client <= CLIENTS; client += 1) {
     const own = new Random(random.below(SEEDS));

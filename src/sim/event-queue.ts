@@ -30,8 +30,9 @@ export class EventQueue {
   /** A binary heap. */
   readonly #heap: Task[];
   #order: number;
-  /** What runs before time goes on, in order. */
-  #deferred: Task[];
+  /** What runs before time goes on, in order: the first so many; the array is used again and again. */
+  readonly #deferred: Task[];
+  #deferredCount: number;
 
   constructor() {
     this.now = 0;
@@ -40,10 +41,11 @@ export class EventQueue {
     this.#heap = [];
     this.#order = 0;
     this.#deferred = [];
+    this.#deferredCount = 0;
   }
 
   get size(): number {
-    return this.#heap.length + this.#deferred.length;
+    return this.#heap.length + this.#deferredCount;
   }
 
   /** Runs `run` when its time has come, not before what was made for the same time earlier. */
@@ -69,17 +71,18 @@ export class EventQueue {
 
   /** Runs `run` at the end of the event that runs now, before anything else and in the same moment. */
   defer(run: () => void, owner: TaskOwner | null): void {
-    this.#deferred.push({ at: this.now, order: 0, owner, run });
+    this.#deferred[this.#deferredCount] = { at: this.now, order: 0, owner, run };
+    this.#deferredCount += 1;
   }
 
   /** When the next task is due; Infinity: there is none. */
   get next(): number {
-    return this.#deferred.length > 0 ? this.now : (this.#heap[0]?.at ?? Number.POSITIVE_INFINITY);
+    return this.#deferredCount > 0 ? this.now : (this.#heap[0]?.at ?? Number.POSITIVE_INFINITY);
   }
 
   /** Runs the next task, and what it defers; false: there is none. */
   step(): boolean {
-    if (this.#deferred.length > 0) {
+    if (this.#deferredCount > 0) {
       this.#runDeferred();
       return true;
     }
@@ -88,18 +91,18 @@ export class EventQueue {
     assert(task.at >= this.now, "time never goes back");
     this.now = task.at;
     this.#run(task);
-    if (this.#deferred.length > 0) this.#runDeferred();
+    if (this.#deferredCount > 0) this.#runDeferred();
     return true;
   }
 
   #runDeferred(): void {
     const deferred = this.#deferred;
     // What a deferred task defers runs after those that wait.
-    for (let i = 0; i < deferred.length; i += 1) {
+    for (let i = 0; i < this.#deferredCount; i += 1) {
       assert(i < MOST_DEFERRED, "no task defers another without end");
       this.#run(deferred[i]!);
     }
-    deferred.length = 0;
+    this.#deferredCount = 0;
   }
 
   #run(task: Task): void {

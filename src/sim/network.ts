@@ -73,7 +73,9 @@ export class SimNetwork {
   /** By pair, lower id first. */
   readonly #links: Map<number, Link>;
   readonly #wires: Map<number, Wire>;
-  readonly #past: { readonly from: ReplicaId; readonly to: ReplicaId; readonly message: PeerMessage }[];
+  /** The last messages sent, in rings: between whom, as `wireOf`, and what. */
+  readonly #pastWires: Int32Array;
+  readonly #past: PeerMessage[];
   #sent: number;
 
   constructor(queue: EventQueue, random: Random, ids: readonly ReplicaId[], watch: NetworkWatch) {
@@ -84,6 +86,7 @@ export class SimNetwork {
     this.#stations = new Map();
     this.#links = new Map();
     this.#wires = new Map();
+    this.#pastWires = new Int32Array(REPLAYED);
     this.#past = [];
     this.#sent = 0;
     for (const a of ids) for (const b of ids) if (a !== b) this.#wires.set(wireOf(a, b), { ...GOOD_WIRE });
@@ -237,7 +240,8 @@ export class SimNetwork {
         this.#watch.reached(`lost ${message.kind}`);
         return;
       }
-      this.#past[this.#sent % REPLAYED] = { from, to, message };
+      this.#pastWires[this.#sent % REPLAYED] = wireOf(from, to);
+      this.#past[this.#sent % REPLAYED] = message;
       if (wire.doubling > 0 && this.#random.next() < wire.doubling) {
         this.#watch.reached(`doubled ${message.kind}`);
         this.#deliverLater(from, to, message, link, wire);
@@ -249,11 +253,15 @@ export class SimNetwork {
 
   #replay(): void {
     const back = this.#random.below(this.#random.next() < 0.5 ? LATELY : REPLAYED);
-    const old = this.#past[(this.#sent + REPLAYED - back) % REPLAYED];
-    const link = old === undefined ? undefined : this.#links.get(pairOf(old.from, old.to));
-    if (old === undefined || link === undefined) return;
-    this.#watch.reached(`replayed ${old.message.kind}`);
-    this.#deliverLater(old.from, old.to, old.message, link, this.wire(old.from, old.to));
+    const at = (this.#sent + REPLAYED - back) % REPLAYED;
+    const old = this.#past[at];
+    if (old === undefined) return;
+    const from = Math.floor(this.#pastWires[at]! / 65536);
+    const to = this.#pastWires[at]! % 65536;
+    const link = this.#links.get(pairOf(from, to));
+    if (link === undefined) return;
+    this.#watch.reached(`replayed ${old.kind}`);
+    this.#deliverLater(from, to, old, link, this.wire(from, to));
   }
 
   #deliverLater(from: ReplicaId, to: ReplicaId, message: PeerMessage, link: Link, wire: Wire): void {

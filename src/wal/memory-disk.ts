@@ -72,7 +72,9 @@ class Content {
     const end = position + bytes.length;
     const zeroFrom = this.#zeroFrom;
     this.grow(end);
-    if (end > zeroFrom && !isZero(bytes)) this.#zeroFrom = end;
+    // Zeros where nothing else was ever written: whether they got to the disk shows in the length alone.
+    if (position >= zeroFrom && isZero(bytes)) return;
+    this.#zeroFrom = Math.max(zeroFrom, end);
     for (let sector = Math.floor(position / SECTOR); sector * SECTOR < end; sector += 1) {
       if (!this.behind.has(sector)) {
         this.behind.set(sector, sector * SECTOR >= zeroFrom ? ZEROS : this.#sector(sector));
