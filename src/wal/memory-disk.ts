@@ -37,6 +37,8 @@ class Content {
   syncedLength: number;
   /** From here on nothing but zeros was ever written. */
   #zeroFrom: number;
+  /** A reader has the bytes: they are copied before they change. */
+  #isShared: boolean;
 
   constructor() {
     this.bytes = new Uint8Array(0);
@@ -46,6 +48,18 @@ class Content {
     this.flushes = [];
     this.syncedLength = 0;
     this.#zeroFrom = 0;
+    this.#isShared = false;
+  }
+
+  /** The bytes as they are now, for a reader. */
+  share(): Uint8Array {
+    this.#isShared = true;
+    return this.bytes.subarray(0, this.length);
+  }
+
+  #unshare(): void {
+    if (this.#isShared) this.bytes = this.bytes.slice();
+    this.#isShared = false;
   }
 
   grow(length: number): void {
@@ -64,13 +78,16 @@ class Content {
   }
 
   /** Its bytes may be changed in place. */
-  exposed(): void {
+  expose(): Uint8Array {
+    this.#unshare();
     this.#zeroFrom = this.length;
+    return this.bytes.subarray(0, this.length);
   }
 
   write(position: number, bytes: Uint8Array): void {
     const end = position + bytes.length;
     const zeroFrom = this.#zeroFrom;
+    this.#unshare();
     this.grow(end);
     // Zeros where nothing else was ever written: whether they got to the disk shows in the length alone.
     if (position >= zeroFrom && isZero(bytes)) return;
@@ -122,6 +139,11 @@ class Content {
 
   /** Undoes what is not on the disk, but for the sectors that `keeps` says got there. */
   fallBack(keeps: () => boolean): void {
+    if (this.behind.size === 0 && this.syncedLength === this.length) {
+      this.settle();
+      return;
+    }
+    this.#unshare();
     let length = this.syncedLength;
     for (const sector of [...this.behind.keys()].sort((a, b) => a - b)) {
       const from = sector * SECTOR;
@@ -193,9 +215,7 @@ export class MemoryDisk implements Disk {
 
   /** The content of a file, to be looked at or damaged in place. */
   bytesOf(name: string): Uint8Array {
-    const content = this.#content(name);
-    content.exposed();
-    return content.bytes.subarray(0, content.length);
+    return this.#content(name).expose();
   }
 
   /** Puts a file there, durable. */
@@ -229,7 +249,7 @@ export class MemoryDisk implements Disk {
   }
 
   async read(name: string): Promise<Uint8Array> {
-    return this.bytesOf(name).slice();
+    return this.#content(name).share();
   }
 
   async open(name: string, create: boolean): Promise<DiskFile> {
