@@ -1,178 +1,177 @@
-// Many seeds on all cores, with a line of progress and a summary: what ran, what broke, what was reached.
+// Many seeds on all cores, with a line of progress and a summary. It can be stopped at any moment: what a signal or a
+// kill leaves is the state in its file, from which the next campaign goes on.
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
-import { FULL_CAMPAIGN, reachable } from "../../sim/reachable.js";
+import { type CampaignState, writeState } from "./campaign-state.js";
+import { summaryOf } from "./campaign-summary.js";
+import { addSeed, shortcomings } from "./campaign-sums.js";
 import type { SeedOutcome } from "./seed-outcome.js";
 import type { SeedOrder } from "./worker.js";
 import { writeText } from "./write-text.js";
 
 const PROGRESS_MS = 10_000;
-/** More are not shown one by one. */
-const SHOWN_VIOLATIONS = 20;
-
+/** After a kill the seeds of so long are run again. */
+const STATE_MS = 2000;
 /** A seed makes much that lives for a moment only: with room for it the collector has little to do. */
 const YOUNG = { maxYoungGenerationSizeMb: 192 };
 /** So many of the first violations are shrunk, each for so long. */
 const SHRUNK_VIOLATIONS = 3;
 const SHRINK_SECONDS = 60;
+/** As shells have it for a process that SIGINT ended. */
+const INTERRUPTED = 130;
 
 export interface CampaignOptions {
-  readonly first: number;
-  readonly last: number;
-  /** No seed begins after it, in milliseconds since 1970. */
-  readonly until: number;
+  readonly state: CampaignState;
+  /** Where the state is kept; null: nowhere. */
+  readonly stateFile: string | null;
+  /** How long it runs at most, over all sittings. */
+  readonly seconds: number;
   readonly workers: number;
   /** Where scenarios of seeds that broke are written. */
   readonly failures: string;
 }
 
 export class Campaign {
-  readonly #last: number;
-  readonly #until: number;
-  readonly #workers: number;
-  readonly #first: number;
-  readonly #failures: string;
-  #next: number;
-  #seeds = 0;
-  #virtualMs = 0;
-  #events = 0;
-  #leastMs = Number.POSITIVE_INFINITY;
-  #leastOperations = Number.POSITIVE_INFINITY;
-  #leastFaults = Number.POSITIVE_INFINITY;
-  #leastKinds = Number.POSITIVE_INFINITY;
-  #longestRecoveryMs = 0;
-  readonly #faults = new Map<string, number>();
-  readonly #reached = new Map<string, number>();
-  readonly #violations: SeedOutcome[] = [];
+  readonly #options: CampaignOptions;
+  readonly #state: CampaignState;
+  readonly #running: Set<number>;
+  /** Those before `next` that no worker has: given back by an earlier sitting. */
+  readonly #again: number[];
+  readonly #workers: Set<Worker>;
+  /** Real and CPU time of earlier sittings, and when this one began. */
+  readonly #before: { readonly seconds: number; readonly cpuSeconds: number };
+  readonly #begun: number;
+  #isStopped: boolean;
 
-  constructor({ first, last, until, workers, failures }: CampaignOptions) {
-    this.#first = first;
-    this.#last = last;
-    this.#until = until;
-    this.#workers = Math.min(workers, last - first + 1);
-    this.#failures = failures;
-    this.#next = first;
+  constructor(options: CampaignOptions) {
+    const { state } = options;
+    this.#options = options;
+    this.#state = state;
+    this.#running = new Set();
+    this.#again = [...state.open];
+    this.#workers = new Set();
+    this.#before = { seconds: state.sums.seconds, cpuSeconds: state.sums.cpuSeconds };
+    this.#begun = performance.now();
+    this.#isStopped = false;
   }
 
   /** The exit status. */
   async run(): Promise<number> {
-    const begun = performance.now();
-    const cpuBegun = process.cpuUsage();
-    const progress = setInterval(() => this.#tellProgress(begun), PROGRESS_MS);
+    const { stateFile } = this.#options;
+    const { sums } = this.#state;
+    if (sums.seeds > 0) console.log(`goes on after ${sums.seeds} seeds, of ${stateFile}`);
+    const timers = [
+      setInterval(() => this.#tellProgress(), PROGRESS_MS),
+      setInterval(() => this.#save(), STATE_MS),
+    ];
+    const stop = () => this.#stop();
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, stop);
     try {
-      await Promise.all(Array.from({ length: this.#workers }, () => this.#work()));
+      await Promise.all(Array.from({ length: this.#options.workers }, () => this.#work()));
     } finally {
-      clearInterval(progress);
+      for (const timer of timers) clearInterval(timer);
+      for (const signal of ["SIGINT", "SIGTERM"] as const) process.off(signal, stop);
     }
-    const { user, system } = process.cpuUsage(cpuBegun);
-    this.#summarise((performance.now() - begun) / 1000, (user + system) / 1e6);
-    return this.#violations.length === 0 && this.#unreached.length === 0 ? 0 : 1;
+    this.#save();
+    console.log(summaryOf(sums, this.#seeds, this.#options.workers));
+    if (sums.broken.length > 0 || shortcomings(sums).length > 0) return 1;
+    if (!this.#isStopped) return 0;
+    console.log(stateFile === null ? "stopped" : `stopped; the same command goes on from ${stateFile}`);
+    return INTERRUPTED;
   }
 
-  /** What a full campaign must have reached and this one has not; a shorter one need not. */
-  get #unreached(): string[] {
-    if (this.#seeds < FULL_CAMPAIGN) return [];
-    const isReached = (what: string) =>
-      this.#reached.has(what) || this.#faults.has(what.replace(/^fault /, ""));
-    return reachable().filter((what) => !isReached(what));
+  /** Ends it with what is there: the workers' seeds are begun anew in the next sitting. */
+  #stop(): void {
+    this.#isStopped = true;
+    for (const worker of this.#workers) void worker.terminate();
+  }
+
+  get #seeds(): string {
+    const { first, last, next } = this.#state;
+    return `${first}-${last ?? Math.max(first, next - 1)}`;
+  }
+
+  #seconds(): number {
+    return this.#before.seconds + (performance.now() - this.#begun) / 1000;
+  }
+
+  /** Null: no seed is left, or no time. */
+  #take(): number | null {
+    if (this.#isStopped || this.#seconds() >= this.#options.seconds) return null;
+    const again = this.#again.shift();
+    if (again !== undefined) return again;
+    const state = this.#state;
+    if (state.next > (state.last ?? Number.MAX_SAFE_INTEGER)) return null;
+    state.next += 1;
+    return state.next - 1;
   }
 
   /** One worker, until no seed is left. */
   #work(): Promise<void> {
+    const first = this.#take();
+    if (first === null) return Promise.resolve();
     const worker = new Worker(new URL("./worker.js", import.meta.url), { resourceLimits: YOUNG });
+    this.#workers.add(worker);
     return new Promise((resolve, reject) => {
-      const next = () => {
-        if (this.#next > this.#last || Date.now() > this.#until) {
-          worker.terminate().then(() => resolve(), reject);
+      let seed = first;
+      worker.on("message", (outcome: SeedOutcome) => {
+        this.#running.delete(seed);
+        this.#add(outcome);
+        const next = this.#take();
+        if (next === null) {
+          void worker.terminate();
           return;
         }
-        const shrinks = this.#violations.length < SHRUNK_VIOLATIONS;
-        const order: SeedOrder = { seed: this.#next, shrinkSeconds: shrinks ? SHRINK_SECONDS : 0 };
-        worker.postMessage(order);
-        this.#next += 1;
-      };
-      worker.on("message", (outcome: SeedOutcome) => {
-        this.#take(outcome);
-        next();
+        seed = next;
+        this.#order(worker, seed);
       });
-      worker.on("error", reject);
-      next();
+      worker.on("error", (error) => {
+        reject(new Error(`seed ${seed}: the simulator itself failed`, { cause: error }));
+      });
+      worker.on("exit", () => {
+        this.#workers.delete(worker);
+        resolve();
+      });
+      this.#order(worker, seed);
     });
   }
 
-  #take(outcome: SeedOutcome): void {
-    this.#seeds += 1;
-    this.#virtualMs += outcome.virtualMs;
-    this.#events += outcome.events;
-    const counts = Object.values(outcome.faults);
-    for (const [name, times] of Object.entries(outcome.faults)) add(this.#faults, name, times);
-    for (const [what, times] of Object.entries(outcome.reached)) add(this.#reached, what, times);
-    if (outcome.violation !== null) {
-      this.#takeViolation(outcome);
-      return;
-    }
-    this.#leastMs = Math.min(this.#leastMs, outcome.virtualMs);
-    this.#leastOperations = Math.min(this.#leastOperations, outcome.operations);
-    this.#leastFaults = Math.min(this.#leastFaults, sum(counts));
-    this.#leastKinds = Math.min(this.#leastKinds, counts.length);
-    this.#longestRecoveryMs = Math.max(this.#longestRecoveryMs, outcome.recoveryMs);
+  #order(worker: Worker, seed: number): void {
+    this.#running.add(seed);
+    const shrinks = this.#state.sums.broken.length < SHRUNK_VIOLATIONS;
+    const order: SeedOrder = { seed, shrinkSeconds: shrinks ? SHRINK_SECONDS : 0 };
+    worker.postMessage(order);
   }
 
-  #takeViolation(outcome: SeedOutcome): void {
+  #add(outcome: SeedOutcome): void {
     const { seed, violation, scenario } = outcome;
-    this.#violations.push(outcome);
-    console.log(`seed ${seed} broke: ${violation}`);
-    if (scenario === null) return;
-    writeText(this.#scenarioFile(seed), scenario.text);
-    console.log(`${scenario.summary}: ${this.#scenarioFile(seed)}`);
-  }
-
-  #scenarioFile(seed: number): string {
-    return join(this.#failures, `seed-${seed}.scenario`);
-  }
-
-  #tellProgress(begun: number): void {
-    const seconds = Math.round((performance.now() - begun) / 1000);
-    console.log(
-      `${seconds} s: ${this.#seeds} seeds, up to ${this.#next - 1}, ${this.#violations.length} broke`,
-    );
-  }
-
-  #summarise(seconds: number, cpuSeconds: number): void {
-    const hoursPerMinute = this.#virtualMs / 3_600_000 / (cpuSeconds / 60);
-    console.log(
-      [
-        `seeds ${this.#first}-${this.#next - 1}: ${this.#seeds} in ${seconds.toFixed(0)} s on ${this.#workers} workers`,
-        `virtual hours per CPU minute: ${hoursPerMinute.toFixed(1)} (${(hoursPerMinute * 60).toFixed(0)} times real time)`,
-        `events: ${this.#events}, ${Math.round(this.#events / cpuSeconds)} per CPU second`,
-        `least of a seed: ${(this.#leastMs / 1000).toFixed(0)} virtual seconds, ${this.#leastOperations} operations, ${this.#leastFaults} faults of ${this.#leastKinds} kinds`,
-        `longest recovery of a healed core: ${Math.round(this.#longestRecoveryMs)} virtual ms`,
-        `faults: ${told(this.#faults)}`,
-        `reached: ${told(this.#reached)}`,
-        ...this.#unreached.map((what) => `never reached: ${what}`),
-        `${this.#seeds - this.#violations.length} passed, ${this.#violations.length} failed`,
-      ].join("\n"),
-    );
-    for (const { seed, scenario } of this.#violations.slice(0, SHOWN_VIOLATIONS)) {
-      console.log(`replay: npm run sim -- --seed ${seed} --trace`);
-      if (scenario !== null) {
-        console.log(`replay what is left: npm run sim -- --scenario ${this.#scenarioFile(seed)} --trace`);
-      }
+    const file = scenario === null ? null : join(this.#options.failures, `seed-${seed}.scenario`);
+    if (violation !== null) console.log(`seed ${seed} broke: ${violation}`);
+    if (scenario !== null && file !== null) {
+      writeText(file, scenario.text);
+      console.log(`${scenario.summary}: ${file}`);
     }
+    addSeed(this.#state.sums, outcome, file);
   }
-}
 
-function add(counts: Map<string, number>, name: string, times: number): void {
-  counts.set(name, (counts.get(name) ?? 0) + times);
-}
+  /** Times grow until now, and what runs is begun anew by who goes on from here. */
+  #save(): void {
+    const state = this.#state;
+    const { user, system } = process.cpuUsage();
+    state.sums.seconds = this.#seconds();
+    state.sums.cpuSeconds = this.#before.cpuSeconds + (user + system) / 1e6;
+    state.open = [...this.#running, ...this.#again];
+    if (this.#options.stateFile !== null) writeState(this.#options.stateFile, state);
+  }
 
-function sum(counts: readonly number[]): number {
-  return counts.reduce((all, one) => all + one, 0);
-}
-
-function told(counts: ReadonlyMap<string, number>): string {
-  return [...counts]
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([name, times]) => `${name} ${times}`)
-    .join(", ");
+  #tellProgress(): void {
+    const { sums, last, first } = this.#state;
+    const seconds = (performance.now() - this.#begun) / 1000;
+    const of = last === null ? "" : ` of ${last - first + 1}`;
+    const left = last === null ? `, ${Math.round(this.#options.seconds - this.#seconds())} s left` : "";
+    console.log(
+      `${Math.round(seconds)} s: ${sums.seeds}${of} seeds, ${sums.broken.length} broke, ` +
+        `${(sums.virtualMs / 3_600_000).toFixed(1)} virtual hours${left}`,
+    );
+  }
 }

@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { drawSchedule } from "../../sim/draw-schedule.js";
 import { CommandFailed } from "../failures.js";
-import { Campaign } from "./campaign.js";
+import { Campaign, type CampaignOptions } from "./campaign.js";
+import { newState, readState } from "./campaign-state.js";
 import { checkFile } from "./check-file.js";
 import { readScenario, runOne, type SingleRun } from "./single-run.js";
 
@@ -22,6 +23,7 @@ interface Options {
   readonly save?: string;
   readonly shrink?: string | true;
   readonly failures: string;
+  readonly state?: string | true;
   readonly workers: number;
   readonly trace?: boolean;
 }
@@ -62,6 +64,7 @@ const program = new Command("npm run sim --")
   )
   .option("--seeds <a-b>", "all seeds from a to b, on all cores", seedRange)
   .option("--hours <h>", "fresh seeds for so many hours, on all cores", hours)
+  .option("--state [file]", "of many: goes on from where the same command was stopped or killed")
   .option("--failures <directory>", "where scenarios of seeds that broke are written", "sim-failures")
   .option("--check <file>", "checks whether a history, JSON lines, is linearizable")
   .option("--workers <n>", "how many run at a time", wholeNumber, availableParallelism())
@@ -70,25 +73,31 @@ const program = new Command("npm run sim --")
 
 const USAGE =
   "give one of --seed N, --scenario FILE (each with --trace, --history FILE, --save FILE, --shrink [FILE]), " +
-  "--seeds A-B, --hours H and --check FILE";
+  "--seeds A-B, --hours H (each with --state [FILE]) and --check FILE";
 
 async function main(): Promise<number> {
   program.parse(process.argv);
   const options = program.opts<Options>();
-  const { seed, scenario, seeds, check, failures, workers } = options;
+  const { seed, scenario, seeds, check, workers } = options;
   const chosen = [seed, scenario, seeds, options.hours, check].filter((one) => one !== undefined).length;
   const isOfOne = [options.trace, options.history, options.save, options.shrink].some(
     (one) => one !== undefined,
   );
   const isOne = seed !== undefined || scenario !== undefined;
-  if (chosen !== 1 || workers < 1 || (isOfOne && !isOne)) throw new CommanderError(2, "synod.usage", USAGE);
+  const isMany = seeds !== undefined || options.hours !== undefined;
+  const isMixed = (isOfOne && !isOne) || (options.state !== undefined && !isMany);
+  if (chosen !== 1 || workers < 1 || isMixed) throw new CommanderError(2, "synod.usage", USAGE);
   if (check !== undefined) return checkFile(check);
-  if (isOne) return runOne(singleRun(options), SHRINK_SECONDS);
-  const until =
-    options.hours === undefined ? Number.POSITIVE_INFINITY : Date.now() + options.hours * 3_600_000;
+  return isOne ? runOne(singleRun(options), SHRINK_SECONDS) : new Campaign(campaignOf(options)).run();
+}
+
+function campaignOf({ seeds, hours: time, state, workers, failures }: Options): CampaignOptions {
   // Seeds of a night are fresh: they follow from the moment at which it begins.
-  const [first, last] = seeds ?? [Math.floor(Date.now() / 1000) * 1000, Number.MAX_SAFE_INTEGER];
-  return new Campaign({ first, last, until, workers, failures }).run();
+  const [first, last] = seeds ?? [Math.floor(Date.now() / 1000) * 1000, null];
+  const stateFile = state === undefined ? null : state === true ? join(failures, "campaign.json") : state;
+  const kept = stateFile === null ? null : readState(stateFile, seeds ?? null);
+  const seconds = time === undefined ? Number.POSITIVE_INFINITY : time * 3600;
+  return { state: kept ?? newState(first, last), stateFile, seconds, workers, failures };
 }
 
 function singleRun({ seed, scenario, trace, history, save, shrink, failures }: Options): SingleRun {
