@@ -67,13 +67,22 @@ export class Acceptor {
 
   /**
    * The promise for `ballot`, in parts of bounded size; each says which slots it speaks for, so that parts of
-   * several sendings may be mixed (F8). Nothing at or below `chosenUpTo` is in it (S9).
+   * several sendings may be mixed (F8). Nothing at or below `chosenUpTo` is in it (S9). `above`: known chosen above the
+   * first gap.
    */
-  promiseParts(ballot: Ballot, fromSlot: Slot, chosenUpTo: Slot, compactedUpTo: Slot): PromiseMessage[] {
+  promiseParts(
+    ballot: Ballot,
+    fromSlot: Slot,
+    chosenUpTo: Slot,
+    compactedUpTo: Slot,
+    above: ReadonlyMap<Slot, Value> = new Map(),
+  ): PromiseMessage[] {
     const first = Math.max(fromSlot, chosenUpTo + 1);
-    const votes = [...this.votes.values()]
-      .filter((vote) => vote.slot >= first && !this.isFaulty(vote.slot))
-      .sort((a, b) => a.slot - b.slot);
+    const votes = [...this.votes.values()].filter((vote) => !this.isFaulty(vote.slot));
+    // The vote may be gone: damage hid it, and a learned value healed the slot, or the log showed it as chosen after a
+    // hole. To say nothing would be to say that nothing was accepted here (A4); at this ballot nothing else may be.
+    for (const [slot, value] of above) if (!this.votes.has(slot)) votes.push({ slot, ballot, value });
+    const told = votes.filter(({ slot }) => slot >= first).sort((a, b) => a.slot - b.slot);
     const parts: PromiseMessage[] = [];
     let from = fromSlot;
     let accepted: Accepted[] = [];
@@ -93,7 +102,7 @@ export class Acceptor {
       accepted = [];
       bytes = 0;
     };
-    for (const vote of votes) {
+    for (const vote of told) {
       if (bytes > 0 && bytes + vote.value.length > PART_BYTES) part(vote.slot - 1);
       accepted.push(vote);
       bytes += vote.value.length;

@@ -19,8 +19,8 @@ export function onPrepare(p: PaxosState, from: ReplicaId, m: PrepareMessage, now
     promiseElsewhere(p, now, out);
     p.election.postpone(now, p.electionMs / 2, p.electionMs);
   }
-  const { chosenUpTo, compactedUpTo } = p.learner;
-  for (const part of p.acceptor.promiseParts(m.ballot, m.fromSlot, chosenUpTo, compactedUpTo)) {
+  const { chosenUpTo, compactedUpTo, above } = p.learner;
+  for (const part of p.acceptor.promiseParts(m.ballot, m.fromSlot, chosenUpTo, compactedUpTo, above)) {
     out.sendAfterSync([from], part);
   }
 }

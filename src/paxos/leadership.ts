@@ -82,8 +82,8 @@ export function onPromise(p: PaxosState, from: ReplicaId, m: PromiseMessage, now
 export function onOwnPromiseSynced(p: PaxosState, now: number, out: Outbox): void {
   const { ballot, firstSlot, phaseOne } = p.proposer;
   if (p.acceptor.promised !== ballot) return;
-  const { chosenUpTo, compactedUpTo } = p.learner;
-  for (const part of p.acceptor.promiseParts(ballot, firstSlot, chosenUpTo, compactedUpTo)) {
+  const { chosenUpTo, compactedUpTo, above } = p.learner;
+  for (const part of p.acceptor.promiseParts(ballot, firstSlot, chosenUpTo, compactedUpTo, above)) {
     phaseOne.add(p.self, part);
   }
   tryLead(p, now, out);

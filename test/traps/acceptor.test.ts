@@ -115,6 +115,38 @@ test("F9: a faulty slot is never reported by an older vote that can still be rea
   assert.deepEqual(promise!.faulty, [{ from: 7, to: 7, ballot: lost }]);
 });
 
+test("A4: a value known chosen above a hole that damage made is in the promise, though the vote for it is not", () => {
+  const cluster = new Cluster({ replicas: 3, autoSync: true });
+  cluster.island(1, 3);
+  cluster.elect(1);
+  for (const text of ["x", "y"]) {
+    cluster.propose(1, text);
+    cluster.settle();
+  }
+  cluster.run(200, () => cluster.hasExecuted(3, "y"));
+  // Of the log of 3 the record of slot 1 is damaged, so it shows slot 2 as chosen, and nothing below it.
+  cluster.isDamaged = true;
+  cluster.crash(3);
+  const { disk } = cluster.replica(3);
+  const y = disk.slots.get(2)!.value;
+  disk.slots.delete(1);
+  disk.slots.set(2, { value: y, ballot: 0 });
+  disk.chosenUpTo = 0;
+  disk.faulty = [{ from: 1, to: 1, ballot: cluster.core(1).promised }];
+  cluster.ghost.forget(3);
+  cluster.ghost.replica(3).learned.set(2, y);
+  cluster.ghost.replica(3).durableLearned.set(2, y);
+  cluster.crash(1);
+  cluster.island(2, 3);
+  cluster.restart(3);
+  cluster.elect(2);
+  cluster.propose(2, "z");
+  cluster.settle();
+  const proposed = [...cluster.ghost.proposed.get(2)!.values()];
+  assert.equal(proposed.length, 2, "replica 2 proposes in it again");
+  for (const value of proposed) assert.deepEqual(value, y);
+});
+
 test("F9: a slot is not healed by the vote of another replica: without a quorum that covers it, nothing is proposed", () => {
   // w was chosen by 2 and 3 at b2; the record of 3 is damaged, 2 is away, 1 has an older vote for v.
   const cluster = new Cluster({ replicas: 3, autoSync: true });
