@@ -2,19 +2,15 @@
 // `WALK=seed` replays one with its trace.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Reached, walk } from "./cluster/walk.js";
+import { type Reached, walk, walkOf } from "./cluster/walk.js";
 
 const WALKS = Number(process.env.WALKS ?? 2000);
 const FIRST = Number(process.env.WALK_FROM ?? 1);
 
-function optionsOf(seed: number) {
-  return { seed, replicas: [3, 3, 5, 3, 4][seed % 5]!, steps: 100 + (seed % 4) * 100 };
-}
-
 function replay(seed: number): string {
   const trace: string[] = [];
   try {
-    walk({ ...optionsOf(seed), trace });
+    walk({ ...walkOf(seed), trace });
   } catch (error) {
     trace.push(String(error));
   }
@@ -25,14 +21,14 @@ const one = process.env.WALK;
 if (one !== undefined) {
   test(`walk ${one}`, () => {
     console.log(replay(Number(one)));
-    walk(optionsOf(Number(one)));
+    walk(walkOf(Number(one)));
   });
 } else {
   test(`${WALKS} random walks break no invariant, and after healing every one makes progress`, () => {
     const sums: Reached = { chosen: 0, ballots: 0, reads: 0, contested: 0 };
     for (let seed = FIRST; seed < FIRST + WALKS; seed += 1) {
       try {
-        const reached = walk(optionsOf(seed));
+        const reached = walk(walkOf(seed));
         for (const key of Object.keys(sums) as (keyof Reached)[]) sums[key] += reached[key];
       } catch (error) {
         const message = error instanceof Error ? error.message : String(error);

@@ -18,6 +18,11 @@ export interface WalkOptions {
   readonly trace?: string[];
 }
 
+/** The walk of a seed; clusters of three most of the time, for there coincidences are the likeliest. */
+export function walkOf(seed: number): WalkOptions {
+  return { seed, replicas: [3, 3, 5, 3, 4][seed % 5]!, steps: 100 + (seed % 4) * 100 };
+}
+
 interface Asked {
   readonly id: ReplicaId;
   readonly incarnation: number;

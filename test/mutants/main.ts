@@ -1,48 +1,59 @@
-// `npm run mutants`: plants known bugs one at a time in scratch copies, and runs the same seeds on each; a bug is
-// caught when a seed breaks that passes without it. Exit status 0: all caught; 1: not all; 2: wrong usage.
-//   --seeds A-B  default 1-40     --workers N  default: all cores
-//   --only M10,F4                 --limit S    seconds for each, default 300
+// `npm run mutants`: plants known bugs one at a time in scratch copies, and runs the same campaign on each; a bug is
+// caught when the campaign breaks, which passes without it. Exit status 0: all caught; 1: not all; 2: wrong usage.
+//   --only M10,F4    --quickest N     those of the list in quickest.ts; default: all
+//   --seeds A-B      default 1-60     --walks N    random walks of the core before them, default 1000
+//   --workers N      default: all cores            --limit S    seconds for each, default 300
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
+import type { Mutant } from "./mutant.js";
 import { MUTANTS } from "./mutants.js";
-import { tryOut, type Verdict } from "./trial.js";
+import { QUICKEST } from "./quickest.js";
+import { type Campaign, tryOut, type Verdict } from "./trial.js";
 
 /** More of a violation is evidence; the seed replays all of it. */
 const SHOWN = 150;
 
 interface Plan {
-  readonly first: number;
-  readonly last: number;
+  readonly campaign: Campaign;
   readonly workers: number;
   readonly limit: number;
-  readonly mutants: typeof MUTANTS;
+  readonly mutants: readonly Mutant[];
 }
 
+const OPTIONS = {
+  seeds: { type: "string", default: "1-60" },
+  walks: { type: "string", default: "1000" },
+  workers: { type: "string", default: String(availableParallelism()) },
+  only: { type: "string", default: "" },
+  quickest: { type: "string", default: "0" },
+  limit: { type: "string", default: "300" },
+} as const;
+
+/** A sentence when the arguments make no sense. */
 function readPlan(): Plan | string {
-  const only = { type: "string", default: "" } as const;
-  const { values } = parseArgs({
-    options: {
-      seeds: { type: "string", default: "1-40" },
-      workers: { type: "string", default: String(availableParallelism()) },
-      only,
-      limit: { type: "string", default: "300" },
-    },
-  });
-  const [, first, last] = (/^(\d{1,9})-(\d{1,9})$/.exec(values.seeds) ?? []).map(Number);
-  if (first === undefined || last === undefined || last < first)
-    return `--seeds ${values.seeds} is not a range of seeds such as 1-40`;
-  const [workers, limit] = [Number(values.workers), Number(values.limit)];
+  const { values } = parseArgs({ options: OPTIONS });
+  const [, firstSeed, lastSeed] = (/^(\d{1,9})-(\d{1,9})$/.exec(values.seeds) ?? []).map(Number);
+  if (firstSeed === undefined || lastSeed === undefined || lastSeed < firstSeed)
+    return `--seeds ${values.seeds} is not a range of seeds such as 1-60`;
+  const [workers, limit, walks] = [Number(values.workers), Number(values.limit), Number(values.walks)];
   if (!Number.isInteger(workers) || workers < 1) return `--workers ${values.workers} is not a number from 1`;
+  if (!Number.isInteger(walks) || walks < 0) return `--walks ${values.walks} is not a number from 0`;
   if (!(limit > 0)) return `--limit ${values.limit} is not a number of seconds`;
-  const names = values.only.split(",").filter((name) => name !== "");
+  const mutants = chosen(values.only, Number(values.quickest));
+  if (typeof mutants === "string") return mutants;
+  return { campaign: { walks, firstSeed, lastSeed }, workers, limit, mutants };
+}
+
+function chosen(only: string, quickest: number): readonly Mutant[] | string {
+  if (!Number.isInteger(quickest) || quickest < 0 || quickest > QUICKEST.length)
+    return `--quickest takes a number up to ${QUICKEST.length}`;
+  if (quickest > 0) return MUTANTS.filter(({ name }) => QUICKEST.slice(0, quickest).includes(name));
+  const names = only.split(",").filter((name) => name !== "");
   // M13 names M13 and all its variants.
   const isMeant = (name: string, mutant: string) => mutant === name || mutant.startsWith(`${name} `);
   const unknown = names.find((name) => !MUTANTS.some((mutant) => isMeant(name, mutant.name)));
   if (unknown !== undefined) return `there is no planted bug ${unknown}`;
-  const mutants = MUTANTS.filter(
-    (mutant) => names.length === 0 || names.some((name) => isMeant(name, mutant.name)),
-  );
-  return { first, last, workers, limit, mutants };
+  return MUTANTS.filter((mutant) => names.length === 0 || names.some((name) => isMeant(name, mutant.name)));
 }
 
 function planOrUsage(): Plan | string {
@@ -53,38 +64,45 @@ function planOrUsage(): Plan | string {
   }
 }
 
-function shown(verdict: Verdict): string {
-  if (verdict.violation === null) return `not caught: ${verdict.trouble ?? "every seed passed"}`;
-  return `seed ${verdict.seed}: ${verdict.violation.replace(/\s+/g, " ").slice(0, SHOWN)}`;
+function shown({ by, violation, trouble }: Verdict): string {
+  if (violation === null) return `not caught: ${trouble ?? "everything passed"}`;
+  return `${by}: ${violation.replace(/\s+/g, " ").slice(0, SHOWN)}`;
 }
 
-function tell(name: string, what: string, verdict: Verdict): void {
+function tell({ name, what }: Mutant, verdict: Verdict): void {
   const mark = verdict.violation === null ? "MISSED" : "caught";
-  console.log(
-    `${mark} ${name.padEnd(12)} ${verdict.seconds.toFixed(0).padStart(4)} s  ${what}\n  ${shown(verdict)}`,
-  );
+  console.log(`${mark} ${name.padEnd(12)} ${inSeconds(verdict.seconds)}  ${what}\n  ${shown(verdict)}`);
+}
+
+function inSeconds(seconds: number): string {
+  return `${seconds.toFixed(1).padStart(5)} s`;
 }
 
 /** The exit status. */
-async function runAll({ first, last, workers, limit, mutants }: Plan): Promise<number> {
-  const seeds = last - first + 1;
-  // Without a bug every seed is run to its end.
-  const sound = await tryOut(null, first, last, Math.max(limit, seeds * 30));
+async function runAll({ campaign, workers, limit, mutants }: Plan): Promise<number> {
+  const { walks, firstSeed, lastSeed } = campaign;
+  // Without a bug all of it is run to its end.
+  const sound = await tryOut(null, campaign, Math.max(limit, (lastSeed - firstSeed + 1) * 30));
   if (sound.violation !== null || sound.trouble !== null) {
     console.log(`without any planted bug: ${sound.trouble ?? shown(sound)}`);
     return 1;
   }
-  console.log(`without any planted bug: seeds ${first}-${last} pass, ${sound.seconds.toFixed(0)} s`);
+  const all = `${walks} walks and seeds ${firstSeed}-${lastSeed}`;
+  console.log(`without any planted bug: ${all} pass, ${inSeconds(sound.seconds).trim()}`);
   const waiting = [...mutants];
-  let caught = 0;
+  const verdicts: Verdict[] = [];
   const work = async (): Promise<void> => {
     for (let mutant = waiting.shift(); mutant !== undefined; mutant = waiting.shift()) {
-      const verdict = await tryOut(mutant, first, last, limit);
-      if (verdict.violation !== null) caught += 1;
-      tell(mutant.name, mutant.what, verdict);
+      const verdict = await tryOut(mutant, campaign, limit);
+      verdicts.push(verdict);
+      tell(mutant, verdict);
     }
   };
   await Promise.all(Array.from({ length: workers }, work));
+  const caught = verdicts.filter(({ violation }) => violation !== null).length;
+  const times = verdicts.map(({ seconds }) => seconds).sort((a, b) => a - b);
+  const median = times[Math.floor(times.length / 2)] ?? 0;
+  console.log(`median ${inSeconds(median).trim()}, longest ${inSeconds(times.at(-1) ?? 0).trim()}`);
   console.log(`${caught} passed, ${mutants.length - caught} failed`);
   return caught === mutants.length ? 0 : 1;
 }

@@ -8,7 +8,7 @@ import type { Edit, Mutant } from "./mutant.js";
 import { SMALL_LIMITS } from "./small-limits.js";
 
 export interface Planted {
-  /** Has `dist/`, `package.json` and `node_modules`, as a checkout does. */
+  /** Has what runs of `dist/`, `package.json` and `node_modules`, as a checkout does. */
   readonly directory: string;
   remove(): void;
 }
@@ -16,12 +16,17 @@ export interface Planted {
 /** `dist/test/mutants/` is three levels below the checkout. */
 const CHECKOUT = resolve(dirname(fileURLToPath(import.meta.url)), "../../..");
 
+/** Of the compiled tree: what a campaign or the explorer runs. The rest would take longer to copy than most bugs live. */
+function isNeeded(path: string): boolean {
+  return !/\.(test\.js|d\.ts|map)$|[/\\]dist[/\\](bench|src[/\\](etcd|io))$/.test(path);
+}
+
 /** A copy with `mutant` in it; null: without any. Throws, and leaves nothing, where the text is not there once. */
 export function plant(mutant: Mutant | null): Planted {
   const directory = mkdtempSync(join(tmpdir(), "synod-mutant-"));
   const remove = () => rmSync(directory, { recursive: true, force: true });
   try {
-    cpSync(join(CHECKOUT, "dist"), join(directory, "dist"), { recursive: true });
+    cpSync(join(CHECKOUT, "dist"), join(directory, "dist"), { recursive: true, filter: isNeeded });
     cpSync(join(CHECKOUT, "package.json"), join(directory, "package.json"));
     symlinkSync(join(CHECKOUT, "node_modules"), join(directory, "node_modules"));
     for (const limit of SMALL_LIMITS) change(directory, limit);

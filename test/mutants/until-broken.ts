@@ -1,11 +1,31 @@
-// Runs in a scratch copy, and does not know what is planted there: seeds from the first to the last argument, until
-// one breaks. Its last line is what it found, as JSON: `{ seed, violation }`, the violation null when all passed.
+// The campaign, in a scratch copy; it does not know what is planted there. First random walks over the bare core, the
+// quickest way to races of the protocol, then whole simulated clusters, until something breaks. Arguments: how many
+// walks, the first seed, the last. Its last line is what it found, as JSON: `Found`.
 import { runSeed } from "../../src/cli/sim/seed-outcome.js";
+import { walk, walkOf } from "../cluster/walk.js";
 
-const [first = 1, last = 0] = process.argv.slice(2).map(Number);
-let found: { seed: number; violation: string | null } = { seed: last, violation: null };
-for (let seed = first; seed <= last && found.violation === null; seed += 1) {
-  const { violation } = await runSeed(seed);
-  if (violation !== null) found = { seed, violation };
+export interface Found {
+  /** What broke, such as `seed 7` or `walk 31`; null: nothing did. */
+  readonly by: string | null;
+  /** The invariant, with its evidence. */
+  readonly violation: string | null;
 }
-console.log(JSON.stringify(found));
+
+const [walks = 0, first = 1, last = 0] = process.argv.slice(2).map(Number);
+
+async function campaign(): Promise<Found> {
+  for (let seed = 1; seed <= walks; seed += 1) {
+    try {
+      walk(walkOf(seed));
+    } catch (error) {
+      return { by: `walk ${seed}`, violation: error instanceof Error ? error.message : String(error) };
+    }
+  }
+  for (let seed = first; seed <= last; seed += 1) {
+    const { violation } = await runSeed(seed);
+    if (violation !== null) return { by: `seed ${seed}`, violation };
+  }
+  return { by: null, violation: null };
+}
+
+console.log(JSON.stringify(await campaign()));

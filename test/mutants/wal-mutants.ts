@@ -95,9 +95,9 @@ export const WAL_MUTANTS: readonly Mutant[] = [
     what: "a message waits only for what its own turn wrote",
     file: "src/replica/turns.ts",
     find: "if (waits) {",
-    replace: `if (outbox.promise === 0 && outbox.records.length === 0)
+    replace: `if (outbox.isUrgent && outbox.promise === 0 && outbox.records.length === 0)
             for (const { to, message } of outbox.releaseAfterSync({ turn: this.turn })) network.send(to, message);
-        else {`,
+        else if (waits) {`,
   },
   {
     name: "F12",

@@ -1,0 +1,23 @@
+// The planted bugs that are caught the soonest, in that order: what can be afforded at every push.
+export const QUICKEST: readonly string[] = [
+  "M1",
+  "M2",
+  "M4",
+  "M5",
+  "M13",
+  "M30",
+  "M32",
+  "M17",
+  "M19",
+  "F6",
+  "F20",
+  "M12",
+  "M33 position",
+  "M13 twice",
+  "F1",
+  "M11",
+  "M18",
+  "F4",
+  "F8",
+  "M10",
+];
