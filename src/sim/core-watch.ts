@@ -9,6 +9,7 @@ import type { Core } from "../replica/turns.js";
 import { type Ghost, payloadKey } from "./ghost.js";
 import * as invariants from "./invariants.js";
 import { onAppend, onDurable, onExecute } from "./observe.js";
+import type { UnsyncedWrites } from "./unsynced-writes.js";
 
 interface AppendedTurn {
   readonly turn: number;
@@ -20,14 +21,22 @@ export class CoreWatch implements Core {
   readonly paxos: Paxos;
   readonly #id: ReplicaId;
   readonly #ghost: Ghost;
+  readonly #disk: UnsyncedWrites;
   readonly #reached: (what: string) => void;
   /** Turns that are not known durable, oldest first. */
   #unsynced: AppendedTurn[];
 
-  constructor(paxos: Paxos, id: ReplicaId, ghost: Ghost, reached: (what: string) => void) {
+  constructor(
+    paxos: Paxos,
+    id: ReplicaId,
+    ghost: Ghost,
+    disk: UnsyncedWrites,
+    reached: (what: string) => void,
+  ) {
     this.paxos = paxos;
     this.#id = id;
     this.#ghost = ghost;
+    this.#disk = disk;
     this.#reached = reached;
     this.#unsynced = [];
   }
@@ -77,6 +86,7 @@ export class CoreWatch implements Core {
     if (outbox.isUrgent) {
       const release = outbox.releaseAfterSync.bind(outbox);
       outbox.releaseAfterSync = (proof) => {
+        invariants.proofsTrue(this.#id, proof.turn, this.#disk);
         this.#synced(proof.turn);
         return release(proof);
       };

@@ -1,6 +1,8 @@
 // What goes wrong with disks: slowness, errors, and damage to what was written (PAR, FAST 2018, section 2).
+import { damage } from "./disk-damage.js";
 import { type Fault, restartLater, type Scene, someHost, victim } from "./fault.js";
 import type { Host } from "./host.js";
+import { strandLeaders } from "./strand-leaders.js";
 
 function damageable(scene: Scene): Host | null {
   return someHost(scene, (host) => host.isUp && scene.damageable.includes(host.id));
@@ -33,24 +35,46 @@ export const DISK_FAULTS: readonly Fault[] = [
   },
 ];
 
+/** Hurts the disk under a host whose power fails, at times along with that of all others. */
+function hurt(scene: Scene, host: Host): void {
+  const { world, random } = scene;
+  host.losePower(false);
+  const done = damage(host.disk.memory, random);
+  if (done !== null) {
+    host.isDamaged = true;
+    world.reach(done);
+    world.tell(host.id, done);
+  }
+  restartLater(scene, host);
+  if (random.next() < 0.5) return;
+  for (const other of world.hosts.values()) {
+    if (other.isUp) other.losePower(false);
+    restartLater(scene, other);
+  }
+}
+
 /** Faults that damage what was written; only where the atlas lets them. */
 export const DAMAGE_FAULTS: readonly Fault[] = [
   {
-    name: "bit flip",
+    name: "damage",
+    begin: (scene) => {
+      const host = damageable(scene);
+      if (host !== null) hurt(scene, host);
+      return host !== null;
+    },
+  },
+  {
+    // What was lost counts most while nobody else knows what became of it.
+    name: "damage to votes in doubt",
     begin: (scene) => {
       const host = damageable(scene);
       if (host === null) return false;
-      host.isDamaged = true;
-      host.losePower(false);
-      host.disk.flipBit();
-      restartLater(scene, host);
-      // What it says in the next promise counts most while the others' memory is gone too.
-      if (scene.random.next() < 0.5) {
-        for (const other of scene.world.hosts.values()) {
-          if (other.isUp) other.losePower(false);
-          restartLater(scene, other);
-        }
-      }
+      const leaders = 1 + scene.random.below(5);
+      const step = 100 + scene.random.below(400);
+      strandLeaders(scene, leaders, step, host.id);
+      scene.later(leaders * step * (0.7 + 0.3 * scene.random.next()), () => {
+        if (host.isUp) hurt(scene, host);
+      });
       return true;
     },
   },

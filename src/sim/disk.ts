@@ -5,6 +5,7 @@ import type { Disk, DiskFile } from "../wal/disk.js";
 import { MemoryDisk } from "../wal/memory-disk.js";
 import type { EventQueue } from "./event-queue.js";
 import type { ProcessLife } from "./process-life.js";
+import { UnsyncedWrites } from "./unsynced-writes.js";
 
 /** How a disk behaves; faults change it in place. Chances are per operation. */
 export interface DiskManners {
@@ -34,6 +35,7 @@ const WRITES_THAT_SHOW = 4;
 
 export class SimDisk {
   readonly memory: MemoryDisk;
+  readonly unsynced: UnsyncedWrites;
   readonly #random: Random;
   readonly #reached: (what: string) => void;
   readonly #queue: EventQueue;
@@ -52,6 +54,7 @@ export class SimDisk {
     this.onSync = () => {};
     this.#queue = queue;
     this.#life = null;
+    this.unsynced = new UnsyncedWrites();
     this.memory = new MemoryDisk({
       schedule: (operation, bytes, task) => {
         const { slowness } = this.manners;
@@ -76,6 +79,7 @@ export class SimDisk {
   /** The disk as one process sees it. */
   view(life: ProcessLife): Disk {
     this.#life = life;
+    this.unsynced.begin();
     const { memory } = this;
     const run = <T>(task: () => Promise<T>) => this.#run(life, task);
     return {
@@ -114,6 +118,7 @@ export class SimDisk {
       read: (position, length) => run(() => this.#read(() => file.read(position, length))),
       write: (position, bytes, done) => {
         if (!life.isAlive) return;
+        this.unsynced.written(file.name, position);
         if (!file.name.startsWith("log-")) {
           file.write(position, bytes, done);
           return;
@@ -123,7 +128,12 @@ export class SimDisk {
       },
       sync: (done) => {
         if (life.isAlive) this.onSync();
-        if (life.isAlive) file.sync(done);
+        if (!life.isAlive) return;
+        const synced = this.unsynced.syncing(file.name);
+        file.sync((error) => {
+          if (error === null) synced();
+          done(error);
+        });
       },
       close: () => file.close(),
     };
@@ -159,26 +169,4 @@ export class SimDisk {
     if (isPowerLoss) this.memory.crash(tears ? this.#random : null);
     else this.memory.kill();
   }
-
-  /** Flips a bit of the log, near its end half of the time, or of a copy of the promise; false: of nothing. */
-  flipBit(): boolean {
-    const random = this.#random;
-    const isOfPromise = random.next() < 0.2;
-    const names = this.memory.names().filter((name) => {
-      const used = usedOf(this.memory.bytesOf(name));
-      return isOfPromise ? name.startsWith("promise-") && used > 0 : name.startsWith("log-") && used > SECTOR;
-    });
-    if (names.length === 0) return false;
-    const isLate = random.next() < 0.5;
-    const bytes = this.memory.bytesOf(isLate ? names.at(-1)! : names[random.below(names.length)]!);
-    const used = usedOf(bytes);
-    const from = isLate ? Math.max(0, used - 4 * SECTOR) : 0;
-    bytes[from + random.below(used - from)]! ^= 1 << random.below(8);
-    this.#reached(isOfPromise ? "bit flip in a promise" : "bit flip");
-    return true;
-  }
-}
-
-function usedOf(bytes: Uint8Array): number {
-  return bytes.findLastIndex((byte) => byte !== 0) + 1;
 }

@@ -120,7 +120,13 @@ export class Host {
         );
         for (const path of recoveryPaths(options.recovered)) this.#options.reached(path);
         life.awaited -= 1;
-        const core = new CoreWatch(new Paxos(options), this.id, ghost, this.#options.reached);
+        const core = new CoreWatch(
+          new Paxos(options),
+          this.id,
+          ghost,
+          this.disk.unsynced,
+          this.#options.reached,
+        );
         if (running.life.isAlive) running.core = core;
         return core;
       },

@@ -19,6 +19,7 @@ import {
   payloadKey,
   putVote,
 } from "./ghost.js";
+import type { UnsyncedWrites } from "./unsynced-writes.js";
 
 function check(condition: boolean, invariant: string, evidence: () => string): void {
   if (!condition) throw new InvariantBroken(`${invariant}: ${evidence()}`);
@@ -125,6 +126,11 @@ export function persistBeforeSend(
     };
     acceptedIsDurable(ghost, id, replica, told);
   }
+}
+
+/** Proofs true (1): when the log says that a turn is on disk, nothing that it has written waits for a sync. */
+export function proofsTrue(id: ReplicaId, turn: number, disk: UnsyncedWrites): void {
+  check(disk.isEmpty, "proofsTrue", () => `${id} takes turn ${turn} for durable before the sync`);
 }
 
 /** `accepted.upTo` (F20): every slot up to it is known chosen here, or accepted here at this ballot and synced. */

@@ -2,9 +2,9 @@
 // 2023, section 2, has the partial ones).
 import type { ReplicaId } from "../paxos/ballot.js";
 import type { MessageKind } from "../paxos/message.js";
-import { type Fault, restartLater, type Scene, someHost, victim } from "./fault.js";
-import type { Host } from "./host.js";
+import { type Fault, type Scene, someHost, victim } from "./fault.js";
 import { GOOD_WIRE, type Wire } from "./network.js";
+import { strandLeaders } from "./strand-leaders.js";
 
 /** A fault that changes some wires for a while: `draw` says to what, for `undo` gives it back. */
 function wireFault(name: string, draw: (scene: Scene) => Partial<Wire>): Fault {
@@ -83,36 +83,11 @@ const KINDS: readonly MessageKind[] = [
   "transfer",
 ];
 
-/** For `ms`, what `leader` sends reaches one other, with holes; then it is killed, or goes on as if cut off. */
-function strand(scene: Scene, leader: Host, ms: number): void {
-  const { world, random } = scene;
-  const others = world.ids.filter((id) => id !== leader.id);
-  const reached = others[random.below(others.length)]!;
-  const cut = others.filter((id) => id !== reached).map((id) => world.network.wire(leader.id, id));
-  const last = world.network.wire(leader.id, reached);
-  last.loss = 0.4;
-  for (const wire of cut) wire.blocked = true;
-  scene.later(ms, () => {
-    last.loss = GOOD_WIRE.loss;
-    for (const wire of cut) wire.blocked = false;
-    world.network.changed();
-    if (!leader.isUp || random.next() < 0.3) return;
-    leader.kill();
-    restartLater({ ...scene, duration: 4 * ms * random.next() }, leader);
-  });
-}
-
 /** Votes of many ballots in one slot, each of few: what a recovery must tell apart. */
 const STRANDED_LEADERS: Fault = {
   name: "one leader after the other reaches one other only",
   begin: (scene) => {
-    const step = 100 + scene.random.below(400);
-    for (let i = 0; i < 8; i += 1) {
-      scene.later(i * step, () => {
-        const leader = someHost(scene, (host) => host.core?.isLeading === true);
-        if (leader !== null) strand(scene, leader, step * (0.3 + 0.6 * scene.random.next()));
-      });
-    }
+    strandLeaders(scene, 8, 100 + scene.random.below(400), 0);
     return true;
   },
 };

@@ -22,6 +22,12 @@ export function onRecovered(
   if (!isDamaged && recovered.faulty.length > 0) {
     throw new InvariantBroken(`faultyForNothing: ${id} finds faulty slots on a disk that nothing has hurt`);
   }
+  if (!isDamaged && recovered.compactedUpTo > 0) {
+    const upTo = recovered.compactedUpTo;
+    throw new InvariantBroken(
+      `executedIsShown: ${id} has executed up to ${upTo}, which its log does not show (L5)`,
+    );
+  }
   for (const { slot, ballot, value } of recovered.accepted) {
     const before = replica.votes.get(slot)?.get(ballot) ?? lost.get(slot)?.get(ballot);
     if (before === undefined || !sameValue(before, value)) {

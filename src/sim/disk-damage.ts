@@ -1,0 +1,54 @@
+// Damage to what was written: flipped bits, sectors that hold something else (PAR, FAST 2018, section 2). Never a sector
+// of zeros at the end of the log: that is a write that never was, and no log can tell.
+import type { Random } from "../base/random.js";
+import type { MemoryDisk } from "../wal/memory-disk.js";
+
+const SECTOR = 512;
+/** The newest sectors are hurt most: there is what no other replica knows yet. */
+const NEWEST_SECTORS = 8;
+const MOST_FLIPS = 4;
+const MOST_SECTORS = 4;
+
+/** Hurts the log or one copy of the promise; says how, for the trace. Null: nothing is written yet. */
+export function damage(disk: MemoryDisk, random: Random): string | null {
+  if (random.next() < 0.15) return hurtPromise(disk, random);
+  const logs = disk.names().filter((name) => name.startsWith("log-") && usedOf(disk.bytesOf(name)) > SECTOR);
+  if (logs.length === 0) return null;
+  const isNew = random.next() < 0.7;
+  const bytes = disk.bytesOf(isNew ? logs.at(-1)! : logs[random.below(logs.length)]!);
+  const used = usedOf(bytes);
+  const from = isNew ? Math.max(0, used - NEWEST_SECTORS * SECTOR) : 0;
+  if (random.next() < 0.5) {
+    for (let flips = 1 + random.below(MOST_FLIPS); flips > 0; flips -= 1) flipBit(bytes, from, used, random);
+    return "bit flips in the log";
+  }
+  ruin(bytes, from, used, random);
+  return "ruined sectors of the log";
+}
+
+function hurtPromise(disk: MemoryDisk, random: Random): string | null {
+  const copies = disk.names().filter((name) => name.startsWith("promise-"));
+  if (copies.length === 0) return null;
+  const bytes = disk.bytesOf(copies[random.below(copies.length)]!);
+  if (bytes.length === 0) return null;
+  flipBit(bytes, 0, bytes.length, random);
+  return "a bit flip in a promise";
+}
+
+/** Of a byte that is not zero, if one is soon found: the rest of a sector is empty, and nobody reads it. */
+function flipBit(bytes: Uint8Array, from: number, to: number, random: Random): void {
+  let at = from + random.below(to - from);
+  for (let tries = 0; bytes[at] === 0 && tries < 20; tries += 1) at = from + random.below(to - from);
+  bytes[at]! ^= 1 << random.below(8);
+}
+
+/** Some neighbouring sectors hold noise. */
+function ruin(bytes: Uint8Array, from: number, to: number, random: Random): void {
+  const first = Math.floor((from + random.below(to - from)) / SECTOR) * SECTOR;
+  const end = Math.min(first + SECTOR * (1 + random.below(MOST_SECTORS)), Math.ceil(to / SECTOR) * SECTOR);
+  for (let at = first; at < Math.min(end, bytes.length); at += 1) bytes[at] = 1 + random.below(255);
+}
+
+function usedOf(bytes: Uint8Array): number {
+  return bytes.findLastIndex((byte) => byte !== 0) + 1;
+}
