@@ -1,5 +1,5 @@
-// Damage to what was written: flipped bits, sectors that hold something else (PAR, FAST 2018, section 2). Never a sector
-// of zeros at the end of the log: that is a write that never was, and no log can tell.
+// Damage to what was written: flipped bits, sectors that hold something else (PAR, FAST 2018, section 2). Never a
+// sector of zeros at the end of the log: that is a write that never was, and no log can tell.
 import type { Random } from "../base/random.js";
 import type { MemoryDisk } from "../wal/memory-disk.js";
 

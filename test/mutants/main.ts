@@ -20,11 +20,12 @@ interface Plan {
   readonly mutants: readonly Mutant[];
 }
 
+const only = { type: "string", default: "" } as const;
 const OPTIONS = {
   seeds: { type: "string", default: "1-60" },
   walks: { type: "string", default: "1000" },
   workers: { type: "string", default: String(availableParallelism()) },
-  only: { type: "string", default: "" },
+  only,
   quickest: { type: "string", default: "0" },
   limit: { type: "string", default: "300" },
 } as const;
@@ -44,11 +45,11 @@ function readPlan(): Plan | string {
   return { campaign: { walks, firstSeed, lastSeed }, workers, limit, mutants };
 }
 
-function chosen(only: string, quickest: number): readonly Mutant[] | string {
+function chosen(wanted: string, quickest: number): readonly Mutant[] | string {
   if (!Number.isInteger(quickest) || quickest < 0 || quickest > QUICKEST.length)
     return `--quickest takes a number up to ${QUICKEST.length}`;
   if (quickest > 0) return MUTANTS.filter(({ name }) => QUICKEST.slice(0, quickest).includes(name));
-  const names = only.split(",").filter((name) => name !== "");
+  const names = wanted.split(",").filter((name) => name !== "");
   // M13 names M13 and all its variants.
   const isMeant = (name: string, mutant: string) => mutant === name || mutant.startsWith(`${name} `);
   const unknown = names.find((name) => !MUTANTS.some((mutant) => isMeant(name, mutant.name)));

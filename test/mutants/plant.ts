@@ -16,7 +16,7 @@ export interface Planted {
 /** `dist/test/mutants/` is three levels below the checkout. */
 const CHECKOUT = resolve(dirname(fileURLToPath(import.meta.url)), "../../..");
 
-/** Of the compiled tree: what a campaign or the explorer runs. The rest would take longer to copy than most bugs live. */
+/** Of the compiled tree: what a campaign or the explorer runs. To copy the rest takes longer than to find most bugs. */
 function isNeeded(path: string): boolean {
   return !/\.(test\.js|d\.ts|map)$|[/\\]dist[/\\](bench|src[/\\](etcd|io))$/.test(path);
 }

@@ -29,12 +29,11 @@ test("a planted bug, shrunk to a scenario of a few lines", () => {
   const planted = plant(MUTANTS.find(({ name }) => name === "M13")!);
   const sound = plant(null);
   try {
-    const { seed, violation } = JSON.parse(run(planted, "test/mutants/until-broken.js", "1", "40").out) as {
-      seed: number;
-      violation: string;
-    };
+    const campaign = run(planted, "test/mutants/until-broken.js", "0", "1", "40").out;
+    const { by, violation } = JSON.parse(campaign) as { by: string; violation: string };
+    const seed = by.replace("seed ", "");
     const file = join(planted.directory, "left.scenario");
-    assert.equal(run(planted, "src/cli/sim/main.js", "--seed", `${seed}`, "--shrink", file).status, 1);
+    assert.equal(run(planted, "src/cli/sim/main.js", "--seed", seed, "--shrink", file).status, 1);
     const again = run(planted, "src/cli/sim/main.js", "--scenario", file);
     assert.equal(again.status, 1);
     assert.equal(invariantOf(violationOf(again.out)!), invariantOf(violation));
