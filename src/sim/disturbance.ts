@@ -17,6 +17,7 @@ export class Disturbance {
   /** What ends a fault that is under way. */
   readonly #undo: Set<() => void>;
   #isOver: boolean;
+  #isForgotten: boolean;
 
   constructor(world: World, schedule: Schedule, clients: readonly Client[]) {
     this.#world = world;
@@ -26,6 +27,7 @@ export class Disturbance {
     this.#begun = 0;
     this.#undo = new Set();
     this.#isOver = false;
+    this.#isForgotten = false;
   }
 
   /** Faults that began, of all kinds. */
@@ -54,8 +56,9 @@ export class Disturbance {
     for (const undo of [...this.#undo]) undo();
   }
 
-  /** Faults that are under way never end. */
+  /** Faults that are under way never end, nor does what they have yet to begin. */
   forget(): void {
+    this.#isForgotten = true;
     this.#undo.clear();
   }
 
@@ -93,6 +96,7 @@ export class Disturbance {
   }
 
   #later(ms: number, task: () => void): void {
+    if (this.#isForgotten) return;
     const undo = () => {
       if (this.#undo.delete(undo)) task();
     };

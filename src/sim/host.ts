@@ -41,6 +41,7 @@ interface Running {
   readonly life: ProcessLife;
   readonly replica: KvReplica;
   readonly store: MemoryRecordStore;
+  isClosing: boolean;
   core: CoreWatch | null;
 }
 
@@ -76,6 +77,11 @@ export class Host {
 
   get isPaused(): boolean {
     return this.#running?.life.isPaused ?? false;
+  }
+
+  /** An orderly stop is under way. */
+  get isClosing(): boolean {
+    return this.#running?.isClosing ?? false;
   }
 
   /** Null while it is down. */
@@ -135,7 +141,7 @@ export class Host {
       requestTimeoutMs: this.#options.requestTimeoutMs,
       segmentBytes: this.#options.segmentBytes,
     });
-    const running: Running = { life, replica, store, core: null };
+    const running: Running = { life, replica, store, isClosing: false, core: null };
     this.#running = running;
     void replica.crashed.then((error) => this.#onCrashed(running, error));
     replica.start();
@@ -207,6 +213,7 @@ export class Host {
   close(then: () => void): void {
     const running = this.#running;
     if (running === null) return;
+    running.isClosing = true;
     running.life.awaited += 1;
     this.#options.queue.isStirred = true;
     running.replica.close().then(

@@ -38,6 +38,7 @@ export const GOOD_WIRE: Wire = {
 /** How long a silent link is taken for alive, at least and at most, in milliseconds. */
 const SILENCE_MS = [800, 2500] as const;
 const RECONNECT_MS = [5, 200] as const;
+const BLINK_MS = [1, 25] as const;
 const REPLAYED = 4096;
 const LATELY = 256;
 /** Every so many messages one goes through its bytes, so that the codec is part of the run. */
@@ -163,6 +164,11 @@ export class SimNetwork {
     if (this.#random.next() < 0.5) return;
     this.#tellDown(a, b);
     this.#tellDown(b, a);
+  }
+
+  /** As `reset`, but the first attempt to connect again succeeds, in so short a time that nobody is told. */
+  blink(a: ReplicaId, b: ReplicaId): void {
+    if (this.#unlink(a, b)) this.#queue.after(this.#between(BLINK_MS), () => this.#connect(a, b));
   }
 
   #connectLater(a: ReplicaId, b: ReplicaId): void {

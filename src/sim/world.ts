@@ -58,6 +58,8 @@ export class World {
   outstanding: number;
   /** Called for each message that speaks for the disk, before it leaves. */
   onDurableSend: (from: ReplicaId) => void;
+  /** Called for each message that has arrived. */
+  onDelivered: (from: ReplicaId, to: ReplicaId, kind: PeerMessage["kind"]) => void;
   #digestLow: number;
   #digestHigh: number;
 
@@ -71,6 +73,7 @@ export class World {
     this.violation = null;
     this.outstanding = 0;
     this.onDurableSend = () => {};
+    this.onDelivered = () => {};
     this.#digestLow = 1;
     this.#digestHigh = 2;
     const cluster = clusterOf(this.ids);
@@ -196,6 +199,7 @@ export class World {
     const arrived = this.host(to).core?.isLeading === true ? this.#atLeaders : this.#atFollowers;
     arrived.set(message.kind, (arrived.get(message.kind) ?? 0) + 1);
     this.#mix(Math.floor(this.queue.now * 1000), from * 64 + to + message.kind.length * 4096);
+    this.onDelivered(from, to, message.kind);
   }
 }
 

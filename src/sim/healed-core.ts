@@ -1,0 +1,166 @@
+// A healed core and what is asked of it: who leads it, whether it is level, operations of clients at its replicas. A
+// demand that is not met is a violation, unless the data is proved beyond repair; then the run ends, and it counts.
+import type { ReplicaId } from "../paxos/ballot.js";
+import { beyondRepair } from "./beyond-repair.js";
+import type { Client, Recorded } from "./client.js";
+import { InvariantBroken } from "./ghost.js";
+import type { Host } from "./host.js";
+import type { Requests } from "./requests.js";
+import type { World } from "./world.js";
+
+/** How often a condition is looked at, in virtual milliseconds. */
+const LOOK_MS = 0.5;
+
+export class HealedCore {
+  readonly world: World;
+  readonly ids: readonly ReplicaId[];
+  readonly #clients: readonly Client[];
+  readonly #history: readonly Recorded[];
+  readonly #requests: Requests;
+  /** No demand can be made any more. */
+  isExcused: boolean;
+
+  constructor(
+    world: World,
+    ids: readonly ReplicaId[],
+    clients: readonly Client[],
+    history: readonly Recorded[],
+    requests: Requests,
+  ) {
+    this.world = world;
+    this.ids = ids;
+    this.#clients = clients;
+    this.#history = history;
+    this.#requests = requests;
+    this.isExcused = false;
+  }
+
+  /** A replica that found its disk beyond what it heals by itself is out of it. */
+  get hosts(): Host[] {
+    return this.ids.map((id) => this.world.host(id)).filter((host) => !host.isLost);
+  }
+
+  get isOver(): boolean {
+    return this.isExcused || this.world.violation !== null;
+  }
+
+  fail(text: string): void {
+    if (this.isOver) return;
+    const reason = beyondRepair(this.world, this.ids);
+    if (reason === null) {
+      this.world.violate(new InvariantBroken(`progress: ${text}`));
+      return;
+    }
+    this.isExcused = true;
+    this.world.reach("beyond repair");
+    this.world.tell(0, `beyond repair: ${text}: ${reason}`);
+  }
+
+  /** Lets time pass until `isDone` or `end`; whether it is done, and nothing is over. */
+  async until(end: number, isDone: () => boolean): Promise<boolean> {
+    const { world } = this;
+    while (!this.isOver && !isDone()) {
+      if (world.queue.now >= end) return false;
+      await world.run(Math.min(end, world.queue.now + LOOK_MS));
+    }
+    return !this.isOver;
+  }
+
+  /** As `until`; `demand` is what is not met by then. */
+  async demand(end: number, isDone: () => boolean, demand: () => string): Promise<boolean> {
+    if (await this.until(end, isDone)) return true;
+    this.fail(demand());
+    return false;
+  }
+
+  /** The one that leads, as all of the core know; null: they differ, or nobody does. */
+  get leader(): Host | null {
+    const { hosts } = this;
+    const leader = hosts[0]?.core?.leader ?? 0;
+    if (leader === 0 || hosts.some(({ core }) => core?.leader !== leader)) return null;
+    const host = this.world.host(leader);
+    return host.core?.isLeading === true ? host : null;
+  }
+
+  /** All have executed everything that is chosen, nobody has a hole, and nothing is under way. */
+  get isLevel(): boolean {
+    const all = this.hosts.map(({ replica }) => replica?.status());
+    const first = all[0];
+    if (first === undefined || first.appliedUpTo !== first.chosenUpTo) return false;
+    return all.every((one) => one?.appliedUpTo === first.appliedUpTo && one.chosenUpTo === first.chosenUpTo);
+  }
+
+  get levels(): string {
+    const shown = this.hosts.map(({ id, replica, core }) => {
+      if (replica === null) return `${id} is down`;
+      const { appliedUpTo, chosenUpTo } = replica.status();
+      return `${id} has ${appliedUpTo} of ${chosenUpTo}, follows ${core?.leader ?? 0}`;
+    });
+    return shown.join(", ");
+  }
+
+  /** What replicas still have under way; "": nothing. */
+  get unfinished(): string {
+    for (const { id, core } of this.hosts) {
+      if (core === null) return `replica ${id} has not begun`;
+      const { forwarding, reads, proposer, catchUp, learner, told } = core.paxos.state;
+      if (forwarding.pending.size > 0) return `replica ${id} has ${forwarding.pending.size} commands pending`;
+      if (reads.open.size > 0) return `replica ${id} has ${reads.open.size} reads open`;
+      if (proposer.inFlight.size > 0)
+        return `replica ${id} has ${proposer.inFlight.size} proposals in flight`;
+      if (proposer.isWaiting || told.length > 0 || reads.waiting.length > 0)
+        return `replica ${id} has a queue`;
+      if (learner.above.size > 0 || catchUp.isBehind(learner.chosenUpTo)) return `replica ${id} has a hole`;
+    }
+    return "";
+  }
+
+  /** Calls `done` when `answer` settles, with "" or what went wrong; never when the process dies first. */
+  follow(host: Host, answer: Promise<unknown>, done: (error: string) => void): void {
+    const { replica } = host;
+    host.await(1);
+    const end = (error: string) => {
+      if (host.replica === replica) host.await(-1);
+      done(error);
+    };
+    answer.then(
+      () => end(""),
+      (error: Error) => end(error.message),
+    );
+  }
+
+  get areClientsIdle(): boolean {
+    return this.#clients.every(({ isIdle }) => isIdle);
+  }
+
+  /** Operations at replicas outside of the core are waited for no more: their outcome stays unknown. */
+  forgetOthers(): void {
+    const replicas = this.hosts.map(({ replica }) => replica);
+    for (const client of this.#clients) client.waitOnlyFor(replicas);
+  }
+
+  /** One operation of each client, the clients spread over `at`; what was asked. */
+  ask(at: readonly Host[]): readonly Recorded[] {
+    const from = this.#history.length;
+    const up = at.filter(({ isUp }) => isUp);
+    if (up.length > 0) {
+      for (const [i, client] of this.#clients.entries())
+        client.ask(up[i % up.length]!, this.#requests.next());
+    }
+    return this.#history.slice(from);
+  }
+
+  /** Asks at `at`; all must be done within `ms`. */
+  async mustDo(at: readonly Host[], ms: number, what: string): Promise<boolean> {
+    const asked = this.ask(at);
+    const isDone = () => this.areClientsIdle;
+    const end = this.world.queue.now + ms;
+    if (
+      !(await this.demand(end, isDone, () => `${what}: not done after ${Math.round(ms)} ms; ${this.levels}`))
+    )
+      return false;
+    const undone = asked.filter(({ outcome }) => outcome.kind !== "ok").length;
+    if (undone > 0) this.fail(`${what}: ${undone} of ${asked.length} operations failed; ${this.levels}`);
+    return !this.isOver;
+  }
+}

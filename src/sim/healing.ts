@@ -1,0 +1,54 @@
+// What heals after the faults, and what stays as bad as it is: a core of at least a majority becomes whole again, its
+// damaged disks among it; everything outside of it stays cut off, dead, slow or lossy for ever ("Paxos Made Live", 6).
+import type { Random } from "../base/random.js";
+import type { ReplicaId } from "../paxos/ballot.js";
+import type { World } from "./world.js";
+
+export interface Healing {
+  readonly core: readonly ReplicaId[];
+  /** What is outside of the core: there is nothing; dead; or alive, and as it was. */
+  readonly outside: "none" | "dead" | "as it was";
+  /** One of the core whose disk stays slow; 0: none. */
+  readonly slowDisk: ReplicaId;
+}
+
+/** Of all seeds whose core leaves somebody out, so many leave the others dead. */
+const DEAD_OUTSIDE = 0.6;
+const SLOW_DISK = 0.15;
+
+/** Replicas whose disk is beyond what a replica heals by itself are not drawn: they refuse to start. */
+export function drawHealing(world: World, random: Random): Healing {
+  const core = world.ids.filter((id) => !world.host(id).isLost);
+  const majority = Math.floor(world.ids.length / 2) + 1;
+  const size = majority + random.below(Math.max(1, core.length - majority + 1));
+  while (core.length > size) core.splice(random.below(core.length), 1);
+  const isDead = random.next() < DEAD_OUTSIDE;
+  const slowDisk = random.next() < SLOW_DISK ? core[random.below(core.length)]! : 0;
+  const outside = core.length === world.ids.length ? "none" : isDead ? "dead" : "as it was";
+  return { core, outside, slowDisk };
+}
+
+export function heal(world: World, random: Random, { core, outside, slowDisk }: Healing): void {
+  world.tell(0, `replicas ${core.join(", ")} heal; outside: ${outside}; slow disk: ${slowDisk}`);
+  world.onDurableSend = () => {};
+  for (const host of world.hosts.values()) {
+    host.disk.onSync = () => {};
+    if (!core.includes(host.id)) {
+      if (outside === "dead") host.kill();
+      continue;
+    }
+    host.disk.heal();
+    if (host.id === slowDisk) host.disk.manners.slowness = 20 + random.below(200);
+    host.resume();
+    if (host.isClosing) host.kill();
+    if (!host.isUp) host.start();
+  }
+  // No network drops one kind of message for ever; a leader behind such a one could never be told from a good one.
+  for (const from of world.ids) {
+    for (const to of world.ids) if (from !== to) world.network.wire(from, to).dropKind = "";
+  }
+  world.healNetwork(core);
+  // Nothing old is under way any more: what goes wrong from here on is the core's own doing.
+  if (outside !== "as it was")
+    for (const a of core) for (const b of core) if (a < b) world.network.reset(a, b);
+}
