@@ -65,3 +65,21 @@ for (const link of ["silent", "closed"] as const) {
     assert.deepEqual(restless, []);
   });
 }
+
+test("quorum-loss: the one that reaches a quorum stands, however often those who do not ask for its vote", () => {
+  const late: string[] = [];
+  for (const link of ["silent", "closed"] as const) {
+    for (let hub = 1; hub <= 5; hub += 1) {
+      for (let seed = 1; seed <= 30; seed += 1) {
+        const star = PAIRS.reduce((edges, pair, at) => (pair.includes(hub) ? edges | (1 << at) : edges), 0);
+        const cluster = new Cluster({ replicas: 5, seed, latencyMs: [1, 3] });
+        cluster.elect((hub % 5) + 1);
+        cluster.run(T);
+        for (const [at, [a, b]] of PAIRS.entries()) if ((star & (1 << at)) === 0) cluster.setLink(a, b, link);
+        const isLed = () => cluster.leaders.includes(hub);
+        if (!cluster.run(4 * T, isLed)) late.push(`${describe(star)} (${link}, seed ${seed})`);
+      }
+    }
+  }
+  assert.deepEqual(late, []);
+});

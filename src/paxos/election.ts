@@ -31,6 +31,8 @@ export class Election {
   highestSeen: Ballot;
   /** When to canvass; Infinity while leading. */
   candidacyAt: number;
+  /** It has put off its own candidacy for that of another, since it last heard a leader, promised or stood itself. */
+  hasYielded: boolean;
   canvass: Canvass | null;
   nextRound: number;
   /** Peers with a link. */
@@ -50,6 +52,7 @@ export class Election {
     this.heardAt = Number.NEGATIVE_INFINITY;
     this.isSuspected = false;
     this.highestSeen = promised;
+    this.hasYielded = false;
     this.canvass = null;
     this.nextRound = Math.floor(this.chance.next() * 2 ** 31) + 1;
     this.linked = new Set();
@@ -85,6 +88,7 @@ export class Election {
   hearConnected(now: number): void {
     this.heardAt = now;
     this.isSuspected = false;
+    this.hasYielded = false;
     this.canvass = null;
     this.candidacyAt = now + this.chance.between(this.timeout, 2 * this.timeout);
   }
@@ -110,6 +114,25 @@ export class Election {
   /** Canvass at a random time from now, replacing the time set before. */
   postpone(now: number, low: number, high: number): void {
     this.candidacyAt = now + this.chance.between(low, high);
+  }
+
+  /**
+   * Gives one that it would elect the time to become the leader. Once: those who ask again and again, for they reach
+   * too few, must not keep the one that reaches a quorum from standing (2.6, quorum-loss).
+   */
+  yield(now: number): void {
+    if (this.hasYielded) return;
+    this.hasYielded = true;
+    this.candidacyAt = Math.max(
+      this.candidacyAt,
+      now + this.chance.between(this.timeout / 10, this.timeout / 4),
+    );
+  }
+
+  /** This replica has promised another's ballot: that one has some time to lead and be heard. */
+  support(now: number): void {
+    this.hasYielded = false;
+    this.postpone(now, this.timeout / 2, this.timeout);
   }
 
   linkUp(peer: ReplicaId): void {
@@ -152,6 +175,7 @@ export class Election {
   /** Begins a canvass; the own answer is yes. Returns its round. */
   begin(now: number): number {
     this.nextRound += 1;
+    this.hasYielded = false;
     this.canvass = { round: this.nextRound, willing: [this.self], refused: [] };
     this.postpone(now, this.timeout / 4, this.timeout / 2);
     return this.nextRound;

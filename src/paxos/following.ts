@@ -17,7 +17,7 @@ export function onPrepare(p: PaxosState, from: ReplicaId, m: PrepareMessage, now
   }
   if (p.acceptor.promised !== before) {
     promiseElsewhere(p, now, out);
-    p.election.postpone(now, p.electionMs / 2, p.electionMs);
+    p.election.support(now);
   }
   const { chosenUpTo, compactedUpTo, above } = p.learner;
   for (const part of p.acceptor.promiseParts(m.ballot, m.fromSlot, chosenUpTo, compactedUpTo, above)) {

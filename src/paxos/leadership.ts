@@ -24,10 +24,7 @@ export function onCanvass(p: PaxosState, from: ReplicaId, m: CanvassMessage, now
     chosenUpTo: p.learner.chosenUpTo,
     leader: leads ? p.self : hears ? p.election.leader : 0,
   });
-  if (willing && p.proposer.phase === "idle") {
-    const patience = now + p.election.chance.between(p.electionMs / 10, p.electionMs / 4);
-    p.election.candidacyAt = Math.max(p.election.candidacyAt, patience);
-  }
+  if (willing && p.proposer.phase === "idle") p.election.yield(now);
   p.catchUp.hear(from, m.chosenUpTo, p.learner.chosenUpTo, now + p.heartbeatMs);
 }
 
