@@ -73,6 +73,14 @@ export class HealedCore {
     return false;
   }
 
+  /** Each has a link to each other. */
+  get isLinked(): boolean {
+    const ids = this.hosts.map(({ id }) => id);
+    return this.hosts.every(({ id, core }) => {
+      return ids.every((peer) => peer === id || core?.paxos.state.election.linked.has(peer) === true);
+    });
+  }
+
   /** The one that leads, as all of the core know; null: they differ, or nobody does. */
   get leader(): Host | null {
     const { hosts } = this;

@@ -15,6 +15,8 @@ export interface Healing {
 /** Of all seeds whose core leaves somebody out, so many leave the others dead. */
 const DEAD_OUTSIDE = 0.6;
 const SLOW_DISK = 0.15;
+/** Of an operation; a promise takes four, and one that takes longer than T is none to an election. */
+const SLOW_MS = [20, 60] as const;
 
 /** Replicas whose disk is beyond what a replica heals by itself are not drawn: they refuse to start. */
 export function drawHealing(world: World, random: Random): Healing {
@@ -38,7 +40,7 @@ export function heal(world: World, random: Random, { core, outside, slowDisk }: 
       continue;
     }
     host.disk.heal();
-    if (host.id === slowDisk) host.disk.manners.slowness = 20 + random.below(200);
+    if (host.id === slowDisk) host.disk.manners.slowness = SLOW_MS[0] + random.below(SLOW_MS[1]);
     host.resume();
     if (host.isClosing) host.kill();
     if (!host.isUp) host.start();

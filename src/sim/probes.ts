@@ -160,7 +160,7 @@ async function lastAct(core: HealedCore, leader: Host, others: readonly Host[], 
 }
 
 async function levelAgain(core: HealedCore, what: string): Promise<boolean> {
-  const isDone = () => core.leader !== null && core.isLevel && core.unfinished === "";
+  const isDone = () => core.leader !== null && core.isLinked && core.isLevel && core.unfinished === "";
   const end = core.world.queue.now + SILENT_MS;
   return core.demand(end, isDone, () => `${what}: ${core.unfinished}; ${core.levels}`);
 }

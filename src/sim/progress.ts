@@ -32,8 +32,8 @@ export async function demandProgress(core: HealedCore, healing: Healing): Promis
   };
   const isDone =
     (await meets(
-      () => core.leader !== null,
-      () => "no leader",
+      () => core.leader !== null && core.isLinked,
+      () => `${core.isLinked ? "no leader" : "links missing"}`,
     )) &&
     (await meets(
       () => core.areClientsIdle,
