@@ -12,8 +12,9 @@ const PROGRESS_MS = 10_000;
  * with slow clocks 2.5 T; one that fails is repeated within T; what callers asked is asked again within T.
  */
 const SOUND_MS = 4_000;
-/** Five operations in each. */
+/** Five operations in each. Where a leader outside of the core, behind slow links, is kept, an operation takes long. */
 const ROUNDS = 10;
+const DISTURBED_ROUNDS = 4;
 /** Nothing that is sent twice is needed for an operation of a core that is at work: it takes less than that (P7). */
 const CALM_MS = 150;
 const IDLE_MS = 1_000;
@@ -58,7 +59,7 @@ export function isLeftAlone({ outside, slowDisk }: Healing): boolean {
 }
 
 async function newOperations(core: HealedCore, end: number, isCalm: boolean): Promise<boolean> {
-  for (let round = 0; round < ROUNDS; round += 1) {
+  for (let round = 0; round < (isCalm ? ROUNDS : DISTURBED_ROUNDS); round += 1) {
     // The first meets what the faults have left: commands sent again, a leader that has only just begun.
     const ms = isCalm && round > 0 ? CALM_MS : end - core.world.queue.now;
     if (!(await core.mustDo(core.hosts, ms, `new operations, round ${round}`))) return false;
