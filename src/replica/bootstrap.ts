@@ -116,7 +116,8 @@ export class Bootstrap {
   /** A genesis message of a linked replica. */
   hear(from: ReplicaId, message: Uint8Array): BootstrapStep {
     const bytes = message.subarray(1);
-    const theirs = decodeGenesis(bytes);
+    const isMine = this.#bytes !== null && bytesEqual(this.#bytes, bytes);
+    const theirs = isMine ? this.#genesis : decodeGenesis(bytes);
     if (theirs === null || (message[0] !== FORMED && message[0] !== COMPLETE)) return NOTHING;
     const disk = this.#linked.get(from);
     if (disk === undefined) return NOTHING;
