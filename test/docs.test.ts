@@ -53,6 +53,16 @@ test("every npm script that is named exists", () => {
   }
 });
 
+test("every check that docs/verification.md names against an invariant is made in the simulator", () => {
+  const folder = join(root, "src/sim");
+  const sources = readdirSync(folder).filter((name) => name.endsWith(".ts") && !name.endsWith(".test.ts"));
+  const code = sources.map((name) => readFileSync(join(folder, name), "utf8")).join("\n");
+  const [, table] = read("docs/verification.md").split("| invariant | checked by |");
+  const names = [...table!.split("\n\n")[0]!.matchAll(/`(\w+)/g)].map((match) => match[1]!);
+  assert.ok(names.length > 30);
+  for (const name of names) assert.match(code, new RegExp(`["\`(\\s]${name}["\`:(]`), `no check ${name}`);
+});
+
 test("docs/architecture.md has the layer table of test/layers.ts", () => {
   const rows = rowsOf(read("docs/architecture.md")).filter((cells) => cells.length === 4);
   for (const layer of LAYERS) {

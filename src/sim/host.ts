@@ -16,6 +16,7 @@ import { type Ghost, InvariantBroken } from "./ghost.js";
 import type { SimNetwork } from "./network.js";
 import { ProcessLife } from "./process-life.js";
 import { onRecovered, recoveryPaths } from "./recovery-watch.js";
+import type { StoredStates } from "./stored-states.js";
 import { type Executions, WatchedMachine } from "./watched-machine.js";
 
 export type KvReplica = Replica<KvCommand, KvResult, KvQuery, KvAnswer>;
@@ -26,6 +27,7 @@ export interface HostOptions {
   readonly network: SimNetwork;
   readonly ghost: Ghost;
   readonly executions: Executions;
+  readonly storedStates: StoredStates;
   readonly random: Random;
   readonly heartbeatMs: number;
   readonly electionMs: number;
@@ -109,6 +111,7 @@ export class Host {
     );
     life.awaited += 1;
     const store = new MemoryRecordStore(this.#medium, () => this.#turn(life));
+    this.#guard(() => this.#options.storedStates.onStart(this.id, store));
     const replica: KvReplica = new Replica({
       id: this.id,
       cluster,

@@ -339,9 +339,10 @@ export function quorumLog(
   ghost: Ghost,
   isDamaged: boolean,
   shows: (id: ReplicaId, slot: Slot, value: Value) => boolean,
+  slots: Iterable<readonly [Slot, Value]> = ghost.chosen,
 ): void {
   const { voters, phase1 } = ghost.memberships.first;
-  for (const [slot, value] of ghost.chosen) {
+  for (const [slot, value] of slots) {
     const good = voters.filter((id) => shows(id, slot, value)).length;
     check(good > (isDamaged ? 0 : voters.length - phase1), "quorumLog", () => {
       return `slot ${slot}: ${good} logs show the chosen value`;

@@ -149,6 +149,7 @@ export async function simulate(options: RunOptions): Promise<RunResult> {
   await run.form();
   if (run.world.violation === null) await run.disturb();
   if (run.world.violation === null && options.schedule.healing !== null) await run.heal();
+  run.world.checkAll();
   if (run.world.violation === null) run.checkHistory();
   return run.result;
 }

@@ -1,8 +1,10 @@
 // The key-value machine of one life, watched: the same command in the same place gives the same result on every
-// replica and in every life (invariants 13 and 15), and no command is executed in two places (22).
+// replica and in every life (invariants 13 and 15), no command is executed in two places (22), and each one that
+// changes something makes a revision (16).
 import { EMPTY_DIGEST, mixBytes } from "../base/digest.js";
 import type { KvAnswer, KvCommand, KvQuery, KvResult } from "../kv/commands.js";
 import type { KvMachine } from "../kv/machine.js";
+import { FIRST_REVISION } from "../kv/mvcc-store.js";
 import type { DurableState, StateMachine } from "../machine/machine.js";
 import type { Slot } from "../paxos/ballot.js";
 import { InvariantBroken, payloadKey } from "./ghost.js";
@@ -63,9 +65,40 @@ export class Executions {
       this.#violate(new InvariantBroken(`exactlyOnce: ${what}`));
     }
     if (isUnique) this.#places.set(key, slot);
+    this.#checkRevision(id, slot, result);
     const deleted = result.kind === "deleteRange" ? result.response.deleted : 0;
     this.executed.push({ slot, at, payload: key, revision: result.revision, deleted, time: this.#now() });
   }
+
+  /** Revisions (16): one more for each command that changes something, and else the same. */
+  #checkRevision(id: number, slot: Slot, result: KvResult): void {
+    const before = this.executed.at(-1)?.revision ?? FIRST_REVISION;
+    if (result.revision === before + (hasChanged(result) ? 1 : 0)) return;
+    const what = `replica ${id}, slot ${slot}: ${describeResult(result)} after revision ${before}`;
+    this.#violate(new InvariantBroken(`revisions: ${what}`));
+  }
+
+  /** The revision after the commands of all slots up to `slot`. */
+  revisionAt(slot: Slot): number {
+    let low = 0;
+    let high = this.executed.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.executed[middle]!.slot <= slot) low = middle + 1;
+      else high = middle;
+    }
+    return this.executed[low - 1]?.revision ?? FIRST_REVISION;
+  }
+}
+
+/** Whether a command with this result has changed the store. */
+function hasChanged(result: KvResult): boolean {
+  if (result.kind === "put") return true;
+  if (result.kind === "deleteRange") return result.response.deleted > 0;
+  if (result.kind !== "txn") return false;
+  return result.response.responses.some(({ responsePut, responseDeleteRange }) => {
+    return responsePut !== undefined || (responseDeleteRange?.deleted ?? 0) > 0;
+  });
 }
 
 function describeResult(result: KvResult): string {

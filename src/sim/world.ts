@@ -13,7 +13,9 @@ import { Ghost } from "./ghost.js";
 import { Host } from "./host.js";
 import { GOOD_WIRE, SimNetwork } from "./network.js";
 import { onSend } from "./observe.js";
+import { StoredStates } from "./stored-states.js";
 import { Executions } from "./watched-machine.js";
+import { WholeChecks } from "./whole-checks.js";
 
 export interface WorldOptions {
   readonly seed: number;
@@ -37,6 +39,9 @@ const DURABLE_KINDS: ReadonlySet<string> = new Set(["prepare", "promise", "accep
 const STILL_EVENTS = 100_000;
 const LEAST_MS = 1e-6;
 
+/** So often everything is checked as a whole, in events. */
+const WHOLE_EVERY = 1000;
+
 /** At least so often microtasks are let run, in events. */
 const DRAIN_EVERY = 32;
 
@@ -48,6 +53,8 @@ export class World {
   readonly ghost: Ghost;
   readonly executions: Executions;
   readonly hosts: ReadonlyMap<ReplicaId, Host>;
+  readonly #whole: WholeChecks;
+  #nextWhole: number;
   readonly #reached: Map<string, number>;
   /** Messages delivered, by kind. */
   readonly #atLeaders: Map<string, number>;
@@ -94,6 +101,7 @@ export class World {
       network: this.network,
       ghost: this.ghost,
       executions: this.executions,
+      storedStates: new StoredStates(this.executions),
       heartbeatMs,
       electionMs,
       requestTimeoutMs,
@@ -106,6 +114,8 @@ export class World {
     const host = (id: ReplicaId) =>
       new Host(id, { ...hostOptions, random: new Random(options.seed + id * 2 ** 33) });
     this.hosts = new Map(this.ids.map((id) => [id, host(id)]));
+    this.#whole = new WholeChecks(this);
+    this.#nextWhole = WHOLE_EVERY;
   }
 
   host(id: ReplicaId): Host {
@@ -158,12 +168,31 @@ export class World {
       const before = this.queue.now;
       this.queue.step();
       since += 1;
+      if (this.queue.events >= this.#nextWhole) this.#checkWhole();
       still = this.queue.now > before + LEAST_MS ? 0 : still + 1;
       if (still > STILL_EVENTS) {
         this.violate(new AssertionFailed(`time stands still at ${this.queue.now}`));
       }
     }
     if (this.violation === null && !isDone() && end > this.queue.now) this.queue.now = end;
+  }
+
+  #checkWhole(): void {
+    this.#nextWhole = this.queue.events + WHOLE_EVERY;
+    this.#guard(() => this.#whole.check());
+  }
+
+  /** Everything, at the end of a run. */
+  checkAll(): void {
+    if (this.violation === null) this.#guard(() => this.#whole.checkAll());
+  }
+
+  #guard(check: () => void): void {
+    try {
+      check();
+    } catch (error) {
+      this.violate(error as Error);
+    }
   }
 
   /** All wires are good again. */
@@ -183,11 +212,7 @@ export class World {
     if (message.kind === "genesis") return;
     if (DURABLE_KINDS.has(message.kind)) this.onDurableSend(from);
     if (!this.host(from).isUp) return;
-    try {
-      onSend(this.ghost, from, message);
-    } catch (error) {
-      this.violate(error as Error);
-    }
+    this.#guard(() => onSend(this.ghost, from, message));
     if (this.options.trace !== undefined) this.tell(from, `> ${to.join(",")} ${describeMessage(message)}`);
     this.#mix(Math.floor(this.queue.now * 1000), from * 64 + to.length + message.kind.length * 4096);
   }
