@@ -2,6 +2,8 @@
 // acknowledged is there, once, no replica differs, no read goes back in time.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { checkHistory } from "../../src/sim/history/check.js";
+import type { HistoryOperation } from "../../src/sim/history/operation.js";
 import { Processes, sleep } from "./processes.js";
 import { Workload } from "./workload.js";
 
@@ -17,9 +19,27 @@ async function underLoad(faults: (cluster: Processes, workload: Workload) => Pro
     assert.ok(workload.acknowledged > 20, `only ${workload.acknowledged} puts were acknowledged`);
     assert.ok(workload.reads > 10, `only ${workload.reads} reads were answered`);
     await workload.check();
+    forgedIsSeen(workload);
   } finally {
     await cluster.close();
   }
+}
+
+/** The check of the history would have seen one wrong answer in it. */
+function forgedIsSeen({ calls }: Workload): void {
+  const operations = [...calls.operations];
+  const isRead = ({ request, outcome }: HistoryOperation) => request.kind === "get" && outcome.kind === "ok";
+  const reads = operations.filter(isRead);
+  const at = operations.indexOf(reads[Math.floor(reads.length / 2)]!);
+  const response = { kind: "get", kvs: [] } as const;
+  const revision = 1;
+  operations[at] = { ...operations[at]!, outcome: { kind: "ok", revision, response } };
+  assert.equal(checkHistory(operations).verdict, "violation");
+  const changed = operations.filter(({ request }) => request.kind !== "get");
+  assert.ok(
+    new Set(changed.map(({ request }) => request.kind)).size === 3,
+    "all kinds of requests are there",
+  );
 }
 
 test("kill -9 of the leader: puts at the others stall, none fails", async () => {

@@ -1,9 +1,12 @@
-// Clients that nobody here wrote (the npm package etcd3) put and get without pause, and note what they were told;
-// afterwards the cluster must hold all of it. One writer a replica, each with keys of its own, numbers counting up.
+// Clients that nobody here wrote (the npm package etcd3) put, get and compare without pause; what they were told is
+// recorded, and must be linearizable; afterwards the cluster must hold all of it. One writer a replica, each with keys
+// of its own, numbers counting up; and one client a replica that shares few keys with the others.
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { Etcd3 } from "etcd3";
+import type { Request } from "../../src/sim/history/operation.js";
 import { type Processes, sleep } from "./processes.js";
+import { RecordedCalls } from "./recorded-calls.js";
 
 interface KeyHistory {
   acknowledged: number;
@@ -13,6 +16,9 @@ interface KeyHistory {
 }
 
 const KEYS_PER_WRITER = 20;
+const SHARED_KEYS = 5;
+/** In etcd's words all keys: from the first on, without end. */
+const ALL = { kind: "get", key: "\0", rangeEnd: "\0" } as const;
 
 export class Workload {
   readonly #cluster: Processes;
@@ -22,6 +28,7 @@ export class Workload {
   #clockFloor = 0;
   #isStopped = false;
   readonly #loops: Promise<void>[] = [];
+  readonly calls = new RecordedCalls();
   /** The longest time between two acknowledgements, per writer, in milliseconds. */
   readonly longestStall: number[];
   /** Errors that writers were given, per writer. */
@@ -33,7 +40,7 @@ export class Workload {
     this.#clients = cluster.endpoints.map((endpoint) => new Etcd3({ hosts: `http://${endpoint}` }));
     this.longestStall = cluster.members.map(() => 0);
     this.failures = cluster.members.map(() => []);
-    for (const i of cluster.members.keys()) this.#loops.push(this.#write(i), this.#read(i));
+    for (const i of cluster.members.keys()) this.#loops.push(this.#write(i), this.#read(i), this.#share(i));
     this.#loops.push(this.#tick());
   }
 
@@ -62,7 +69,7 @@ export class Workload {
     }
     history.lastAttempted = number;
     try {
-      await this.#clients[client]!.put(key).value(String(number)).exec();
+      await this.calls.ask(client, this.#clients[client]!, { kind: "put", key, value: String(number) });
       history.acknowledged += 1;
       history.lastAcknowledged = number;
       return true;
@@ -96,8 +103,8 @@ export class Workload {
     while (!this.#isStopped) {
       const floor = this.#clockFloor;
       try {
-        const text = await this.#clients[client]!.get("clock").string();
-        const number = text === null ? 0 : Number(text);
+        const { kvs } = await this.calls.ask(client, this.#clients[client]!, { kind: "get", key: "clock" });
+        const number = Number(kvs[0]?.value ?? 0);
         assert.ok(number >= floor, `replica ${client + 1} read ${number} after ${floor} was known`);
         this.#clockFloor = Math.max(this.#clockFloor, number);
         this.reads += 1;
@@ -110,6 +117,18 @@ export class Workload {
     }
   }
 
+  /** Requests of all kinds over keys that others change too. */
+  async #share(client: number): Promise<void> {
+    for (let number = 1; !this.#isStopped; number += 1) {
+      try {
+        await this.calls.ask(client, this.#clients[client]!, sharedRequest(client, number));
+      } catch {
+        await sleep(20); // Down, or without a quorum: what is recorded says that nothing is known of it.
+      }
+      await sleep(5);
+    }
+  }
+
   async stop(): Promise<void> {
     this.#isStopped = true;
     await Promise.all(this.#loops);
@@ -119,22 +138,24 @@ export class Workload {
   async check(): Promise<void> {
     await this.#cluster.ready();
     const hashes = new Set<string>();
-    for (const client of this.#freshClients()) {
+    for (const [i, client] of this.#freshClients().entries()) {
       const hash = createHash("sha256");
-      const found = await client.getAll().exec(); // Linearizable: the replica has executed all that was acknowledged.
-      for (const kv of found.kvs) {
-        hash.update(`${kv.key} ${kv.value} ${kv.create_revision} ${kv.mod_revision} ${kv.version}\n`);
-        this.#checkKey(String(kv.key), Number(kv.value), Number(kv.version));
+      // Linearizable: the replica has executed all that was acknowledged.
+      const { kvs } = await this.calls.ask(i, client, ALL);
+      for (const { key, value, createRevision, modRevision, version } of kvs) {
+        hash.update(`${key} ${value} ${createRevision} ${modRevision} ${version}\n`);
+        if (!key.startsWith("shared/")) this.#checkKey(key, Number(value), version);
       }
-      const keys = new Set(found.kvs.map((kv) => String(kv.key)));
+      const keys = new Set(kvs.map(({ key }) => key));
       for (const [key, { acknowledged }] of this.#keys) {
         assert.ok(acknowledged === 0 || keys.has(key), `${key} is there`);
       }
-      hashes.add(`${found.header.revision} ${hash.digest("hex")}`);
+      hashes.add(hash.digest("hex"));
       client.close();
     }
     assert.equal(hashes.size, 1, "no replica differs");
     for (const client of this.#clients) client.close();
+    this.calls.check();
   }
 
   #freshClients(): Etcd3[] {
@@ -152,5 +173,28 @@ export class Workload {
       version >= acknowledged && version <= most,
       `${key}: version ${version} of ${acknowledged}-${most}`,
     );
+  }
+}
+
+function sharedRequest(client: number, number: number): Request {
+  const key = `shared/${(client + number * 7) % SHARED_KEYS}`;
+  const value = `${client}.${number}`;
+  switch (number % 5) {
+    case 0:
+      return { kind: "delete", key };
+    case 1:
+      return { kind: "get", key: "shared/", rangeEnd: "shared0" };
+    case 2:
+      return {
+        kind: "txn",
+        compares: [{ key, target: "create", relation: ">", operand: 0 }],
+        success: [
+          { kind: "put", key, value, prevKv: true },
+          { kind: "get", key },
+        ],
+        failure: [{ kind: "put", key, value }],
+      };
+    default:
+      return { kind: "put", key, value, prevKv: number % 2 === 0 };
   }
 }
