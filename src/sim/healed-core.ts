@@ -44,6 +44,20 @@ export class HealedCore {
     return this.isExcused || this.world.violation !== null;
   }
 
+  /** What is done to it now, for the trace and for the summary of a campaign. */
+  begin(what: string): void {
+    this.world.reach(`probe ${what}`);
+    this.world.tell(0, `probe: ${what}`);
+  }
+
+  othersThan(host: Host): Host[] {
+    return this.hosts.filter((other) => other !== host);
+  }
+
+  isQuorum(hosts: readonly Host[]): boolean {
+    return hosts.length >= this.world.ghost.memberships.first.phase1;
+  }
+
   fail(text: string): void {
     if (this.isOver) return;
     const reason = beyondRepair(this.world, this.ids);
@@ -158,6 +172,14 @@ export class HealedCore {
     return this.#history.slice(from);
   }
 
+  /** One operation of each client at one replica, so far apart that each has a slot of its own. */
+  async askApart(at: Host, ms: number): Promise<void> {
+    for (const client of this.#clients) {
+      if (at.isUp) client.ask(at, this.#requests.next());
+      await this.until(this.world.queue.now + ms, () => false);
+    }
+  }
+
   /** Asks at `at`; all must be done within `ms`. */
   async mustDo(at: readonly Host[], ms: number, what: string): Promise<boolean> {
     const asked = this.ask(at);
@@ -170,5 +192,16 @@ export class HealedCore {
     const undone = asked.filter(({ outcome }) => outcome.kind !== "ok").length;
     if (undone > 0) this.fail(`${what}: ${undone} of ${asked.length} operations failed; ${this.levels}`);
     return !this.isOver;
+  }
+
+  /** Led, linked, level and with nothing under way within `ms`. */
+  levelAgain(what: string, ms: number): Promise<boolean> {
+    const isDone = () => this.leader !== null && this.isLinked && this.isLevel && this.unfinished === "";
+    const end = this.world.queue.now + ms;
+    return this.demand(end, isDone, () => `${what}: ${this.unfinished}; ${this.levels}`);
+  }
+
+  keeps(ballot: number, what: string): void {
+    if (this.leader?.core?.ballot !== ballot) this.fail(`${what} changes the leader: ${this.levels}`);
   }
 }

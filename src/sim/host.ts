@@ -12,7 +12,7 @@ import { Replica } from "../replica/replica.js";
 import { CoreWatch } from "./core-watch.js";
 import { SimDisk } from "./disk.js";
 import type { EventQueue } from "./event-queue.js";
-import { type Ghost, InvariantBroken } from "./ghost.js";
+import { type Ghost, type GhostReplica, InvariantBroken } from "./ghost.js";
 import type { SimNetwork } from "./network.js";
 import { ProcessLife } from "./process-life.js";
 import { onRecovered, recoveryPaths } from "./recovery-watch.js";
@@ -79,6 +79,11 @@ export class Host {
 
   get isPaused(): boolean {
     return this.#running?.life.isPaused ?? false;
+  }
+
+  /** What the ghost remembers of it. */
+  get ghost(): GhostReplica {
+    return this.#options.ghost.replica(this.id);
   }
 
   /** An orderly stop is under way. */

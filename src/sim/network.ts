@@ -158,10 +158,10 @@ export class SimNetwork {
   }
 
   /** The connection breaks and is made again; what is on its way is lost. */
-  reset(a: ReplicaId, b: ReplicaId): void {
+  reset(a: ReplicaId, b: ReplicaId, isTold = this.#random.next() < 0.5): void {
     if (!this.#unlink(a, b)) return;
     this.#connectLater(a, b);
-    if (this.#random.next() < 0.5) return;
+    if (!isTold) return;
     this.#tellDown(a, b);
     this.#tellDown(b, a);
   }

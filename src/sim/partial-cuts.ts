@@ -35,8 +35,8 @@ export async function cutPartly(core: HealedCore, random: Random): Promise<void>
   );
   cut(core, shape, isTold);
   await serves(core, shape);
-  if (!core.isOver) await otherWay(core, shape, random);
   mend(core);
+  await core.levelAgain("links that are back", 3 * T_MS);
 }
 
 function drawShape(core: HealedCore, leader: ReplicaId, random: Random): Shape {
@@ -147,27 +147,4 @@ async function serves(core: HealedCore, shape: Shape): Promise<void> {
   const ballots = world.ghost.ballotLife.size;
   await core.until(world.queue.now + KEPT_MS, () => false);
   if (world.ghost.ballotLife.size !== ballots) core.fail(`${name}: the leader changes again; ${core.levels}`);
-}
-
-/** Through whom a replica without a link to the leader asks goes away; where there is another way, it is found soon. */
-async function otherWay(core: HealedCore, shape: Shape, random: Random): Promise<void> {
-  const { world } = core;
-  const near = served(core, shape);
-  const leader = near.find((host) => host.core?.isLeading === true);
-  if (leader === undefined) return;
-  const { phase1 } = world.ghost.memberships.first;
-  for (const host of near) {
-    const via = host === leader ? 0 : (host.core?.paxos.state.election.via ?? 0);
-    const left = shape.links.filter((link) => !link.includes(via));
-    if (via === 0 || neighbours(left, leader.id).length < phase1 - 1) continue;
-    if (!neighbours(left, host.id).some((id) => neighbours(left, id).includes(leader.id))) continue;
-    world.reach("another way to the leader");
-    world.tell(0, `replica ${via}, the way of ${host.id} to the leader, is killed`);
-    await core.until(world.queue.now + 50 * random.next(), () => false);
-    world.host(via).kill();
-    if (await core.mustDo([host], T_MS, `${shape.name}, another way for ${host.id} than ${via}`)) {
-      world.host(via).start();
-    }
-    return;
-  }
 }

@@ -94,5 +94,14 @@ export const ACCEPTOR_MUTANTS: readonly Mutant[] = [
     file: FOLLOWING,
     find: "if (p.learner.isChosen(slot))",
     replace: "if (p.learner.isChosen(slot) || slot > p.learner.chosenUpTo + 2)",
+    // Nor does it say that it has taken them.
+    also: [
+      {
+        file: FOLLOWING,
+        find: "slots.push(slot);",
+        replace:
+          "if (p.learner.isChosen(slot) || p.acceptor.votes.get(slot)?.ballot === m.ballot)\n            slots.push(slot);",
+      },
+    ],
   },
 ];
