@@ -86,7 +86,9 @@ export class Client {
         : replica.propose(command!);
     answered.then(
       (told) => {
-        recorded.outcome = outcomeOf(told) ?? { kind: "failed" };
+        const outcome = outcomeOf(told);
+        if (outcome === null) world.reach("client told that the machine refuses");
+        recorded.outcome = outcome ?? { kind: "failed" };
         recorded.return = world.queue.now;
         this.#tell(host.id, recorded);
         this.#ended(current);

@@ -2,11 +2,12 @@
 // sector of zeros at the end of the log: that is a write that never was, and no log can tell.
 import type { Random } from "../base/random.js";
 import type { MemoryDisk } from "../wal/memory-disk.js";
+import { decodePromise } from "../wal/promise-file.js";
 
 const SECTOR = 512;
 /** The newest sectors are hurt most: there is what no other replica knows yet. */
 const NEWEST_SECTORS = 8;
-const MOST_FLIPS = 4;
+const MOST_FLIPS = 8;
 const MOST_SECTORS = 4;
 
 /** Hurts the log or one copy of the promise; says how, for the trace. Null: nothing is written yet. */
@@ -28,18 +29,23 @@ export function damage(disk: MemoryDisk, random: Random): string | null {
 
 function hurtPromise(disk: MemoryDisk, random: Random): string | null {
   const copies = disk.names().filter((name) => name.startsWith("promise-"));
-  if (copies.length === 0) return null;
+  // The atlas: the other copy is a good one.
+  if (copies.length < 2 || !copies.every((name) => isReadable(disk, name))) return null;
   const bytes = disk.bytesOf(copies[random.below(copies.length)]!);
-  if (bytes.length === 0) return null;
   flipBit(bytes, 0, bytes.length, random);
   return "a bit flip in a promise";
 }
 
-/** Of a byte that is not zero, if one is soon found: the rest of a sector is empty, and nobody reads it. */
+function isReadable(disk: MemoryDisk, name: string): boolean {
+  return decodePromise(disk.bytesOf(name), name) !== null;
+}
+
+/** Not of the empty rest of a sector, which nobody reads. */
 function flipBit(bytes: Uint8Array, from: number, to: number, random: Random): void {
-  let at = from + random.below(to - from);
-  for (let tries = 0; bytes[at] === 0 && tries < 20; tries += 1) at = from + random.below(to - from);
-  bytes[at]! ^= 1 << random.below(8);
+  const at = from + random.below(to - from);
+  const sector = at - (at % SECTOR);
+  const used = usedOf(bytes.subarray(sector, sector + SECTOR));
+  if (used > 0) bytes[sector + random.below(used)]! ^= 1 << random.below(8);
 }
 
 /** Some neighbouring sectors hold noise. */

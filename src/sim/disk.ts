@@ -30,6 +30,8 @@ const GOOD: DiskManners = {
 };
 
 const SECTOR = 512;
+/** A misdirected write lands at most so many sectors away. */
+const ASTRAY = 24;
 /** After so many writes a missing one before them is missed: one of them is a batch that is there. */
 const WRITES_THAT_SHOW = 4;
 
@@ -144,7 +146,7 @@ export class SimDisk {
     if (this.manners.misdirected === 0 || this.#random.next() >= this.manners.misdirected) return position;
     this.#reached("misdirected write");
     this.#writesSinceLie = 0;
-    return Math.max(0, position + SECTOR * (this.#random.below(9) - 4));
+    return Math.max(0, position + SECTOR * (this.#random.below(2 * ASTRAY + 1) - ASTRAY));
   }
 
   /**

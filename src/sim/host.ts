@@ -186,7 +186,6 @@ export class Host {
     this.#options.tell(this.id, `has stopped: ${error.message}`);
     if (error instanceof InvariantBroken || error instanceof AssertionFailed) this.#options.violate(error);
     else if (error.message.startsWith("EIO")) this.#options.reached("a replica stops at an i/o error");
-    else if (this.isDamaged) this.isLost = true;
     else
       this.#options.violate(new InvariantBroken(`staysUp: replica ${this.id} has stopped: ${error.message}`));
     this.kill();

@@ -65,6 +65,30 @@ export const PROCESS_FAULTS: readonly Fault[] = [
       ),
   },
   {
+    // What a kill leaves can be read back, and is not on disk (F10).
+    name: "killed before a sync, up again, then the power fails",
+    begin: (scene) => {
+      const host = victim(scene);
+      if (host === null) return false;
+      const { random } = scene;
+      const disarm = () => {
+        host.disk.onSync = () => {};
+      };
+      host.disk.onSync = () => {
+        disarm();
+        if (!host.isUp) return;
+        host.kill();
+        restartLater({ ...scene, duration: 50 * random.next() }, host);
+        scene.later(60 + 300 * random.next(), () => {
+          if (host.isUp) host.losePower(random.next() < 0.3);
+          restartLater(scene, host);
+        });
+      };
+      scene.later(scene.duration, disarm);
+      return true;
+    },
+  },
+  {
     name: "crash between sync and send",
     begin: (scene) =>
       atSeam(

@@ -40,6 +40,7 @@ const EVENTS = [
   "cut constrained",
   "cut quorum-loss",
   "cut random",
+  "client told that the machine refuses",
   "dropped write",
   "misdirected write",
   "probe another way to the leader",

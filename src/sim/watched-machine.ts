@@ -66,6 +66,8 @@ export class Executions {
     }
     if (isUnique) this.#places.set(key, slot);
     this.#checkRevision(id, slot, result);
+    // A refusal has no effect, and no place in the order.
+    if (result.kind === "refused") return;
     const deleted = result.kind === "deleteRange" ? result.response.deleted : 0;
     this.executed.push({ slot, at, payload: key, revision: result.revision, deleted, time: this.#now() });
   }

@@ -62,11 +62,11 @@ export const WAL_MUTANTS: readonly Mutant[] = [
       "const found = this.#pages.get(Math.floor(slot / PAGE))?.state[slot % PAGE] ?? NOTHING;\n        return found === VOTE ? CHOSEN : found;",
   },
   {
-    name: "F3 compacted",
-    what: "a replica offers slots that it has executed and whose values its log does not show",
-    file: "src/replica/replay.ts",
-    find: "compactedUpTo: appliedUpTo > shownUpTo ? appliedUpTo : 0",
-    replace: "compactedUpTo: 0",
+    name: "F3 commit",
+    what: "the state is committed before the log on disk shows that what is in it was chosen",
+    file: "src/replica/committer.ts",
+    find: "if (log.syncedChosenUpTo >= executor.appliedUpTo) {",
+    replace: "if (executor.appliedUpTo > 0) {",
   },
   {
     name: "F9",
