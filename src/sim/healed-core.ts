@@ -60,7 +60,7 @@ export class HealedCore {
 
   fail(text: string): void {
     if (this.isOver) return;
-    const reason = beyondRepair(this.world, this.ids);
+    const reason = this.#excuse();
     if (reason === null) {
       this.world.violate(new InvariantBroken(`progress: ${text}`));
       return;
@@ -68,6 +68,20 @@ export class HealedCore {
     this.isExcused = true;
     this.world.reach("beyond repair");
     this.world.tell(0, `beyond repair: ${text}: ${reason}`);
+  }
+
+  /** Why nobody of it can recover everything with those that it reaches; null: somebody can. */
+  #excuse(): string | null {
+    const { network, ghost } = this.world;
+    const isOpen = (a: ReplicaId, b: ReplicaId) => !network.wire(a, b).blocked && !network.wire(b, a).blocked;
+    let excuse: string | null = null;
+    for (const id of this.ids) {
+      const reached = this.ids.filter((peer) => peer === id || isOpen(id, peer));
+      if (reached.length < ghost.memberships.first.phase1) continue;
+      excuse = beyondRepair(this.world, reached);
+      if (excuse === null) return null;
+    }
+    return excuse;
   }
 
   /** Lets time pass until `isDone` or `end`; whether it is done, and nothing is over. */
@@ -87,11 +101,13 @@ export class HealedCore {
     return false;
   }
 
-  /** Each has a link to each other. */
+  /** Each has a link to each other, and knows of it: of one that breaks and is made again nobody may be told. */
   get isLinked(): boolean {
+    const { network } = this.world;
     const ids = this.hosts.map(({ id }) => id);
     return this.hosts.every(({ id, core }) => {
-      return ids.every((peer) => peer === id || core?.paxos.state.election.linked.has(peer) === true);
+      const isKnown = (peer: ReplicaId) => core?.paxos.state.election.linked.has(peer) === true;
+      return ids.every((peer) => peer === id || (network.isLinked(id, peer) && isKnown(peer)));
     });
   }
 

@@ -98,6 +98,10 @@ export class SimNetwork {
     return this.#wires.get(wireOf(from, to))!;
   }
 
+  isLinked(a: ReplicaId, b: ReplicaId): boolean {
+    return this.#links.has(pairOf(a, b));
+  }
+
   /** A block came or went: links fall silent and are found out, or are made again. */
   changed(): void {
     for (const a of this.#ids) {
