@@ -40,6 +40,8 @@ export class Election {
   /** Peers that this life has met or failed to meet; until all are in, or T has passed, it is `fresh` (F33). */
   tried: Set<ReplicaId>;
   readonly startedAt: number;
+  /** It stops soon, and stands no more. */
+  isLeaving: boolean;
   /** Named the leader, and has a link to it where this replica has none (F28); 0: none. */
   via: ReplicaId;
 
@@ -58,6 +60,7 @@ export class Election {
     this.linked = new Set();
     this.tried = new Set();
     this.startedAt = now;
+    this.isLeaving = false;
     this.via = 0;
     this.candidacyAt = now + this.chance.between(timeout / 10, timeout / 2);
   }

@@ -24,5 +24,7 @@ export type Event =
   | { readonly kind: "linkDown"; readonly peer: ReplicaId }
   /** Hand leadership over; `to` 0: to whom it suits best. */
   | { readonly kind: "transfer"; readonly to: ReplicaId }
+  /** This replica stops soon: it hands leadership over, and stands no more by itself. */
+  | { readonly kind: "leave" }
   /** Nothing happened but time: the deadline has come. */
   | { readonly kind: "tick" };

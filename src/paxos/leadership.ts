@@ -141,6 +141,13 @@ export function transfer(p: PaxosState, to: ReplicaId, now: number, out: Outbox)
   return true;
 }
 
+/** Before an orderly stop. One that could not hand over must not be elected once more, only to go then. */
+export function leave(p: PaxosState, now: number, out: Outbox): void {
+  p.election.isLeaving = true;
+  if (p.proposer.phase === "preparing") stopLeading(p, now, false);
+  transfer(p, 0, now, out);
+}
+
 /** What time alone brings about: heartbeats, stepping down, repeated prepares, candidacy. */
 export function elapse(p: PaxosState, now: number, out: Outbox): void {
   switch (p.proposer.phase) {
@@ -161,6 +168,10 @@ export function elapse(p: PaxosState, now: number, out: Outbox): void {
 function elapseIdle(p: PaxosState, now: number, out: Outbox): void {
   const { election, membership } = p;
   if (!membership.voters.includes(p.self)) return;
+  if (election.isLeaving && p.others.length > 0) {
+    election.candidacyAt = Number.POSITIVE_INFINITY;
+    return;
+  }
   if (now >= election.candidacyAt) {
     if (election.hearsLeader(now)) {
       election.postpone(election.heardAt, p.electionMs, 2 * p.electionMs);

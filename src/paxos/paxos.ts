@@ -8,6 +8,7 @@ import type { Event } from "./event.js";
 import { onAccept, onHeartbeat, onPrepare } from "./following.js";
 import {
   elapse,
+  leave,
   onCanvass,
   onCanvassReply,
   onPromise,
@@ -101,6 +102,9 @@ export class Paxos {
         return;
       case "transfer":
         transfer(p, event.to, now, outbox);
+        return;
+      case "leave":
+        leave(p, now, outbox);
         return;
       case "tick":
         return;

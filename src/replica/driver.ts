@@ -166,6 +166,11 @@ export class Driver<C, R, Q, A> {
     this.#turns?.post({ kind: "transfer", to });
   }
 
+  /** Hands leadership over, and stands no more. */
+  leave(): void {
+    this.#turns?.post({ kind: "leave" });
+  }
+
   /** Nothing is stepped, sent or executed any more. */
   stop(): void {
     this.#isStopped = true;

@@ -172,7 +172,7 @@ export class Replica<C, R, Q, A> {
       throw new Unavailable(`replica ${id} does not lead; replica ${this.#leader} does (0: nobody)`);
     }
     if (to === id) return;
-    if (!(await this.#handOver(to, requestTimeoutMs))) {
+    if (!(await this.#isTakenOver(requestTimeoutMs, () => this.#driver.transfer(to)))) {
       throw new Unavailable(`nobody took the leadership over within ${requestTimeoutMs} ms`);
     }
   }
@@ -215,18 +215,28 @@ export class Replica<C, R, Q, A> {
       this.#phase = "closing";
       this.#wakeWaiters();
     }
-    if (isOrderly && this.#driver.core?.isLeading === true && this.#driver.linked.length > 0) {
-      await this.#handOver(0, CLOSE_MS);
+    if (isOrderly) {
+      await this.#leave();
+      await this.#within(CLOSE_MS, this.#proposals.idle());
+      // Another that stops may have handed leadership to this one.
+      await this.#leave();
     }
-    if (isOrderly) await this.#within(CLOSE_MS, this.#proposals.idle());
     this.#driver.stop();
     this.#failAll(`replica ${id} was closed`);
     await this.#driver.finish(this.#failure === null);
     if (this.#phase === "closing") this.#phase = "closed";
   }
 
-  /** Whether another leader is known within `ms`. */
-  #handOver(to: ReplicaId, ms: number): Promise<boolean> {
+  /** Leads no more, where others can; waits until one of them does. */
+  async #leave(): Promise<void> {
+    const isLeading = this.#driver.core?.isLeading === true;
+    if (isLeading && this.#driver.linked.length > 0)
+      await this.#isTakenOver(CLOSE_MS, () => this.#driver.leave());
+    else this.#driver.leave();
+  }
+
+  /** Whether another leader is known within `ms` of `handOver`. */
+  #isTakenOver(ms: number, handOver: () => void): Promise<boolean> {
     const { id } = this.#options;
     const other = new Promise<void>((resolve) => {
       this.#wait(() => {
@@ -235,7 +245,7 @@ export class Replica<C, R, Q, A> {
         return isOver;
       });
     });
-    this.#driver.transfer(to);
+    handOver();
     return this.#within(ms, other);
   }
 

@@ -25,8 +25,9 @@ function history() {
   });
 }
 
-function cluster(replicas = 3, makeDisk?: (id: number) => MemoryDisk) {
-  return new MemoryCluster({ replicas, machine: history, ...(makeDisk === undefined ? {} : { makeDisk }) });
+function cluster(replicas = 3, makeDisk?: (id: number) => MemoryDisk, seed = 1) {
+  const options = { replicas, machine: history, seed };
+  return new MemoryCluster({ ...options, ...(makeDisk === undefined ? {} : { makeDisk }) });
 }
 
 type Cluster = ReturnType<typeof cluster>;
@@ -179,6 +180,36 @@ test("leadership is handed over on demand and by a stop; commands in flight mean
   const rest = c.ids.filter((id) => id !== target);
   assert.equal((await c.clock.settle(c.replica(rest[0]!).read(null))).seen.length, 40);
   for (const id of rest) await c.clock.settle(c.replica(id).close());
+});
+
+test("a replica that stops, and could not hand over, never leads again in what is left of its life", async () => {
+  const restless: number[] = [];
+  for (let seed = 1; seed <= 20; seed += 1) {
+    const c = cluster(3, undefined, seed);
+    await c.startAll();
+    const leader = await c.leader();
+    let isClosed = false;
+    const closed = c
+      .replica(leader)
+      .close()
+      .then(() => {
+        isClosed = true;
+      });
+    // The word of the hand-over gets lost, and for a while nobody hears anybody.
+    const pairs = c.ids.flatMap((a) => c.ids.filter((b) => a < b).map((b) => [a, b] as const));
+    for (const [a, b] of pairs) c.hub.cut(a, b);
+    await c.clock.pass(300);
+    for (const [a, b] of pairs) c.hub.heal(a, b);
+    while (!isClosed) {
+      await c.clock.pass(10);
+      if (!isClosed && c.replica(leader).status().role === "leader") restless.push(seed);
+    }
+    await closed;
+    const others = c.ids.filter((id) => id !== leader);
+    await c.clock.until(() => others.some((id) => c.replica(id).status().role === "leader"), 1500);
+    for (const id of others) await c.clock.settle(c.replica(id).close());
+  }
+  assert.deepEqual(restless, []);
 });
 
 test("F15: a replica that comes back with an empty disk never votes, and both sides say so", async () => {
