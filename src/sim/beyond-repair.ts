@@ -8,7 +8,7 @@ import type { World } from "./world.js";
 export function beyondRepair(world: World, core: readonly ReplicaId[]): string | null {
   const { phase1 } = world.ghost.memberships.first;
   const sound = core.filter((id) => !world.host(id).isLost);
-  if (sound.length < phase1) {
+  if (sound.length < phase1 && sound.length < core.length) {
     return `${core.length - sound.length} disks of the core are lost, ${sound.length} replicas are no quorum`;
   }
   if (!sound.some((id) => world.host(id).isDamaged)) return null;

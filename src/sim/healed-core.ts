@@ -1,6 +1,6 @@
 // A healed core and what is asked of it: who leads it, whether it is level, operations of clients at its replicas. A
 // demand that is not met is a violation, unless the data is proved beyond repair; then the run ends, and it counts.
-import type { ReplicaId } from "../paxos/ballot.js";
+import { LAST_SLOT, type ReplicaId } from "../paxos/ballot.js";
 import { beyondRepair } from "./beyond-repair.js";
 import type { Client, Recorded } from "./client.js";
 import { InvariantBroken } from "./ghost.js";
@@ -54,8 +54,18 @@ export class HealedCore {
     return this.hosts.filter((other) => other !== host);
   }
 
+  /**
+   * Whether `hosts` can elect one of them. A replica whose disk lost what it may have voted for in any slot (A4)
+   * covers no slot that is still free, so that it counts for nobody (P3).
+   */
   isQuorum(hosts: readonly Host[]): boolean {
-    return hosts.length >= this.world.ghost.memberships.first.phase1;
+    const covering = hosts.filter(({ core }) => core?.paxos.state.acceptor.isFaulty(LAST_SLOT) === false);
+    return covering.length >= this.world.ghost.memberships.first.phase1;
+  }
+
+  /** Each counts for an election. */
+  get isSound(): boolean {
+    return this.hosts.every(({ core }) => core?.paxos.state.acceptor.isFaulty(LAST_SLOT) === false);
   }
 
   fail(text: string): void {
@@ -74,9 +84,11 @@ export class HealedCore {
   #excuse(): string | null {
     const { network, ghost } = this.world;
     const isOpen = (a: ReplicaId, b: ReplicaId) => !network.wire(a, b).blocked && !network.wire(b, a).blocked;
+    // One that a probe has killed is missed by nobody: the others are enough.
+    const there = this.ids.filter((id) => this.world.host(id).isUp || this.world.host(id).isLost);
     let excuse: string | null = null;
-    for (const id of this.ids) {
-      const reached = this.ids.filter((peer) => peer === id || isOpen(id, peer));
+    for (const id of there) {
+      const reached = there.filter((peer) => peer === id || isOpen(id, peer));
       if (reached.length < ghost.memberships.first.phase1) continue;
       excuse = beyondRepair(this.world, reached);
       if (excuse === null) return null;
@@ -186,6 +198,11 @@ export class HealedCore {
         client.ask(up[i % up.length]!, this.#requests.next());
     }
     return this.#history.slice(from);
+  }
+
+  /** A put of each client, at each of `at` in turn. */
+  put(at: readonly Host[]): void {
+    for (const [i, client] of this.#clients.entries()) client.ask(at[i % at.length]!, this.#requests.put());
   }
 
   /** One operation of each client at one replica, so far apart that each has a slot of its own. */

@@ -24,6 +24,7 @@ interface Shape {
 
 export async function cutPartly(core: HealedCore, random: Random): Promise<void> {
   const { world } = core;
+  if (!core.isSound) return;
   const leader = core.leader!;
   const shape = drawShape(core, leader.id, random);
   const isTold = random.next() < 0.5;
@@ -126,7 +127,7 @@ async function serves(core: HealedCore, shape: Shape): Promise<void> {
   const { name } = shape;
   const begun = world.queue.now;
   const before = world.ghost.chosenPrefix;
-  core.ask(core.hosts.filter(({ id }) => !shape.cutOff.includes(id)));
+  core.put(core.hosts.filter(({ id }) => !shape.cutOff.includes(id)));
   const hasChosen = () => world.ghost.chosenPrefix > before;
   if (!(await core.demand(begun + COMMIT_MS, hasChosen, () => `${name}: nothing is chosen; ${core.levels}`)))
     return;

@@ -41,6 +41,10 @@ export class Requests {
     return this.#txn(key);
   }
 
+  put(): Request {
+    return { kind: "put", key: this.#key(), value: this.#value() };
+  }
+
   #key(): string {
     return `k${this.#random.below(this.#keys)}`;
   }
