@@ -89,6 +89,9 @@ test("wrong usage: exit status 2 with one sentence and the usage line", () => {
     [["--seeds", "1-2", "--shrink"], /give one of/],
     [["--seed", "1", "--scenario", "x"], /give one of/],
     [["--hours", "0"], /above 0/],
+    [["--hours", "1e400"], /up to 10000/],
+    [["--seeds", "1-2", "--workers", "0"], /not a number from 1/],
+    [["--seed", "1", "--state"], /give one of/],
     [["--colour"], /unknown option '--colour'/],
   ];
   for (const [args, sentence] of cases) {

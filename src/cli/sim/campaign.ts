@@ -60,6 +60,8 @@ export class Campaign {
     const { stateFile } = this.#options;
     const { sums } = this.#state;
     if (sums.seeds > 0) console.log(`goes on after ${sums.seeds} seeds, of ${stateFile}`);
+    // At once, so that a file that cannot be written is told before anything has run.
+    this.#save();
     const timers = [
       setInterval(() => this.#tellProgress(), PROGRESS_MS),
       setInterval(() => this.#save(), STATE_MS),

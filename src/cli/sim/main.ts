@@ -10,6 +10,8 @@ import { newState, readState } from "./campaign-state.js";
 import { checkFile } from "./check-file.js";
 import { readScenario, runOne, type SingleRun } from "./single-run.js";
 
+const MOST_HOURS = 10_000;
+
 /** How long one run is shrunk on demand. */
 const SHRINK_SECONDS = 120;
 
@@ -43,9 +45,17 @@ function seedRange(text: string): readonly [number, number] {
   return [first, last];
 }
 
+function workerCount(text: string): number {
+  const count = wholeNumber(text);
+  if (count < 1) throw new InvalidArgumentError("not a number from 1");
+  return count;
+}
+
 function hours(text: string): number {
   const number = Number(text);
-  if (!(number > 0)) throw new InvalidArgumentError("not a number of hours above 0");
+  if (!(number > 0) || number > MOST_HOURS) {
+    throw new InvalidArgumentError(`not a number of hours above 0, and up to ${MOST_HOURS}`);
+  }
   return number;
 }
 
@@ -67,7 +77,7 @@ const program = new Command("npm run sim --")
   .option("--state [file]", "of many: goes on from where the same command was stopped or killed")
   .option("--failures <directory>", "where scenarios of seeds that broke are written", "sim-failures")
   .option("--check <file>", "checks whether a history, JSON lines, is linearizable")
-  .option("--workers <n>", "how many run at a time", wholeNumber, availableParallelism())
+  .option("--workers <n>", "how many run at a time", workerCount, availableParallelism())
   .exitOverride()
   .configureOutput({ writeErr: () => {} });
 
@@ -78,7 +88,7 @@ const USAGE =
 async function main(): Promise<number> {
   program.parse(process.argv);
   const options = program.opts<Options>();
-  const { seed, scenario, seeds, check, workers } = options;
+  const { seed, scenario, seeds, check } = options;
   const chosen = [seed, scenario, seeds, options.hours, check].filter((one) => one !== undefined).length;
   const isOfOne = [options.trace, options.history, options.save, options.shrink].some(
     (one) => one !== undefined,
@@ -86,7 +96,7 @@ async function main(): Promise<number> {
   const isOne = seed !== undefined || scenario !== undefined;
   const isMany = seeds !== undefined || options.hours !== undefined;
   const isMixed = (isOfOne && !isOne) || (options.state !== undefined && !isMany);
-  if (chosen !== 1 || workers < 1 || isMixed) throw new CommanderError(2, "synod.usage", USAGE);
+  if (chosen !== 1 || isMixed) throw new CommanderError(2, "synod.usage", USAGE);
   if (check !== undefined) return checkFile(check);
   return isOne ? runOne(singleRun(options), SHRINK_SECONDS) : new Campaign(campaignOf(options)).run();
 }

@@ -38,6 +38,9 @@ export async function runOne(run: SingleRun, shrinkSeconds: number): Promise<num
   console.error(`${name} broke: ${outcome.violation}`);
   console.error(`replay it: npm run sim -- ${replay} --trace`);
   if (run.shrunkFile === undefined) return 1;
+  // The whole of it first: what is there when somebody does not want to wait.
+  writeText(run.shrunkFile, scenarioText({ schedule, breaks: outcome.violation }));
+  console.error(`shrinking it, for ${shrinkSeconds} s at most`);
   const { text, summary } = await shrunkScenario(schedule, result, shrinkSeconds);
   writeText(run.shrunkFile, text);
   console.error(summary);
