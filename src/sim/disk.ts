@@ -171,4 +171,10 @@ export class SimDisk {
     if (isPowerLoss) this.memory.crash(tears ? this.#random : null);
     else this.memory.kill();
   }
+
+  /** Everything on it is thrown away; nobody uses it. */
+  wipe(): void {
+    for (const name of this.memory.names()) void this.memory.remove(name);
+    void this.memory.syncDirectory();
+  }
 }

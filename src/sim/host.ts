@@ -105,7 +105,8 @@ export class Host {
     return this.#starts;
   }
 
-  start(): void {
+  /** `differing`: settings that an operator got wrong. */
+  start(differing: Partial<ClusterConfig> = {}): void {
     const { cluster, queue, network, ghost, random, executions } = this.#options;
     this.#starts += 1;
     const life = new ProcessLife(
@@ -119,7 +120,7 @@ export class Host {
     this.#guard(() => this.#options.storedStates.onStart(this.id, store));
     const replica: KvReplica = new Replica({
       id: this.id,
-      cluster,
+      cluster: { ...cluster, ...differing },
       openStorage: async () => ({
         disk: this.disk.view(life),
         machine: new WatchedMachine(await KvMachine.open(store), this.id, executions),

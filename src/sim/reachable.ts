@@ -42,6 +42,7 @@ const EVENTS = [
   "cut random",
   "client told that the machine refuses",
   "dropped write",
+  "handshake refused",
   "misdirected write",
   "probe another way to the leader",
   "probe connections reset",

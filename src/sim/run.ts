@@ -3,6 +3,7 @@
 import { Random } from "../base/random.js";
 import { Client, type Recorded } from "./client.js";
 import { Disturbance } from "./disturbance.js";
+import { form } from "./forming.js";
 import { InvariantBroken } from "./ghost.js";
 import { HealedCore } from "./healed-core.js";
 import { drawHealing, heal } from "./healing.js";
@@ -43,7 +44,6 @@ export interface RunResult {
 const MS_AN_OPERATION = 100;
 const MS_A_FAULT = 6000;
 const LEAST_KINDS = 3;
-const FORMING_MS = 10_000;
 /** Of what a healed core is asked. */
 const KEYS = 4;
 
@@ -73,11 +73,8 @@ class Run {
   }
 
   async form(): Promise<void> {
-    const { world } = this;
-    for (const host of world.hosts.values()) host.start();
-    const isFormed = () => [...world.hosts.values()].every(({ core }) => core !== null && core.leader !== 0);
-    await world.run(FORMING_MS, isFormed);
-    if (world.violation === null && !isFormed()) this.#fail("the cluster does not form");
+    const isFormed = await form(this.world);
+    if (this.world.violation === null && !isFormed) this.#fail("the cluster does not form");
   }
 
   #fail(text: string): void {

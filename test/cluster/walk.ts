@@ -30,6 +30,9 @@ interface Asked {
 }
 
 const MOST_FLYING = 80;
+/** Their loss alone hides something: that a leader is deposed, that a value is chosen. */
+const KINDS = ["accept", "accepted", "reject", "heartbeat", "learned", "prepare", "canvass"] as const;
+const RARE = 0.12;
 
 class Walk {
   readonly cluster: Cluster;
@@ -42,6 +45,9 @@ class Walk {
   readonly crashes: number;
   readonly cuts: number;
   readonly hurry: number;
+  /** Kinds of messages of which most are lost in this walk, and directions in which nothing gets through for now. */
+  readonly rare: ReadonlySet<string>;
+  readonly mute: Set<string>;
 
   constructor(options: WalkOptions) {
     this.random = new Random(options.seed);
@@ -54,6 +60,8 @@ class Walk {
     this.crashes = this.random.below(3) * 2;
     this.cuts = this.random.below(3) * 2;
     this.hurry = [20, 60, 600][this.random.below(3)]!;
+    this.rare = new Set(KINDS.filter(() => this.random.next() < RARE));
+    this.mute = new Set();
   }
 
   /** Mostly majorities, at times the least quorums that still meet. */
@@ -86,7 +94,8 @@ class Walk {
     else if (kind < 98) this.#burst();
     else if (kind < 100) this.#coup();
     else if (kind < 100 + this.crashes) this.#crash();
-    else this.#cut();
+    else if (random.next() < 0.5) this.#cut();
+    else this.#hush();
   }
 
   #move(): void {
@@ -101,6 +110,13 @@ class Walk {
     const text = `${flying.from}>${flying.to} ${describeMessage(flying.message)}`;
     if (cluster.link(flying.from, flying.to) !== "up" && random.next() < 0.8) {
       this.log(`cut off: ${text}`);
+      cluster.drop(flying);
+      return;
+    }
+    const { kind } = flying.message;
+    const isHidden = this.rare.has(kind) || this.mute.has(`${flying.from} ${flying.to}`);
+    if (isHidden && random.next() < 0.8) {
+      this.log(`lose ${text}`);
       cluster.drop(flying);
       return;
     }
@@ -160,6 +176,7 @@ class Walk {
   #transferOrHeal(): void {
     if (this.random.next() < 0.4) {
       this.log("heal");
+      this.mute.clear();
       this.cluster.heal();
       return;
     }
@@ -240,6 +257,16 @@ class Walk {
     const link = this.random.next() < 0.5 ? "silent" : "closed";
     this.log(`cut ${a}-${b} ${link}`);
     this.cluster.setLink(a, b, link);
+  }
+
+  /** One direction between two falls silent, or is heard again. */
+  #hush(): void {
+    const { ids } = this.cluster;
+    const [from, to] = [ids[this.random.below(ids.length)]!, ids[this.random.below(ids.length)]!];
+    const direction = `${from} ${to}`;
+    const isMute = this.mute.delete(direction);
+    if (!isMute) this.mute.add(direction);
+    this.log(`${from} to ${to} is ${isMute ? "heard" : "mute"}`);
   }
 
   /** Everything works again: within 10 s all that was asked of a living replica is done, and it stays so. */

@@ -1,7 +1,7 @@
 // `npm run mutants`: plants known bugs one at a time in scratch copies, and runs the same campaign on each; a bug is
 // caught when the campaign breaks, which passes without it. Exit status 0: all caught; 1: not all; 2: wrong usage.
 //   --only M10,F4    --quickest N     those of the list in quickest.ts; default: all
-//   --seeds A-B      default 1-60     --walks N    random walks of the core before them, default 1000
+//   --seeds A-B      default 1-60     --walks N    random walks of the core before them, default 1500
 //   --workers N      default: all cores            --limit S    seconds for each, default 300
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
@@ -23,7 +23,7 @@ interface Plan {
 const only = { type: "string", default: "" } as const;
 const OPTIONS = {
   seeds: { type: "string", default: "1-60" },
-  walks: { type: "string", default: "1000" },
+  walks: { type: "string", default: "1500" },
   workers: { type: "string", default: String(availableParallelism()) },
   only,
   quickest: { type: "string", default: "0" },

@@ -34,6 +34,13 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
     replace: "pending.reject(new Closed(",
   },
   {
+    name: "F7",
+    what: "replicas with other settings are not refused at the handshake",
+    file: "src/wire/admission.ts",
+    find: "if (hello.clusterId !== clusterId)",
+    replace: "if (false)",
+  },
+  {
     name: "F13",
     what: "a number below the highest one seen is a duplicate",
     file: SESSIONS,
@@ -53,5 +60,19 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
     file: PROPOSALS,
     find: "new OutcomeUnknown(`no outcome",
     replace: "new Unavailable(`no outcome",
+  },
+  {
+    name: "F32",
+    what: "a command that the machine refuses is taken for a bug, which ends the replica",
+    file: "src/replica/executor.ts",
+    find: "if (thrown instanceof StateCorrupt)",
+    replace: "if (thrown instanceof Error)",
+    also: [
+      {
+        file: "src/kv/apply.ts",
+        find: '{ kind: "refused", revision: store.revision, refusal: outcome }',
+        replace: '(() => { throw new Error("nobody proposes this"); })()',
+      },
+    ],
   },
 ];
