@@ -18,7 +18,7 @@ const CHECKOUT = resolve(dirname(fileURLToPath(import.meta.url)), "../../..");
 
 /** Of the compiled tree: what a campaign or the explorer runs. To copy the rest takes longer than to find most bugs. */
 function isNeeded(path: string): boolean {
-  return !/\.(test\.js|d\.ts|map)$|[/\\]dist[/\\](bench|src[/\\](etcd|io))$/.test(path);
+  return !/\.(test\.js|d\.ts|map)$|[/\\]dist[/\\](bench|src[/\\]etcd)$/.test(path);
 }
 
 /** A copy with `mutant` in it; null: without any. Throws, and leaves nothing, where the text is not there once. */

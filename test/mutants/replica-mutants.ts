@@ -62,6 +62,13 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
     replace: "new Unavailable(`no outcome",
   },
   {
+    name: "F31",
+    what: "a closed connection is an outage, before a reconnect was tried",
+    file: "src/io/peer.ts",
+    find: "this.#startGrace();\n        if (this.#shortLives",
+    replace: "this.#reportDown();\n        if (this.#shortLives",
+  },
+  {
     name: "F32",
     what: "a command that the machine refuses is taken for a bug, which ends the replica",
     file: "src/replica/executor.ts",

@@ -1,8 +1,11 @@
 // The campaign, in a scratch copy; it does not know what is planted there. First random walks over the bare core, the
-// quickest way to races of the protocol, then whole simulated clusters, until something breaks. Arguments: how many
-// walks, the first seed, the last. Its last line is what it found, as JSON: `Found`.
+// quickest way to races of the protocol, then whole simulated clusters, then the network over TCP, which no simulation
+// has in it; until something breaks. Arguments: how many walks, the first seed, the last. Its last line is what it
+// found, as JSON: `Found`.
 import { runSeed } from "../../src/cli/sim/seed-outcome.js";
+import { NETWORK_CONTRACT } from "../../src/replica/network-contract.js";
 import { walk, walkOf } from "../cluster/walk.js";
+import { TcpLab } from "../io/tcp-lab.js";
 
 export interface Found {
   /** What broke, such as `seed 7` or `walk 31`; null: nothing did. */
@@ -18,14 +21,32 @@ async function campaign(): Promise<Found> {
     try {
       walk(walkOf(seed));
     } catch (error) {
-      return { by: `walk ${seed}`, violation: error instanceof Error ? error.message : String(error) };
+      return { by: `walk ${seed}`, violation: messageOf(error) };
     }
   }
   for (let seed = first; seed <= last; seed += 1) {
     const { violation } = await runSeed(seed);
     if (violation !== null) return { by: `seed ${seed}`, violation };
   }
-  return { by: null, violation: null };
+  return (await overTcp()) ?? { by: null, violation: null };
+}
+
+async function overTcp(): Promise<Found | null> {
+  for (const { name, run } of NETWORK_CONTRACT) {
+    const lab = await TcpLab.open();
+    try {
+      await run(lab);
+    } catch (error) {
+      return { by: "tcp", violation: `${name}: ${messageOf(error)}` };
+    } finally {
+      await lab.close();
+    }
+  }
+  return null;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 console.log(JSON.stringify(await campaign()));
