@@ -21,6 +21,8 @@ export interface Wire {
   /** Chance that a message of the past, at most so many back, is delivered again along with one. */
   replay: number;
   blocked: boolean;
+  /** A process that starts, at the from end, has its first attempt to connect done after so long at most. */
+  dial: number;
   /** A kind of message that does not get through; "": none. */
   dropKind: string;
 }
@@ -32,6 +34,7 @@ export const GOOD_WIRE: Wire = {
   doubling: 0,
   replay: 0,
   blocked: false,
+  dial: 3,
   dropKind: "",
 };
 
@@ -145,7 +148,7 @@ export class SimNetwork {
     this.#stations.set(replica, { identity, handlers, admission, life, down: new Set() });
     for (const peer of this.#ids) {
       if (peer === replica) continue;
-      this.#queue.after(this.#between([0.2, 3]), () => {
+      this.#queue.after(this.#between([0.2, this.wire(replica, peer).dial]), () => {
         this.#connect(replica, peer);
         if (!this.#links.has(pairOf(replica, peer))) this.#tellDown(replica, peer);
       });

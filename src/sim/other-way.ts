@@ -2,11 +2,37 @@
 // canvass that is refused is repeated after a short wait (F33); and restarts of those between change no leader.
 import type { Random } from "../base/random.js";
 import type { HealedCore } from "./healed-core.js";
+import type { Host } from "./host.js";
+import { GOOD_WIRE } from "./network.js";
 
 /** T, by a clock that is slow by a fifth. */
 const T_MS = 625;
 /** A refused canvass is repeated within T/4, a read that got lost as well. */
 const FOUND_MS = T_MS / 2 + 40;
+const RESTART_CHANCE = 0.6;
+/** Less than T by a clock that is fast by a fifth: the leader hears of its quorum again in time. */
+const DIAL_MS = 200;
+
+/**
+ * All that follow the leader start anew, and take long to connect to it, while one that does not hear it stands again
+ * and again: as long as they may not know of a leader, they elect none (F33).
+ */
+async function restartAll(core: HealedCore, leader: Host, others: readonly Host[]): Promise<void> {
+  const { world } = core;
+  core.begin("restart of those that follow");
+  const ballot = leader.core!.ballot;
+  const wires = others.map(({ id }) => world.network.wire(id, leader.id));
+  for (const wire of wires) wire.dial = DIAL_MS;
+  for (const host of others) {
+    host.kill();
+    host.start();
+  }
+  await core.until(world.queue.now + T_MS, () => leader.core?.ballot !== ballot);
+  for (const wire of wires) wire.dial = GOOD_WIRE.dial;
+  if (leader.core?.ballot !== ballot || !leader.core.isLeading) {
+    core.fail(`restarts of its followers depose the leader: ${core.levels}`);
+  }
+}
 
 export async function anotherWay(core: HealedCore, random: Random): Promise<void> {
   const { world } = core;
@@ -26,6 +52,9 @@ export async function anotherWay(core: HealedCore, random: Random): Promise<void
     () => `replica ${far.id} has no link to the leader, and finds no way`,
   );
   if (await core.mustDo([far], T_MS, `operations of replica ${far.id} through another`)) {
+    if (random.next() < RESTART_CHANCE) await restartAll(core, leader, others);
+  }
+  if (!core.isOver) {
     await core.until(world.queue.now + T_MS * random.next(), () => false);
     const between = world.host(via());
     world.tell(0, `replica ${between.id}, the way of ${far.id}, is killed`);

@@ -51,6 +51,7 @@ const EVENTS = [
   "probe death with a last word",
   "probe death with holes",
   "probe orderly stop of the leader",
+  "probe restart of those that follow",
   "probe silence of the leader",
   "probe transfer",
   "recovery finds a watermark",
