@@ -14,7 +14,7 @@ const SILENT_MS = 3 * T_MS;
 const BACK_MS = 300;
 
 /** What a leader does last before it dies. */
-const LAST_WORDS = ["promise", "promise", "accept", "heartbeat", "transfer"] as const;
+const LAST_WORDS = ["promise", "promise", "promise", "promise", "accept", "heartbeat", "transfer"] as const;
 /** Time between two operations that are to be in slots of their own. */
 const APART_MS = 0.8;
 
@@ -42,9 +42,9 @@ export async function crash(core: HealedCore, random: Random): Promise<void> {
 
 async function die(core: HealedCore, random: Random, leader: Host, others: readonly Host[]): Promise<void> {
   const chance = random.next();
-  if (chance < 0.15) await kill(core, leader, others);
-  else if (chance < 0.3) await silence(core, leader, others);
-  else if (chance < 0.6) await holes(core, leader, others, random);
+  if (chance < 0.12) await kill(core, leader, others);
+  else if (chance < 0.24) await silence(core, leader, others);
+  else if (chance < 0.5) await holes(core, leader, others, random);
   else await lastWord(core, leader, others, LAST_WORDS[random.below(LAST_WORDS.length)]!);
 }
 
