@@ -109,6 +109,7 @@ export class Host {
   start(differing: Partial<ClusterConfig> = {}): void {
     const { cluster, queue, network, ghost, random, executions } = this.#options;
     this.#starts += 1;
+    this.#options.tell(this.id, "* starts");
     const life = new ProcessLife(
       queue,
       new Random(random.below(2 ** 32)),
@@ -194,19 +195,20 @@ export class Host {
 
   /** The process ends at once; what it wrote is in the page cache. */
   kill(): void {
-    this.#end();
+    this.#end("ends");
     this.disk.end(false, false);
   }
 
   /** The power goes: what was not synced is lost; `tears`: as chance has it, sector by sector. */
   losePower(tears: boolean): void {
-    this.#end();
+    this.#end("loses its power");
     this.disk.end(true, tears);
   }
 
-  #end(): void {
+  #end(how: string): void {
     const running = this.#running;
     if (running === null) return;
+    this.#options.tell(this.id, `* ${how}`);
     this.#running = null;
     running.life.die();
     running.store.crash();
@@ -240,10 +242,13 @@ export class Host {
   }
 
   pause(): void {
-    if (this.#running !== null) this.#running.life.isPaused = true;
+    if (this.#running === null) return;
+    this.#options.tell(this.id, "* is paused");
+    this.#running.life.isPaused = true;
   }
 
   resume(): void {
+    if (this.isPaused) this.#options.tell(this.id, "* goes on");
     this.#running?.life.resume();
   }
 }

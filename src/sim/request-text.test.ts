@@ -12,6 +12,7 @@ test("requests as people write them", () => {
     "get k1 to k5",
     "put k1=3.17",
     "put k1=3.17 previous",
+    "put k1=3.17~400 previous",
     'put "a key"="say \\"no\\""',
     "delete k1",
     "txn if always then nothing else nothing",
@@ -27,6 +28,8 @@ test("what is no request", () => {
     ["take k1", /^take where/],
     ["get", /^the end where a key or a value must stand$/],
     ["put k1 3", /^3 where = may stand$/],
+    ["put k1=3~", /^the end where a key or a value must stand$/],
+    ["put k1=3~9999999", /^a value of 9999999 characters is too long$/],
     ["get k1 k2", /^k2 after the end$/],
     ['get "k1', /^" is not a text in quotes/],
     ['get "\\x"', /not a text in quotes/],
@@ -39,7 +42,7 @@ test("what is no request", () => {
 });
 
 test("any request is read back the same", () => {
-  const text = fc.oneof(fc.string(), fc.stringMatching(/^[\w.+-]{1,4}$/));
+  const text = fc.oneof(fc.string(), fc.stringMatching(/^[\w.+-]{1,4}\.{0,9}$/));
   const optional = <T>(name: string, of: fc.Arbitrary<T>) =>
     fc.oneof(
       fc.constant({}),

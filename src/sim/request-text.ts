@@ -1,5 +1,6 @@
 // Requests as people write them in scenarios: `put k1=3.17`, `local get k1`, `delete k1 to k5`,
-// `txn if create of k1 > 0 then put k1=1 else nothing`. What is written is read back the same.
+// `txn if create of k1 > 0 then put k1=1 else nothing`; `put k1=3.17~400` fills the value up to 400 characters with
+// full stops. What is written is read back the same.
 import { unreachable } from "../base/assert.js";
 import type { Compare, KeyRange, PlainRequest, Request } from "./history/operation.js";
 
@@ -9,7 +10,10 @@ export class RequestTextError extends Error {
 }
 
 const BARE = /^[\w./:+-]+$/;
-const TOKENS = /"(?:[^"\\]|\\.)*"|[\w./:+-]+|!=|[=<>,]|\S/g;
+const TOKENS = /"(?:[^"\\]|\\.)*"|[\w./:+-]+|!=|[=<>,~]|\S/g;
+/** Fewer are written as they are. */
+const FEWEST_FILLED = 4;
+const MOST_FILLED = 1 << 20;
 const TARGETS = ["value", "version", "create", "mod"] as const;
 const RELATIONS = ["=", "!=", ">", "<"] as const;
 
@@ -26,12 +30,18 @@ function quote(text: string): string {
   return BARE.test(text) ? text : JSON.stringify(text);
 }
 
+function valueText(value: string): string {
+  const bare = value.replace(/\.+$/, "");
+  const isFilled = bare !== "" && value.length - bare.length >= FEWEST_FILLED;
+  return isFilled ? `${quote(bare)}~${value.length}` : quote(value);
+}
+
 function plainText(request: PlainRequest): string {
   switch (request.kind) {
     case "get":
       return `${request.local === true ? "local " : ""}get ${rangeText(request)}`;
     case "put":
-      return `put ${quote(request.key)}=${quote(request.value)}${request.prevKv === true ? " previous" : ""}`;
+      return `put ${quote(request.key)}=${valueText(request.value)}${request.prevKv === true ? " previous" : ""}`;
     case "delete":
       return `delete ${rangeText(request)}`;
     default:
@@ -90,6 +100,14 @@ class TokenReader {
     return token.startsWith('"') ? unquote(token) : token;
   }
 
+  value(): string {
+    const text = this.text();
+    if (!this.takes("~")) return text;
+    const length = this.number();
+    if (length > MOST_FILLED) throw new RequestTextError(`a value of ${length} characters is too long`);
+    return text.padEnd(length, ".");
+  }
+
   number(): number {
     const token = this.text();
     if (!/^-?\d{1,15}$/.test(token)) throw new RequestTextError(`${token} is not a whole number`);
@@ -139,7 +157,7 @@ function plainOf(reader: TokenReader): PlainRequest {
   const key = reader.text();
   if (kind === "put") {
     reader.oneOf(["="]);
-    const value = reader.text();
+    const value = reader.value();
     return { kind, key, value, ...(reader.takes("previous") ? { prevKv: true } : {}) };
   }
   const range = { key, ...(reader.takes("to") ? { rangeEnd: reader.text() } : {}) };

@@ -3,6 +3,8 @@ import type { HistoryOperation, KeyRange, KeyValue, Request, Response } from "./
 import { isLocal } from "./operation.js";
 
 const LONGEST_LIST = 6;
+const LONGEST_TEXT = 40;
+const SHOWN_OF_LONG = 12;
 
 function shorten(parts: readonly string[], between: string): string {
   if (parts.length <= LONGEST_LIST) return parts.join(between);
@@ -12,8 +14,9 @@ function shorten(parts: readonly string[], between: string): string {
 const rangeText = ({ key, rangeEnd }: KeyRange): string =>
   rangeEnd === undefined || rangeEnd === "" ? quote(key) : `${quote(key)} to ${quote(rangeEnd)}`;
 
-/** Quoted only when it needs to be. */
+/** Quoted only when it needs to be; a long one by its beginning. */
 function quote(text: string): string {
+  if (text.length > LONGEST_TEXT) return `${quote(text.slice(0, SHOWN_OF_LONG))}~${text.length}`;
   return /^[\w./:+-]+$/.test(text) ? text : JSON.stringify(text);
 }
 
