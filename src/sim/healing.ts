@@ -25,7 +25,10 @@ export function drawHealing(world: World, random: Random): Healing {
   const size = majority + random.below(Math.max(1, core.length - majority + 1));
   while (core.length > size) core.splice(random.below(core.length), 1);
   const isDead = random.next() < DEAD_OUTSIDE;
-  const slowDisk = random.next() < SLOW_DISK ? core[random.below(core.length)]! : 0;
+  // To start on a slow disk takes as long as there is to read.
+  const running = core.filter((id) => world.host(id).core !== null && !world.host(id).isClosing);
+  const isSlow = random.next() < SLOW_DISK && running.length > 0;
+  const slowDisk = isSlow ? running[random.below(running.length)]! : 0;
   const outside = core.length === world.ids.length ? "none" : isDead ? "dead" : "as it was";
   return { core, outside, slowDisk };
 }
