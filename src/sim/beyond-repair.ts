@@ -18,6 +18,11 @@ export function beyondRepair(world: World, core: readonly ReplicaId[]): string |
     if (state !== undefined) states.push(state);
   }
   if (states.length < sound.length) return null;
+  return blockedSlot(states, phase1);
+}
+
+/** The first slot in which replicas with these states cannot go on, with the evidence; null: there is none. */
+export function blockedSlot(states: readonly PaxosState[], phase1: number): string | null {
   for (const slot of doubtful(states)) {
     if (states.some((state) => serves(state, slot)) || isRecoverable(states, slot, phase1)) continue;
     return `slot ${slot === LAST_SLOT ? "of any new command" : slot}: ${evidence(states, slot)}`;
