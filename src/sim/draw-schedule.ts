@@ -14,7 +14,7 @@ const BEGIN_MS = 1000;
 const PACE_MS = 470;
 const BUSY_MS = 80;
 /** Characters of a value, in some runs: a batch of the log then has several sectors, of which a crash may keep some. */
-const LONG_VALUE = 1200;
+const LONG_VALUE = 2000;
 const FEWEST_KINDS = 4;
 /** Of the seeds that faults and clients are given: short, for people type them. */
 const SEEDS = 1_000_000;
@@ -26,7 +26,7 @@ export function drawSchedule(seed: number, length = 60_000): Schedule {
   const end = BEGIN_MS + length;
   const goesOn = length;
   const operations = drawOperations(random, end + goesOn);
-  const damageable = random.next() < 0.4 ? [1 + random.below(REPLICAS)] : [];
+  const damageable = random.next() < 0.5 ? [1 + random.below(REPLICAS)] : [];
   const faults = drawFaults(random, end + goesOn, damageable.length > 0);
   const healing = random.below(SEEDS);
   return { seed, replicas: REPLICAS, damageable, end, goesOn, healing, faults, operations };

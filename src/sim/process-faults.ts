@@ -10,11 +10,11 @@ function atSeam(
 ): boolean {
   const host = victim(scene);
   if (host === null) return false;
-  const isPowerLoss = scene.random.next() < 0.7;
+  const isPowerLoss = scene.random.next() < 0.8;
   arm(host, () => {
     disarm(host);
     if (!host.isUp) return;
-    if (isPowerLoss) host.losePower(scene.random.next() < 0.7);
+    if (isPowerLoss) host.losePower(scene.random.next() < 0.8);
     else host.kill();
     restartLater(scene, host);
   });

@@ -1,5 +1,5 @@
-// All planted bugs. The command reports each by its name; what has no feature yet (membership changes, digests,
-// leases, snapshots) has no bug to plant either.
+// All planted bugs. The command reports each by its name; what has no feature yet has no bug to plant either: digests,
+// leases, snapshots and compaction of the log, and changes of membership, with them F5 and F26.
 import { ACCEPTOR_MUTANTS } from "./acceptor-mutants.js";
 import { ELECTION_MUTANTS } from "./election-mutants.js";
 import type { Mutant } from "./mutant.js";

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { MUTANTS } from "./mutants.js";
 import { occurrences } from "./plant.js";
+import { QUICKEST } from "./quickest.js";
 import { SMALL_LIMITS } from "./small-limits.js";
 
 test("every text that a planted bug changes is in the compiled code once", () => {
@@ -12,6 +13,14 @@ test("every text that a planted bug changes is in the compiled code once", () =>
     wrong.map(({ file, find }) => `${file}: ${find}`),
     [],
   );
+});
+
+test("the list of the quickest names planted bugs, each once", () => {
+  assert.deepEqual(
+    QUICKEST.filter((name) => !MUTANTS.some((mutant) => mutant.name === name)),
+    [],
+  );
+  assert.equal(new Set(QUICKEST).size, QUICKEST.length);
 });
 
 test("every planted bug changes something, under a name of its own", () => {
