@@ -1,7 +1,7 @@
 // The campaign, in a scratch copy; it does not know what is planted there. First random walks over the bare core, the
-// quickest way to races of the protocol, then the network over TCP, which no simulation has in it, then whole simulated
-// clusters, until something breaks. Arguments: how many walks, the first seed, the last. Its last line is what it found,
-// as JSON: `Found`.
+// quickest way to races of the protocol, then the network over TCP, which no simulation has in it, then whole clusters
+// in the simulator, until something breaks. Arguments: how many walks, the first seed, the last. Its last line is what
+// it found, as JSON: `Found`.
 import { runSeed } from "../../src/cli/sim/seed-outcome.js";
 import { NETWORK_CONTRACT } from "../../src/replica/network-contract.js";
 import { walk, walkOf } from "../cluster/walk.js";
