@@ -64,6 +64,17 @@ function cutFault(
   };
 }
 
+const TWICE_OR_LOST: readonly Partial<Wire>[] = [{ doubling: 1 }, { loss: 0.5 }];
+
+/** For a while these wires change in one of some ways: so that a message that is rare comes twice or not as well. */
+export function trouble(scene: Scene, wires: readonly Wire[], ms: number, ways = TWICE_OR_LOST): void {
+  const change = ways[scene.random.below(ways.length)]!;
+  for (const wire of wires) Object.assign(wire, change);
+  scene.later(ms, () => {
+    for (const wire of wires) for (const key of Object.keys(change)) restore(wire, key as keyof Wire);
+  });
+}
+
 function sideOf(scene: Scene): Set<ReplicaId> {
   return new Set(scene.world.ids.filter(() => scene.random.next() < 0.5));
 }
@@ -106,6 +117,8 @@ const DEPOSED_LEADER: Fault = {
     scene.later(scene.duration, () => {
       for (const wire of cut) wire.blocked = false;
       network.changed();
+      // It learns that it leads no more from rejects only.
+      if (scene.random.next() < 0.3) trouble(scene, cut, 1000);
     });
     return true;
   },

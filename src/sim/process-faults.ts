@@ -1,6 +1,7 @@
 // What goes wrong with processes: kills, power losses, crashes at the seams of a batch, pauses, clocks that drift.
 import { type Fault, restartLater, type Scene, someHost, victim } from "./fault.js";
 import type { Host } from "./host.js";
+import { trouble } from "./network-faults.js";
 
 /** Ends the process at the next moment that `arm` waits for. */
 function atSeam(
@@ -141,6 +142,15 @@ export const PROCESS_FAULTS: readonly Fault[] = [
     begin: (scene) => {
       const host = someHost(scene, (one) => one.core?.isLeading === true);
       const { world } = scene;
+      if (host !== null && scene.random.next() < 0.3) {
+        const others = world.ids.filter((id) => id !== host.id);
+        trouble(
+          scene,
+          others.map((id) => world.network.wire(host.id, id)),
+          scene.duration,
+          [{ doubling: 1 }, { loss: 0.5 }, { dropKind: "transfer" }],
+        );
+      }
       host?.replica?.transferLeadership().then(
         () => world.reach("transfer done"),
         () => world.reach("transfer failed"),

@@ -39,6 +39,7 @@ export function invariantOf(violation: string): string {
 export async function shrink(schedule: Schedule, result: RunResult, options: ShrinkOptions): Promise<Shrunk> {
   const search = new Search(schedule, result, options);
   await search.cut(SLACK_MS);
+  await search.keepTheBeginning();
   await search.keepTheEnd();
   for (let before = -1; before !== search.size; ) {
     before = search.size;
@@ -103,6 +104,21 @@ class Search {
     // A history is checked at the end, be there a healing or none.
     if (await this.#isKept({ ...short, end: over + slack, healing: null }, 1)) return;
     if (healedAt !== null) await this.#isKept({ ...short, end: over }, 1);
+  }
+
+  /** What is only found at the end of a run, as a wrong history is, may have been there early. */
+  async keepTheBeginning(): Promise<void> {
+    const { end, healing } = this.#schedule;
+    if (healing === null && this.#result.virtualMs < end) return;
+    for (const window of WINDOWS_MS) {
+      const over = BEGIN_MS + window;
+      if (over >= end) return;
+      const early = <Line extends { readonly at: number }>(lines: readonly Line[]): Line[] =>
+        lines.filter(({ at }) => at <= over);
+      const faults = early(this.#schedule.faults);
+      const operations = early(this.#schedule.operations);
+      if (await this.#isKept({ faults, operations, end: over, goesOn: 0, healing: null }, 1)) return;
+    }
   }
 
   /** Only what came last before the violation, as if it were the beginning. */

@@ -11,7 +11,7 @@ import { writeText } from "./write-text.js";
 
 const PROGRESS_MS = 10_000;
 /** After a kill the seeds of so long are run again. */
-const STATE_MS = 2000;
+const STATE_MS = 250;
 /** A seed makes much that lives for a moment only: with room for it the collector has little to do. */
 const YOUNG = { maxYoungGenerationSizeMb: 192 };
 /** So many of the first violations are shrunk, each for so long. */
