@@ -4,7 +4,7 @@ import type { MessageKind } from "../paxos/message.js";
 import { ALL_FAULTS } from "./all-faults.js";
 
 /** So many seeds reach everything, with a wide margin. */
-export const FULL_CAMPAIGN = 200;
+export const FULL_CAMPAIGN = 300;
 
 /** Where each kind of message arrives; a record, so that a new kind does not compile without its line. */
 const ARRIVES: Readonly<Record<MessageKind, readonly ("leader" | "follower")[]>> = {
