@@ -2,7 +2,7 @@
 // started after it is acknowledged by a phase-2 quorum. An id is used once, so that no late answer counts.
 // Source: Ongaro, "Consensus", section 6.4 (read index), with Paxos' quorums.
 import { assert } from "../base/assert.js";
-import type { ReplicaId, Slot } from "./ballot.js";
+import type { Ballot, ReplicaId, Slot } from "./ballot.js";
 
 /** A read of another replica, asked for through `via`; of the own callers `via` is the replica itself. */
 export interface ReadRequest {
@@ -37,6 +37,9 @@ export class Reads {
   nextId: number;
   /** The callers' reads that wait to be asked for. */
   fresh: number[];
+  /** The leadership that was asked last, and through whom; 0: none. */
+  askedOf: Ballot;
+  askedVia: ReplicaId;
   /** The callers' reads that are not answered yet. */
   open: Set<number>;
   /** Asked for, with at least one read that is not answered yet; oldest first. */
@@ -50,6 +53,8 @@ export class Reads {
     assert(incarnation < 2 ** 20, "an incarnation fits 20 bits");
     this.nextId = incarnation * 2 ** 32 + 1;
     this.fresh = [];
+    this.askedOf = 0;
+    this.askedVia = 0;
     this.open = new Set();
     this.attempts = [];
     this.waiting = [];
@@ -72,8 +77,14 @@ export class Reads {
     this.attempts = this.attempts.filter(({ reads }) => reads.some((read) => this.open.has(read)));
   }
 
-  /** Begins an attempt for all fresh reads; returns its id, 0 when there are none. */
-  begin(now: number): number {
+  /**
+   * Begins an attempt for all fresh reads, at the leader of `ballot` through `via`; returns its id, 0 when there are
+   * none. Where another leads than before, what was asked of that one is asked anew.
+   */
+  begin(ballot: Ballot, via: ReplicaId, now: number): number {
+    if (ballot !== this.askedOf || via !== this.askedVia) this.retry(Number.POSITIVE_INFINITY);
+    this.askedOf = ballot;
+    this.askedVia = via;
     if (this.fresh.length === 0) return 0;
     const id = this.nextId;
     this.nextId += 1;

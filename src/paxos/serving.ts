@@ -25,7 +25,7 @@ export function handOver(p: PaxosState, now: number, out: Outbox): void {
     for (const part of forwarding.take(proposer.ballot, p.self, now)) {
       for (const command of part) proposer.enqueue(command, p.self, true);
     }
-    const id = reads.begin(now);
+    const id = reads.begin(proposer.ballot, p.self, now);
     if (id !== 0) reads.enqueue({ via: p.self, origin: p.self, id });
     return;
   }
@@ -34,7 +34,7 @@ export function handOver(p: PaxosState, now: number, out: Outbox): void {
   for (const commands of forwarding.take(election.leaderBallot, way, now)) {
     out.send([way], { kind: "forward", commands, hops: 1 });
   }
-  const id = reads.begin(now);
+  const id = reads.begin(election.leaderBallot, way, now);
   if (id !== 0) out.send([way], { kind: "readIndex", origin: p.self, id, hops: 1 });
 }
 

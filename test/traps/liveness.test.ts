@@ -97,6 +97,20 @@ test("F25: a transfer takes no election timeout", () => {
   assert.deepEqual(cluster.leaders, [2], "and it stays");
 });
 
+test("F25: a read that was asked of a leader that hands over is asked of the next one at once", () => {
+  for (const reader of [1, 2, 3]) {
+    const cluster = new Cluster({ replicas: 3, autoSync: true });
+    cluster.elect(1);
+    cluster.run(200);
+    const before = cluster.now;
+    const read = cluster.read(reader);
+    cluster.step(1, { kind: "transfer", to: 2 });
+    cluster.settle();
+    assert.equal(cluster.now, before);
+    assert.ok(cluster.replica(reader).answered.has(read), `a read at replica ${reader}`);
+  }
+});
+
 test("F25: an old word of transfer, after another has led, moves nobody", () => {
   const cluster = new Cluster({ replicas: 3, autoSync: true });
   cluster.elect(1);
