@@ -19,7 +19,7 @@ const DISTURBED_ROUNDS = 4;
 const CALM_MS = 150;
 const IDLE_MS = 1_000;
 
-/** How long it took to be at work again; what is not met is told to `core`. */
+/** How long it took to be at work again, 0 when it never was; what is not met is told to `core`. */
 export async function demandProgress(core: HealedCore, healing: Healing): Promise<number> {
   const { world } = core;
   const begun = world.queue.now;
@@ -51,7 +51,7 @@ export async function demandProgress(core: HealedCore, healing: Healing): Promis
     ));
   const took = world.queue.now - begun;
   if (isDone) (await sameHash(core, end)) && (await keepsLeader(core, end, isCalm));
-  return took;
+  return isDone ? took : 0;
 }
 
 export function isLeftAlone({ outside, slowDisk }: Healing): boolean {
