@@ -12,6 +12,8 @@ export interface Healing {
   readonly slowDisk: ReplicaId;
 }
 
+/** So many seeds leave nobody out on purpose: of five at work most can be asked. */
+const WHOLE = 0.25;
 /** Of all seeds whose core leaves somebody out, so many leave the others dead. */
 const DEAD_OUTSIDE = 0.6;
 const SLOW_DISK = 0.15;
@@ -22,7 +24,8 @@ const SLOW_MS = [20, 60] as const;
 export function drawHealing(world: World, random: Random): Healing {
   const core = world.ids.filter((id) => !world.host(id).isLost);
   const majority = Math.floor(world.ids.length / 2) + 1;
-  const size = majority + random.below(Math.max(1, core.length - majority + 1));
+  const isWhole = random.next() < WHOLE;
+  const size = isWhole ? core.length : majority + random.below(Math.max(1, core.length - majority + 1));
   while (core.length > size) core.splice(random.below(core.length), 1);
   const isDead = random.next() < DEAD_OUTSIDE;
   // To start on a slow disk takes as long as there is to read.

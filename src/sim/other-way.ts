@@ -9,7 +9,6 @@ import { GOOD_WIRE } from "./network.js";
 const T_MS = 625;
 /** A refused canvass is repeated within T/4, a read that got lost as well. */
 const FOUND_MS = T_MS / 2 + 40;
-const RESTART_CHANCE = 0.6;
 /** Less than T by a clock that is fast by a fifth: the leader hears of its quorum again in time. */
 const DIAL_MS = 200;
 
@@ -52,7 +51,7 @@ export async function anotherWay(core: HealedCore, random: Random): Promise<void
     () => `replica ${far.id} has no link to the leader, and finds no way`,
   );
   if (await core.mustDo([far], T_MS, `operations of replica ${far.id} through another`)) {
-    if (random.next() < RESTART_CHANCE) await restartAll(core, leader, others);
+    await restartAll(core, leader, others);
   }
   if (!core.isOver) {
     await core.until(world.queue.now + T_MS * random.next(), () => false);

@@ -17,12 +17,10 @@ const SETTLED_MS = 3 * T_MS;
 
 /** In so many runs links are cut as well: it takes longest. */
 const CUT_CHANCE = 0.5;
-const OTHER_WAY_CHANCE = 0.5;
 const DAMAGE_CHANCE = 0.3;
 
 export async function probe(core: HealedCore, random: Random): Promise<void> {
-  const steps = [transfer, resetConnections, orderlyStop, crash, crash];
-  if (random.next() < OTHER_WAY_CHANCE) steps.push(anotherWay);
+  const steps = [transfer, resetConnections, orderlyStop, crash, crash, anotherWay];
   if (random.next() < CUT_CHANCE) steps.push(cutPartly);
   // Last, for afterwards disks are known to be damaged, which excuses.
   if (random.next() < DAMAGE_CHANCE) steps.push(damageRecords);
