@@ -15,6 +15,7 @@ export interface ExecutedCommand {
   readonly at: number;
   /** By `payloadKey`. */
   readonly payload: string;
+  readonly bytes: Uint8Array;
   /** After it. */
   readonly revision: number;
   /** Keys that a deletion deleted. */
@@ -69,7 +70,8 @@ export class Executions {
     // A refusal has no effect, and no place in the order.
     if (result.kind === "refused") return;
     const deleted = result.kind === "deleteRange" ? result.response.deleted : 0;
-    this.executed.push({ slot, at, payload: key, revision: result.revision, deleted, time: this.#now() });
+    const { revision } = result;
+    this.executed.push({ slot, at, payload: key, bytes: payload, revision, deleted, time: this.#now() });
   }
 
   /** Revisions (16): one more for each command that changes something, and else the same. */

@@ -112,7 +112,7 @@ const WRONGS: readonly (readonly [string, RegExp, (wrong: Memory) => void])[] = 
     /^executedIsChosen: slot 5: command 1 is not chosen there$/,
     ({ executions }) => {
       const at = executions.executed.findIndex(({ slot }) => slot === 5) + 1;
-      executions.executed[at] = { ...executions.executed[at]!, payload: "x" };
+      executions.executed[at] = { ...executions.executed[at]!, bytes: Uint8Array.of(9) };
     },
   ],
   [

@@ -1,18 +1,19 @@
 // The invariants over everything that the observer remembers, from scratch: they do not trust what the checks after
 // every event have summed up. Every 1,000 events they look at the slots since the last time and a few of those before,
 // in turns, for a run has little time; at its end at all of them.
-import type { ReplicaId, Slot } from "../paxos/ballot.js";
+import { bytesEqual } from "../base/bytes.js";
+import type { Ballot, ReplicaId, Slot } from "../paxos/ballot.js";
 import { describeBallot } from "../paxos/ballot.js";
 import { commandsOf, sameValue, type Value } from "../paxos/value.js";
 import { bounds, tasksBounded } from "./bounds.js";
 import type { CoreWatch } from "./core-watch.js";
 import { describeValue } from "./describe-message.js";
-import { type Ghost, highestBallot, InvariantBroken, payloadKey } from "./ghost.js";
+import { type Ghost, highestBallot, InvariantBroken } from "./ghost.js";
 import * as invariants from "./invariants.js";
 import type { Executions } from "./watched-machine.js";
 
 /** Older slots that are looked at again each time. */
-const AGAIN = 12;
+const AGAIN = 8;
 
 /** A replica that runs; `core` is null until it has joined its cluster. */
 interface RunningReplica {
@@ -29,6 +30,7 @@ export interface WholeWorld {
 
 export class WholeChecks {
   readonly #world: WholeWorld;
+  readonly #shows: (id: ReplicaId, slot: Slot, value: Value) => boolean;
   /** Slots below it were new the last time. */
   #from: Slot;
   /** The next of the older ones to look at again. */
@@ -38,6 +40,7 @@ export class WholeChecks {
 
   constructor(world: WholeWorld) {
     this.#world = world;
+    this.#shows = showsAtLast(world.ghost);
     this.#from = 1;
     this.#again = 1;
     this.#executed = 0;
@@ -65,10 +68,9 @@ export class WholeChecks {
 
   #checkSlot(slot: Slot): void {
     const { ghost } = this.#world;
-    oneValueABallot(ghost, slot);
-    chosenByDurableVotes(ghost, slot);
-    const value = ghost.chosen.get(slot);
-    if (value !== undefined) invariants.quorumLog(ghost, false, showsAtLast(ghost), [[slot, value]]);
+    const known = ghost.chosen.get(slot);
+    chosenByDurableVotes(ghost, slot, known, oneValueABallot(ghost, slot));
+    if (known !== undefined) invariants.quorumLog(ghost, false, this.#shows, [[slot, known]]);
   }
 
   #checkRest(): void {
@@ -91,46 +93,60 @@ function topSlot(ghost: Ghost): Slot {
   return top;
 }
 
+/** What was cast or proposed at one ballot in a slot, and by how many durably. */
+interface Tally {
+  readonly ballot: Ballot;
+  readonly value: Value;
+  durable: number;
+}
+
 /** Vote immutability (5) and ballot uniqueness (6): all votes and proposals of one ballot in one slot are one value. */
-function oneValueABallot(ghost: Ghost, slot: Slot): void {
-  const values = new Map<number, Value>(ghost.proposed.get(slot));
-  for (const [id, { votes, durableVotes }] of ghost.replicas) {
-    for (const cast of [votes.get(slot), durableVotes.get(slot)]) {
-      if (cast === undefined) continue;
-      for (const [ballot, value] of cast) {
-        const other = values.get(ballot);
-        if (other === undefined) values.set(ballot, value);
-        else if (!sameValue(other, value)) {
-          throw new InvariantBroken(
-            `oneValueABallot: slot ${slot} at ${describeBallot(ballot)}: ${id} has ${describeValue(value)}, ` +
-              `another ${describeValue(other)}`,
-          );
-        }
+function oneValueABallot(ghost: Ghost, slot: Slot): Tally[] {
+  const tallies: Tally[] = [];
+  const count = (who: string, votes: ReadonlyMap<Ballot, Value> | undefined, isDurable: boolean): void => {
+    if (votes === undefined) return;
+    for (const [ballot, value] of votes) {
+      let tally = tallies.find((one) => one.ballot === ballot);
+      if (tally === undefined) {
+        tally = { ballot, value, durable: 0 };
+        tallies.push(tally);
+      } else if (!sameValue(tally.value, value)) {
+        throw new InvariantBroken(
+          `oneValueABallot: slot ${slot} at ${describeBallot(ballot)}: ${who} has ${describeValue(value)}, ` +
+            `another ${describeValue(tally.value)}`,
+        );
       }
+      if (isDurable) tally.durable += 1;
     }
+  };
+  count("its owner", ghost.proposed.get(slot), false);
+  const { voters } = ghost.memberships.first;
+  for (const [id, { votes, durableVotes }] of ghost.replicas) {
+    const cast = votes.get(slot);
+    const durable = durableVotes.get(slot);
+    count(`${id}`, cast, false);
+    count(`${id}`, durable, voters.includes(id));
   }
+  return tallies;
 }
 
 /** Agreement (9), anew: a value is chosen where a quorum has durable votes of one ballot, once, and nowhere else. */
-function chosenByDurableVotes(ghost: Ghost, slot: Slot): void {
-  const { voters, phase2 } = ghost.memberships.first;
-  const counts = new Map<number, number>();
-  const known = ghost.chosen.get(slot);
+function chosenByDurableVotes(
+  ghost: Ghost,
+  slot: Slot,
+  known: Value | undefined,
+  tallies: readonly Tally[],
+): void {
+  const { phase2 } = ghost.memberships.first;
   let isChosen = false;
-  for (const id of voters) {
-    const votes = ghost.replicas.get(id)?.durableVotes.get(slot);
-    if (votes === undefined) continue;
-    for (const [ballot, value] of votes) {
-      const count = (counts.get(ballot) ?? 0) + 1;
-      counts.set(ballot, count);
-      if (count < phase2) continue;
-      isChosen = true;
-      if (known !== undefined && sameValue(known, value)) continue;
-      const before = known === undefined ? "nothing" : describeValue(known);
-      throw new InvariantBroken(
-        `agreement: slot ${slot}: ${describeValue(value)} is chosen at ${describeBallot(ballot)}, ${before} was known`,
-      );
-    }
+  for (const { ballot, value, durable } of tallies) {
+    if (durable < phase2) continue;
+    isChosen = true;
+    if (known !== undefined && sameValue(known, value)) continue;
+    const before = known === undefined ? "nothing" : describeValue(known);
+    throw new InvariantBroken(
+      `agreement: slot ${slot}: ${describeValue(value)} is chosen at ${describeBallot(ballot)}, ${before} was known`,
+    );
   }
   if (!isChosen && known !== undefined) {
     throw new InvariantBroken(
@@ -166,17 +182,18 @@ function watermarks(ghost: Ghost): void {
 function executedIsChosen(ghost: Ghost, { executed }: Executions, from: number): number {
   let at = -1;
   let slot = -1;
-  let payloads: string[] = [];
+  let payloads: readonly Uint8Array[] = [];
   for (let i = from; i < executed.length; i += 1) {
     const command = executed[i]!;
     if (command.slot !== slot) {
       slot = command.slot;
       at = -1;
       const value = ghost.chosen.get(slot);
-      payloads = value === undefined ? [] : commandsOf(value).map(({ payload }) => payloadKey(payload));
+      payloads = value === undefined ? [] : commandsOf(value).map(({ payload }) => payload);
     }
-    at = payloads.indexOf(command.payload, at + 1);
-    if (at < 0) {
+    do at += 1;
+    while (at < payloads.length && !bytesEqual(payloads[at]!, command.bytes));
+    if (at === payloads.length) {
       throw new InvariantBroken(`executedIsChosen: slot ${slot}: command ${command.at} is not chosen there`);
     }
   }
