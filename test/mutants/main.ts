@@ -1,8 +1,9 @@
 // `npm run mutants`: plants known bugs one at a time in scratch copies, and runs the same campaign on each; a bug is
 // caught when the campaign breaks, which passes without it. Exit status 0: all caught; 1: not all; 2: wrong usage.
-//   --only M10,F4    --quickest N     those of the list in quickest.ts; default: all
-//   --seeds A-B      default 1-60     --walks N    random walks of the core before them, default 1500
-//   --workers N      default: all cores            --limit S    seconds for each, default 300
+//   --only M10,F4 or --quickest N     the latter: of the list in quickest.ts; default: all
+//   --seeds A-B      default 1-60, for the quickest 1-5
+//   --walks N        random walks of the core before them, default 1500
+//   --workers N      default: all cores    --limit S    seconds for each, default 300
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import type { Mutant } from "./mutant.js";
@@ -22,7 +23,7 @@ interface Plan {
 
 const only = { type: "string", default: "" } as const;
 const OPTIONS = {
-  seeds: { type: "string", default: "1-60" },
+  seeds: { type: "string" },
   walks: { type: "string", default: "1500" },
   workers: { type: "string", default: String(availableParallelism()) },
   only,
@@ -33,9 +34,11 @@ const OPTIONS = {
 /** A sentence when the arguments make no sense. */
 function readPlan(): Plan | string {
   const { values } = parseArgs({ options: OPTIONS });
-  const [, firstSeed, lastSeed] = (/^(\d{1,9})-(\d{1,9})$/.exec(values.seeds) ?? []).map(Number);
+  // The quickest are caught by a walk, or by the first seeds.
+  const { seeds = Number(values.quickest) > 0 ? "1-5" : "1-60" } = values;
+  const [, firstSeed, lastSeed] = (/^(\d{1,9})-(\d{1,9})$/.exec(seeds) ?? []).map(Number);
   if (firstSeed === undefined || lastSeed === undefined || lastSeed < firstSeed)
-    return `--seeds ${values.seeds} is not a range of seeds such as 1-60`;
+    return `--seeds ${seeds} is not a range of seeds such as 1-60`;
   const [workers, limit, walks] = [Number(values.workers), Number(values.limit), Number(values.walks)];
   if (!Number.isInteger(workers) || workers < 1) return `--workers ${values.workers} is not a number from 1`;
   if (!Number.isInteger(walks) || walks < 0) return `--walks ${values.walks} is not a number from 0`;
