@@ -39,7 +39,10 @@ function drawFaults(random: Random, end: number, mayDamage: boolean): FaultLine[
     if (DAMAGE_FAULTS.includes(fault)) return [fault, fault];
     return random.next() < 0.5 ? [fault] : [];
   });
-  while (kinds.length < FEWEST_KINDS) kinds.push(usable[random.below(usable.length)]!);
+  while (kinds.length < FEWEST_KINDS) {
+    const kind = usable[random.below(usable.length)]!;
+    if (!kinds.includes(kind)) kinds.push(kind);
+  }
   const pace = 500 + random.below(2500);
   const longest = 200 + random.below(6000);
   const lines: FaultLine[] = [];
