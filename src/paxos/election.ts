@@ -9,6 +9,8 @@ import type { CanvassReplyMessage } from "./message.js";
 const NEVER = Number.POSITIVE_INFINITY;
 /** Milliseconds: suspicions on a closed connection are spread over this, so that one candidate comes first. */
 const SUSPICION_SPREAD = 30;
+/** Of T: how long what a leader says first may take to come after the handshake with it. */
+const GREETING = 0.1;
 
 interface Canvass {
   readonly round: number;
@@ -39,6 +41,8 @@ export class Election {
   linked: Set<ReplicaId>;
   /** Peers that this life has met or failed to meet; until all are in, or T has passed, it is `fresh` (F33). */
   tried: Set<ReplicaId>;
+  /** When a peer was last met for the first time. */
+  metAt: number;
   readonly startedAt: number;
   /** It stops soon, and stands no more. */
   isLeaving: boolean;
@@ -59,6 +63,7 @@ export class Election {
     this.nextRound = Math.floor(this.chance.next() * 2 ** 31) + 1;
     this.linked = new Set();
     this.tried = new Set();
+    this.metAt = Number.NEGATIVE_INFINITY;
     this.startedAt = now;
     this.isLeaving = false;
     this.via = 0;
@@ -138,7 +143,8 @@ export class Election {
     this.postpone(now, this.timeout / 2, this.timeout);
   }
 
-  linkUp(peer: ReplicaId): void {
+  linkUp(peer: ReplicaId, now: number): void {
+    if (!this.tried.has(peer)) this.metAt = now;
     this.linked.add(peer);
     this.tried.add(peer);
     if (peer === this.leader) {
@@ -160,6 +166,8 @@ export class Election {
   /** Whether this replica started so lately that it may not know of the present leader. */
   isFresh(now: number, membership: Membership): boolean {
     if (now >= this.startedAt + this.timeout) return false;
+    // The peer just met may lead: its heartbeat is on the way.
+    if (now < this.metAt + this.timeout * GREETING) return true;
     for (const voter of membership.voters) if (voter !== this.self && !this.tried.has(voter)) return true;
     return false;
   }

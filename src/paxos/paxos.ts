@@ -206,7 +206,7 @@ function onMessage(p: PaxosState, from: ReplicaId, m: Message, now: number, out:
 
 /** A new connection: whatever the old one carried may be lost (P7). */
 function onLinkUp(p: PaxosState, peer: ReplicaId, now: number, out: Outbox): void {
-  p.election.linkUp(peer);
+  p.election.linkUp(peer, now);
   if (p.isLeading) {
     sendHeartbeat(p, now, out);
     resend(p, peer, out);

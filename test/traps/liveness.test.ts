@@ -1,7 +1,9 @@
-// Traps that stop or delay a healthy majority: F21, F22, F24, F25, F31. Each trace ends with progress, in time.
+// Traps that stop or delay a healthy majority: F21, F22, F24, F25, F31, F33. Each trace ends with progress, in time.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ballotOf } from "../../src/paxos/ballot.js";
+import { Election } from "../../src/paxos/election.js";
+import { majorityOf } from "../../src/paxos/membership.js";
 import { Cluster } from "../cluster/cluster.js";
 
 test("F21: slots that only a dead replica knew to be chosen are proposed again from the votes of the living", () => {
@@ -180,4 +182,17 @@ test("a read is answered by an attempt that was repeated already: also where a r
     const isAnswered = () => cluster.replica(reader).answered.has(read);
     assert.ok(cluster.run(1000, isAnswered), `a read at replica ${reader}`);
   }
+});
+
+test("F33: one that has just met its last peer elects nobody until that one could say that it leads", () => {
+  const T = 500;
+  const election = new Election(1, T, 7, 0, 0);
+  const membership = majorityOf([1, 2, 3]);
+  election.linkUp(2, 5);
+  assert.equal(election.isWilling(2, 80, membership), false, "replica 3 may lead");
+  election.linkUp(3, 80);
+  assert.equal(election.isWilling(2, 80.3, membership), false, "a heartbeat of replica 3 is on its way");
+  assert.equal(election.isWilling(2, 80 + T / 10, membership), true);
+  election.linkUp(3, 200);
+  assert.equal(election.isWilling(2, 200, membership), true, "a connection made again is no news");
 });
