@@ -46,8 +46,10 @@ export function onDurable(ghost: Ghost, id: ReplicaId, record: LogRecord): void 
   putVote(replica.durableVotes, record.slot, record.ballot, record.value);
   const value = ghost.countVote(id, record.slot, record.ballot, record.value);
   if (value === null) return;
+  // Later votes for it are for the same value: agreement says so.
+  const isKnown = ghost.chosen.has(record.slot);
   agreement(ghost, record.slot, value);
-  nonTriviality(ghost, record.slot, value);
+  if (!isKnown) nonTriviality(ghost, record.slot, value);
 }
 
 /** A message as it leaves. */
