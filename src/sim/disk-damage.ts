@@ -58,5 +58,7 @@ function ruin(bytes: Uint8Array, from: number, to: number, random: Random): void
 }
 
 function usedOf(bytes: Uint8Array): number {
-  return bytes.findLastIndex((byte) => byte !== 0) + 1;
+  let end = bytes.length;
+  while (end > 0 && bytes[end - 1] === 0) end -= 1;
+  return end;
 }
