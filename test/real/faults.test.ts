@@ -55,6 +55,7 @@ test("kill -9 of the leader: puts at the others stall, none fails", async () => 
       }
       cluster.launch(leader);
       await cluster.ready();
+      await workload.servedBy(leader);
     }
   });
 });
@@ -107,6 +108,7 @@ test("a rolling restart by SIGTERM: no put at another replica fails", async () =
       }
       cluster.launch(i);
       await cluster.ready();
+      await workload.servedBy(i);
     }
   });
 });

@@ -20,9 +20,12 @@ const SHARED_KEYS = 5;
 /** In etcd's words all keys: from the first on, without end. */
 const ALL = { kind: "get", key: "\0", rangeEnd: "\0" } as const;
 
+/** Connections to one replica, one for each loop: one that makes its connection anew must not break another's call. */
+type Loop = "write" | "read" | "share" | "tick";
+
 export class Workload {
   readonly #cluster: Processes;
-  readonly #clients: Etcd3[];
+  readonly #clients: Record<Loop, Etcd3>[];
   readonly #keys = new Map<string, KeyHistory>();
   /** The highest number of the key `clock` that anyone was told, by a put or a get. */
   #clockFloor = 0;
@@ -33,11 +36,21 @@ export class Workload {
   readonly longestStall: number[];
   /** Errors that writers were given, per writer. */
   readonly failures: string[][];
+  /** Puts acknowledged, per writer. */
+  readonly #served: number[];
   reads = 0;
 
   constructor(cluster: Processes) {
     this.#cluster = cluster;
-    this.#clients = cluster.endpoints.map((endpoint) => new Etcd3({ hosts: `http://${endpoint}` }));
+    this.#clients = cluster.members.map((_, i) => {
+      return {
+        write: this.#connect(i),
+        read: this.#connect(i),
+        share: this.#connect(i),
+        tick: this.#connect(i),
+      };
+    });
+    this.#served = cluster.members.map(() => 0);
     this.longestStall = cluster.members.map(() => 0);
     this.failures = cluster.members.map(() => []);
     for (const i of cluster.members.keys()) this.#loops.push(this.#write(i), this.#read(i), this.#share(i));
@@ -54,14 +67,23 @@ export class Workload {
     let lastAt = performance.now();
     for (let number = 1; !this.#isStopped; number += 1) {
       const key = `w${writer}/${number % KEYS_PER_WRITER}`;
-      await this.#put(writer, key, number);
+      if (await this.#put("write", writer, key, number)) this.#served[writer]! += 1;
       const now = performance.now();
       this.longestStall[writer] = Math.max(this.longestStall[writer]!, now - lastAt);
       lastAt = now;
     }
   }
 
-  async #put(client: number, key: string, number: number): Promise<boolean> {
+  /** Until the writer at `replica` is served again: its client has found out that the replica is back. */
+  async servedBy(replica: number): Promise<void> {
+    const before = this.#served[replica]!;
+    for (let waits = 0; this.#served[replica] === before; waits += 1) {
+      assert.ok(waits < 1000, `the writer at replica ${replica + 1} is served no more`);
+      await sleep(10);
+    }
+  }
+
+  async #put(loop: Loop, client: number, key: string, number: number): Promise<boolean> {
     let history = this.#keys.get(key);
     if (history === undefined) {
       history = { acknowledged: 0, lastAcknowledged: 0, lastAttempted: 0, unknown: 0 };
@@ -69,30 +91,35 @@ export class Workload {
     }
     history.lastAttempted = number;
     try {
-      await this.calls.ask(client, this.#clients[client]!, { kind: "put", key, value: String(number) });
+      await this.calls.ask(client, this.#clients[client]![loop], { kind: "put", key, value: String(number) });
       history.acknowledged += 1;
       history.lastAcknowledged = number;
       return true;
     } catch (error) {
       history.unknown += 1;
       this.failures[client]!.push(String(error));
-      this.#reconnect(client);
+      this.#reconnect(loop, client);
       await sleep(20);
       return false;
     }
   }
 
   /** A fresh client, for etcd3 leaves a host alone for seconds after three failures. */
-  #reconnect(client: number): void {
-    this.#clients[client]!.close();
-    this.#clients[client] = new Etcd3({ hosts: `http://${this.#cluster.endpoint(client)}` });
+  #reconnect(loop: Loop, client: number): void {
+    this.#clients[client]![loop].close();
+    this.#clients[client]![loop] = this.#connect(client);
+  }
+
+  #connect(client: number): Etcd3 {
+    return new Etcd3({ hosts: `http://${this.#cluster.endpoint(client)}` });
   }
 
   /** Counts `clock` up through one replica after the other, as they can be reached. */
   async #tick(): Promise<void> {
     let client = 0;
     for (let number = 1; !this.#isStopped; number += 1) {
-      if (await this.#put(client, "clock", number)) this.#clockFloor = Math.max(this.#clockFloor, number);
+      if (await this.#put("tick", client, "clock", number))
+        this.#clockFloor = Math.max(this.#clockFloor, number);
       else client = (client + 1) % this.#clients.length;
       await sleep(2);
     }
@@ -103,14 +130,17 @@ export class Workload {
     while (!this.#isStopped) {
       const floor = this.#clockFloor;
       try {
-        const { kvs } = await this.calls.ask(client, this.#clients[client]!, { kind: "get", key: "clock" });
+        const { kvs } = await this.calls.ask(client, this.#clients[client]!.read, {
+          kind: "get",
+          key: "clock",
+        });
         const number = Number(kvs[0]?.value ?? 0);
         assert.ok(number >= floor, `replica ${client + 1} read ${number} after ${floor} was known`);
         this.#clockFloor = Math.max(this.#clockFloor, number);
         this.reads += 1;
       } catch (error) {
         if (error instanceof assert.AssertionError) throw error;
-        this.#reconnect(client);
+        this.#reconnect("read", client);
         await sleep(20); // The replica is down or has no quorum: a read that fails says nothing.
       }
       await sleep(1);
@@ -121,8 +151,9 @@ export class Workload {
   async #share(client: number): Promise<void> {
     for (let number = 1; !this.#isStopped; number += 1) {
       try {
-        await this.calls.ask(client, this.#clients[client]!, sharedRequest(client, number));
+        await this.calls.ask(client, this.#clients[client]!.share, sharedRequest(client, number));
       } catch {
+        this.#reconnect("share", client);
         await sleep(20); // Down, or without a quorum: what is recorded says that nothing is known of it.
       }
       await sleep(5);
@@ -154,7 +185,7 @@ export class Workload {
       client.close();
     }
     assert.equal(hashes.size, 1, "no replica differs");
-    for (const client of this.#clients) client.close();
+    for (const loops of this.#clients) for (const client of Object.values(loops)) client.close();
     this.calls.check();
   }
 
