@@ -17,6 +17,8 @@ const WHOLE = 0.25;
 /** Of all seeds whose core leaves somebody out, so many leave the others dead. */
 const DEAD_OUTSIDE = 0.6;
 const SLOW_DISK = 0.15;
+/** What a link that stays late may take. */
+const LATEST_MS = 200;
 /** Of an operation; a promise takes four, and one that takes longer than T is none to an election. */
 const SLOW_MS = [20, 60] as const;
 
@@ -51,9 +53,15 @@ export function heal(world: World, random: Random, { core, outside, slowDisk }: 
     if (host.isClosing) host.kill();
     if (!host.isUp) host.start();
   }
-  // No network drops one kind of message for ever; a leader behind such a one could never be told from a good one.
+  // No network drops one kind of message for ever; a leader behind such a one could never be told from a good one. Nor
+  // is one late by seconds for ever: a quorum may be near a leader that the others then wait for in every operation.
   for (const from of world.ids) {
-    for (const to of world.ids) if (from !== to) world.network.wire(from, to).dropKind = "";
+    for (const to of world.ids) {
+      if (from === to) continue;
+      const wire = world.network.wire(from, to);
+      wire.dropKind = "";
+      wire.delay = Math.min(wire.delay, LATEST_MS);
+    }
   }
   world.healNetwork(core);
   // Nothing old is under way any more: what goes wrong from here on is the core's own doing.
