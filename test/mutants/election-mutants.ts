@@ -32,7 +32,7 @@ export const ELECTION_MUTANTS: readonly Mutant[] = [
     what: "a read is confirmed by the answers to a round that began before it",
     file: SERVING,
     find: "reads.ride(p.heartbeats.round, slot);",
-    replace: "reads.ride(p.heartbeats.round - 1, slot);",
+    replace: "reads.ride(p.heartbeats.round - 4, slot);",
   },
   {
     name: "M33 position",
