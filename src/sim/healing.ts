@@ -48,7 +48,9 @@ export function heal(world: World, random: Random, { core, outside, slowDisk }: 
       continue;
     }
     host.disk.heal();
-    if (host.id === slowDisk) host.disk.manners.slowness = SLOW_MS[0] + random.below(SLOW_MS[1]);
+    // A fault that ended just now may have stopped it.
+    if (host.id === slowDisk && host.core !== null)
+      host.disk.manners.slowness = SLOW_MS[0] + random.below(SLOW_MS[1]);
     host.resume();
     if (host.isClosing) host.kill();
     if (!host.isUp) host.start();
