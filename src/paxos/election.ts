@@ -39,7 +39,7 @@ export class Election {
   nextRound: number;
   /** Peers with a link. */
   linked: Set<ReplicaId>;
-  /** Peers that this life has met or failed to meet; until all are in, or T has passed, it is `fresh` (F33). */
+  /** Peers that this life has met or failed to meet; until all are in and could speak, for T at most, `isFresh`. */
   tried: Set<ReplicaId>;
   /** When a peer was last met for the first time. */
   metAt: number;

@@ -74,16 +74,17 @@ export class Outbox {
     this.#afterSync = [];
   }
 
-  /** Empties it for another turn; never while it waits for the disk. */
+  /** For another turn, of one in which nothing waited for the disk: what does must never be dropped here. */
   begin(turn: number): void {
+    assert(
+      !this.isUrgent && this.records.length === 0,
+      "an outbox that waits for the disk is not used again",
+    );
     this.turn = turn;
-    this.promise = 0;
     // Asked first, for setting a length costs more than a look at it.
-    if (this.records.length > 0) this.records.length = 0;
     if (this.sendNow.length > 0) this.sendNow.length = 0;
     if (this.chosen.length > 0) this.chosen.length = 0;
     if (this.notices.length > 0) this.notices.length = 0;
-    if (this.#afterSync.length > 0) this.#afterSync.length = 0;
   }
 
   send(to: readonly ReplicaId[], message: ImmediateMessage): void {

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { syncedUpTo } from "../../test/cluster/forge.js";
 import type { Event } from "../paxos/event.js";
-import type { Outbox } from "../paxos/outbox.js";
+import { Outbox } from "../paxos/outbox.js";
 import { type Core, Turns } from "./turns.js";
 
 type Step = (event: Event, outbox: Outbox) => void;
@@ -126,4 +126,26 @@ test("after a failed assertion nothing of the turn leaves; after a stop nothing 
   turns.post(tick);
   settle();
   assert.deepEqual(trace, []);
+});
+
+test("an outbox that is used again carries nothing over, and none that waits for the disk is used again", () => {
+  let isFirst = true;
+  const { turns, trace, settle } = fixture((_event, outbox) => {
+    if (isFirst) outbox.send([2], { kind: "learn", fromSlot: 1 });
+    isFirst = false;
+  });
+  for (let i = 0; i < 2; i += 1) {
+    turns.post(tick);
+    settle();
+  }
+  assert.deepEqual(
+    trace.filter((line) => line.startsWith("send")),
+    ["send learn to 2"],
+  );
+  const waiting = new Outbox(1);
+  waiting.sendAfterSync([2], { kind: "prepare", ballot: 1, fromSlot: 1 });
+  assert.throws(() => waiting.begin(2), /is not used again/);
+  const written = new Outbox(1);
+  written.records.push({ kind: "chosen", upTo: 1 });
+  assert.throws(() => written.begin(2), /is not used again/);
 });
