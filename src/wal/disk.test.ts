@@ -128,3 +128,35 @@ test("memory: what is written while a sync is under way is not covered by it", a
   disk.crash();
   assert.deepEqual([...disk.bytesOf("f")], [1]);
 });
+
+test("memory: an image of a crash is what the crash then leaves, and changes nothing", async () => {
+  let torn = 0;
+  for (let seed = 0; seed < 100; seed += 1) {
+    const disk = new MemoryDisk();
+    const random = new Random(seed);
+    const content = () => new Uint8Array(1 + random.below(3000)).fill(1 + random.below(255));
+    for (const name of ["a", "b", "c"]) {
+      const file = await disk.open(name, true);
+      for (let i = 0; i < 3; i += 1) {
+        await settled((done) => file.write(random.below(2000), content(), done));
+        if (random.below(3) === 0) await settled((done) => file.sync(done));
+        if (random.below(3) === 0) await disk.syncDirectory();
+      }
+    }
+    await disk.rename("a", "b");
+    const read = async (of: MemoryDisk) => {
+      const files: [string, string][] = [];
+      for (const name of of.names()) files.push([name, Buffer.from(await of.read(name)).toString("hex")]);
+      return files;
+    };
+    const before = await read(disk);
+    const { disk: image, lost } = disk.crashImage(new Random(seed));
+    const found = await read(image);
+    for (const name of image.names()) image.bytesOf(name).fill(255);
+    assert.deepEqual(await read(disk), before);
+    assert.equal(disk.crash(new Random(seed)), lost);
+    assert.deepEqual(await read(disk), found);
+    if (lost > 0) torn += 1;
+  }
+  assert.ok(torn > 50, `${torn} of 100 images have lost something`);
+});

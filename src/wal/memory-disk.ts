@@ -1,5 +1,6 @@
 // A disk in memory, for tests, the simulator and the browser. It knows what was synced: `crash` keeps that, and of the
 // rest, sector by sector, what chance decides; `kill` keeps everything, as a kernel does when a process dies.
+// `crashImage` is what a crash would leave.
 import type { Random } from "../base/random.js";
 import type { Disk, DiskCallback, DiskFile } from "./disk.js";
 
@@ -49,6 +50,19 @@ class Content {
     this.syncedLength = 0;
     this.#zeroFrom = 0;
     this.#isShared = false;
+  }
+
+  /** The same again, what is not on the disk included, but no sync under way; neither changes with the other. */
+  copy(): Content {
+    const copy = new Content();
+    copy.bytes = this.share();
+    copy.length = this.length;
+    for (const [sector, held] of this.behind) copy.behind.set(sector, held);
+    copy.dirty = new Set(this.behind.keys());
+    copy.syncedLength = this.syncedLength;
+    copy.#zeroFrom = this.#zeroFrom;
+    copy.#isShared = true;
+    return copy;
   }
 
   /** The bytes as they are now, for a reader. */
@@ -137,22 +151,28 @@ class Content {
     this.flushes = [];
   }
 
-  /** Undoes what is not on the disk, but for the sectors that `keeps` says got there. */
-  fallBack(keeps: () => boolean): void {
+  /** Undoes what is not on the disk, but for the sectors that `keeps` says got there; how many it did undo. */
+  fallBack(keeps: () => boolean): number {
     if (this.behind.size === 0 && this.syncedLength === this.length) {
       this.settle();
-      return;
+      return 0;
     }
     this.#unshare();
     let length = this.syncedLength;
+    let undone = 0;
     for (const sector of [...this.behind.keys()].sort((a, b) => a - b)) {
       const from = sector * SECTOR;
-      if (keeps()) length = Math.max(length, Math.min(from + SECTOR, this.length));
-      else this.bytes.set(this.behind.get(sector)!.subarray(0, this.bytes.length - from), from);
+      if (keeps()) {
+        length = Math.max(length, Math.min(from + SECTOR, this.length));
+      } else {
+        this.bytes.set(this.behind.get(sector)!.subarray(0, this.bytes.length - from), from);
+        undone += 1;
+      }
     }
     this.bytes = this.bytes.slice(0, length);
     this.length = length;
     this.settle();
+    return undone;
   }
 
   settle(): void {
@@ -191,16 +211,39 @@ export class MemoryDisk implements Disk {
     this.syncs = 0;
   }
 
-  /** Power fails: what was not synced is lost, but for the sectors and names that `random` keeps. */
-  crash(random: Random | null = null): void {
+  /**
+   * Power fails: what was not synced is lost, but for the sectors and names that `random` keeps. Returns how many
+   * sectors are lost of files that are still there.
+   */
+  crash(random: Random | null = null): number {
     this.#life += 1;
     const keeps = () => random !== null && random.next() < 0.5;
     const survivors = new Map(this.#durable);
     for (const [name, content] of this.#files) if (keeps()) survivors.set(name, content);
     for (const name of this.#durable.keys()) if (!this.#files.has(name) && keeps()) survivors.delete(name);
-    for (const content of new Set(survivors.values())) content.fallBack(keeps);
+    let undone = 0;
+    for (const content of new Set(survivors.values())) undone += content.fallBack(keeps);
     this.#files = survivors;
     this.#durable = new Map(survivors);
+    return undone;
+  }
+
+  /** What `crash` would leave now, as a disk of its own, and what it would return; this disk stays as it is. */
+  crashImage(random: Random): { readonly disk: MemoryDisk; readonly lost: number } {
+    const disk = new MemoryDisk();
+    const copies = new Map<Content, Content>();
+    const copied = (files: ReadonlyMap<string, Content>) => {
+      const all = new Map<string, Content>();
+      for (const [name, content] of files) {
+        const copy = copies.get(content) ?? content.copy();
+        copies.set(content, copy);
+        all.set(name, copy);
+      }
+      return all;
+    };
+    disk.#files = copied(this.#files);
+    disk.#durable = copied(this.#durable);
+    return { disk, lost: disk.crash(random) };
   }
 
   /** The process dies: its operations are never reported, all that it wrote can be read. */
