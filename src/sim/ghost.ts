@@ -98,23 +98,18 @@ export class Ghost {
     return count >= phase2 ? value : null;
   }
 
-  /** The replica lost what was not on disk; returns the votes that it lost. */
-  forget(id: ReplicaId): VotesBySlot {
+  /** The replica lost what was not on disk. */
+  forget(id: ReplicaId): void {
     const replica = this.replica(id);
-    const lost: VotesBySlot = new Map();
     for (const { slot, ballot } of replica.appended) {
       const votes = replica.votes.get(slot);
-      const value = votes?.get(ballot);
-      if (votes === undefined || value === undefined) continue;
-      if (replica.durableVotes.get(slot)?.has(ballot) === true) continue;
-      putVote(lost, slot, ballot, value);
+      if (votes === undefined || replica.durableVotes.get(slot)?.has(ballot) === true) continue;
       votes.delete(ballot);
       if (votes.size === 0) replica.votes.delete(slot);
     }
     replica.appended = [];
     replica.learned = new Map(replica.durableLearned);
     replica.promised = replica.durablePromise;
-    return lost;
   }
 }
 

@@ -157,7 +157,11 @@ function acceptedIsDurable(
 }
 
 /** Promise monotonic (2): a promise is never lowered, in this life or the next. */
-export function promiseMonotonic(id: ReplicaId, replica: GhostReplica, promised: Ballot): void {
+export function promiseMonotonic(
+  id: ReplicaId,
+  replica: Pick<GhostReplica, "promised" | "spokenPromise">,
+  promised: Ballot,
+): void {
   const floor = Math.max(replica.promised, replica.spokenPromise);
   check(promised >= floor, "promiseMonotonic", () => {
     return `${id} promises ${describeBallot(promised)} after ${describeBallot(floor)}`;

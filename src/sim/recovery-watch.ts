@@ -15,9 +15,40 @@ export function onRecovered(
   incarnation: number,
   isDamaged: boolean,
 ): void {
+  checkRecovered(ghost, id, recovered, incarnation, isDamaged);
   const replica = ghost.replica(id);
-  const lost = ghost.forget(id);
-  invariants.promiseMonotonic(id, replica, recovered.promised);
+  ghost.forget(id);
+  for (const { slot, ballot, value } of recovered.accepted) {
+    castVote(replica, slot, ballot, value);
+    onDurable(ghost, id, { kind: "accepted", slot, ballot, value });
+  }
+  for (const { slot, value } of recovered.learned) {
+    replica.learned.set(slot, value);
+    replica.durableLearned.set(slot, value);
+  }
+  replica.chosenUpTo = recovered.chosenUpTo;
+  replica.promised = recovered.promised;
+  replica.durablePromise = Math.max(replica.durablePromise, recovered.promised);
+  replica.incarnation = incarnation;
+}
+
+/** What a start finds, or would find, against all that was said in former lives; the ghost stays as it is. */
+export function checkRecovered(
+  ghost: Ghost,
+  id: ReplicaId,
+  recovered: RecoveredState,
+  incarnation: number,
+  isDamaged: boolean,
+): void {
+  const replica = ghost.replica(id);
+  if (incarnation <= replica.incarnation) {
+    throw new InvariantBroken(
+      `livesAreCounted: ${id} has life ${incarnation} after life ${replica.incarnation}`,
+    );
+  }
+  // What was asked to be written and is not on disk may be gone.
+  const { durablePromise: promised, spokenPromise } = replica;
+  invariants.promiseMonotonic(id, { promised, spokenPromise }, recovered.promised);
   invariants.watermarkRecord(ghost, id, recovered.chosenUpTo);
   if (!isDamaged && recovered.faulty.length > 0) {
     throw new InvariantBroken(`faultyForNothing: ${id} finds faulty slots on a disk that nothing has hurt`);
@@ -29,25 +60,15 @@ export function onRecovered(
     );
   }
   for (const { slot, ballot, value } of recovered.accepted) {
-    const before = replica.votes.get(slot)?.get(ballot) ?? lost.get(slot)?.get(ballot);
+    const before = replica.votes.get(slot)?.get(ballot);
     if (before === undefined || !sameValue(before, value)) {
       throw new InvariantBroken(
         `recoveredVotes: ${id} finds a vote in slot ${slot} at ${describeBallot(ballot)} that it never cast`,
       );
     }
-    castVote(replica, slot, ballot, value);
-    onDurable(ghost, id, { kind: "accepted", slot, ballot, value });
   }
-  for (const { slot, value } of recovered.learned) {
-    invariants.learnsOnlyChosen(ghost, id, { slot, value });
-    replica.learned.set(slot, value);
-    replica.durableLearned.set(slot, value);
-  }
+  for (const { slot, value } of recovered.learned) invariants.learnsOnlyChosen(ghost, id, { slot, value });
   recoversVotes(ghost, id, recovered);
-  replica.chosenUpTo = recovered.chosenUpTo;
-  replica.promised = recovered.promised;
-  replica.durablePromise = Math.max(replica.durablePromise, recovered.promised);
-  replica.incarnation = incarnation;
 }
 
 /** What of the paths of a recovery was taken. */
