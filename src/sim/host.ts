@@ -3,10 +3,11 @@
 import { AssertionFailed } from "../base/assert.js";
 import { Random } from "../base/random.js";
 import type { KvAnswer, KvCommand, KvQuery, KvResult } from "../kv/commands.js";
+import { decodeHead } from "../kv/head.js";
 import { KvMachine } from "../kv/machine.js";
 import { MemoryMedium, MemoryRecordStore } from "../kv/memory-record-store.js";
 import type { ReplicaId } from "../paxos/ballot.js";
-import type { ClusterConfig } from "../paxos/genesis.js";
+import { type ClusterConfig, clusterIdOf } from "../paxos/genesis.js";
 import { Paxos } from "../paxos/paxos.js";
 import { Replica } from "../replica/replica.js";
 import { CoreWatch } from "./core-watch.js";
@@ -16,6 +17,7 @@ import { type Ghost, type GhostReplica, InvariantBroken } from "./ghost.js";
 import type { SimNetwork } from "./network.js";
 import { ProcessLife } from "./process-life.js";
 import { onRecovered, recoveryPaths } from "./recovery-watch.js";
+import type { CrashImage } from "./shadow-recovery.js";
 import type { StoredStates } from "./stored-states.js";
 import { type Executions, WatchedMachine } from "./watched-machine.js";
 
@@ -43,6 +45,7 @@ interface Running {
   readonly life: ProcessLife;
   readonly replica: KvReplica;
   readonly store: MemoryRecordStore;
+  readonly cluster: ClusterConfig;
   isClosing: boolean;
   core: CoreWatch | null;
 }
@@ -119,9 +122,10 @@ export class Host {
     life.awaited += 1;
     const store = new MemoryRecordStore(this.#medium, () => this.#turn(life));
     this.#guard(() => this.#options.storedStates.onStart(this.id, store));
+    const own = { ...cluster, ...differing };
     const replica: KvReplica = new Replica({
       id: this.id,
-      cluster: { ...cluster, ...differing },
+      cluster: own,
       openStorage: async () => ({
         disk: this.disk.view(life),
         machine: new WatchedMachine(await KvMachine.open(store), this.id, executions),
@@ -151,7 +155,7 @@ export class Host {
       requestTimeoutMs: this.#options.requestTimeoutMs,
       segmentBytes: this.#options.segmentBytes,
     });
-    const running: Running = { life, replica, store, isClosing: false, core: null };
+    const running: Running = { life, replica, store, cluster: own, isClosing: false, core: null };
     this.#running = running;
     void replica.crashed.then((error) => this.#onCrashed(running, error));
     replica.start();
@@ -203,6 +207,26 @@ export class Host {
   losePower(tears: boolean): void {
     this.#end("loses its power");
     this.disk.end(true, tears);
+  }
+
+  /**
+   * What it would find if its power went now and came back; null: it is down, or could not start then, for its disk
+   * has lied. Nothing of it is changed.
+   */
+  crashImage(random: Random): CrashImage | null {
+    const running = this.#running;
+    if (running === null || this.disk.hasLiedUnseen) return null;
+    const { disk, lost } = this.disk.memory.crashImage(random);
+    const head = new MemoryRecordStore(this.#medium).head();
+    return {
+      id: this.id,
+      clusterId: clusterIdOf(running.cluster),
+      segmentBytes: this.#options.segmentBytes,
+      disk,
+      lost,
+      executedUpTo: head === undefined ? 0 : decodeHead(head).slot,
+      isDamaged: this.isDamaged,
+    };
   }
 
   #end(how: string): void {

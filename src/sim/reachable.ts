@@ -60,6 +60,8 @@ const EVENTS = [
   "recovery finds nothing",
   "recovery finds votes",
   "ruined sectors of the log",
+  "shadow recovery of a whole disk",
+  "shadow recovery of lost writes",
   "told readReady",
   "told serveLog",
   "transfer done",

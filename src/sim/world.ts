@@ -9,10 +9,11 @@ import { Memberships, majorityOf } from "../paxos/membership.js";
 import type { PeerMessage } from "../wire/peer-message.js";
 import { describeMessage } from "./describe-message.js";
 import { EventQueue } from "./event-queue.js";
-import { Ghost } from "./ghost.js";
+import { Ghost, InvariantBroken } from "./ghost.js";
 import { Host } from "./host.js";
 import { GOOD_WIRE, SimNetwork } from "./network.js";
 import { onSend } from "./observe.js";
+import { type CrashImage, ShadowRecoveries } from "./shadow-recovery.js";
 import { StoredStates } from "./stored-states.js";
 import { Executions } from "./watched-machine.js";
 import { WholeChecks } from "./whole-checks.js";
@@ -55,6 +56,7 @@ export class World {
   readonly hosts: ReadonlyMap<ReplicaId, Host>;
   readonly #whole: WholeChecks;
   #nextWhole: number;
+  readonly #shadows: ShadowRecoveries;
   readonly #reached: Map<string, number>;
   /** Messages delivered, by kind. */
   readonly #atLeaders: Map<string, number>;
@@ -116,6 +118,7 @@ export class World {
     this.hosts = new Map(this.ids.map((id) => [id, host(id)]));
     this.#whole = new WholeChecks(this);
     this.#nextWhole = WHOLE_EVERY;
+    this.#shadows = new ShadowRecoveries(this, options.seed + 2 ** 40);
   }
 
   host(id: ReplicaId): Host {
@@ -159,6 +162,8 @@ export class World {
         since = 0;
         this.queue.isStirred = false;
         await this.options.drain();
+        const image = this.#shadows.due();
+        if (image !== null) await this.#recoverShadow(image);
       }
       if (this.violation !== null || isDone()) break;
       if (this.queue.next > end) {
@@ -175,6 +180,21 @@ export class World {
       }
     }
     if (this.violation === null && !isDone() && end > this.queue.now) this.queue.now = end;
+  }
+
+  /** No microtask of the run waits now: those that run meanwhile are the shadow's, and they come to their end. */
+  async #recoverShadow(image: CrashImage): Promise<void> {
+    let isOver = false;
+    const end = () => {
+      isOver = true;
+    };
+    this.#shadows.recover(image).then(end, (error: Error) => {
+      end();
+      this.violate(error);
+    });
+    await this.options.drain();
+    if (!isOver)
+      this.violate(new InvariantBroken(`staysUp: replica ${image.id} never comes to the end of its start`));
   }
 
   #checkWhole(): void {

@@ -1,0 +1,125 @@
+// Shadow recovery (1): now and then the power of a replica goes in a world of its own, where what chance leaves of its
+// disk must show all that was promised and acknowledged. The run itself is not changed: the disk is a copy, and chance
+// has a generator of its own.
+import { Random } from "../base/random.js";
+import type { ReplicaId, Slot } from "../paxos/ballot.js";
+import { recoveredState } from "../replica/replay.js";
+import { DataDirectory } from "../wal/identity.js";
+import type { MemoryDisk } from "../wal/memory-disk.js";
+import { Wal, type WalClock } from "../wal/wal.js";
+import { type Ghost, InvariantBroken } from "./ghost.js";
+import { learnsOnlyChosen } from "./invariants.js";
+import { checkRecovered } from "./recovery-watch.js";
+
+/** What a replica would find at a start. */
+export interface CrashImage {
+  readonly id: ReplicaId;
+  readonly clusterId: string;
+  readonly segmentBytes: number;
+  readonly disk: MemoryDisk;
+  /** Sectors that were written and are not there. */
+  readonly lost: number;
+  /** According to its store. */
+  readonly executedUpTo: Slot;
+  /** A fault has hurt what was on its disk. */
+  readonly isDamaged: boolean;
+}
+
+/** The shadow lives for its recovery only, and no time passes. */
+const STANDING_CLOCK: WalClock = {
+  now: () => 0,
+  at: () => null,
+  cancel: () => {},
+  soon: () => {},
+};
+const READ_BYTES = 1 << 20;
+
+/** Recovers from `image`, by the code that a start runs, and checks what is found. Rejects with `InvariantBroken`. */
+export async function recoverShadow(ghost: Ghost, image: CrashImage): Promise<void> {
+  const { id, isDamaged } = image;
+  try {
+    const { recovered, incarnation } = await recover(ghost, image);
+    checkRecovered(ghost, id, recovered, incarnation, isDamaged);
+  } catch (error) {
+    const { message } = error as Error;
+    const broken =
+      error instanceof InvariantBroken ? message : `staysUp: replica ${id} does not start: ${message}`;
+    throw new InvariantBroken(`${broken}, if its power fails now`, { cause: error });
+  }
+}
+
+async function recover(ghost: Ghost, { id, clusterId, segmentBytes, disk, executedUpTo }: CrashImage) {
+  const directory = await DataDirectory.open(disk, {
+    clusterId,
+    replica: id,
+    randomHex: () => "0".repeat(32),
+  });
+  const { wal, recovered } = await Wal.open(disk, {
+    segmentBytes,
+    appliedUpTo: executedUpTo,
+    clock: STANDING_CLOCK,
+    onSynced: () => {},
+    onFailed: () => {},
+  });
+  const shownUpTo = wal.syncedChosenUpTo;
+  let appliedUpTo = executedUpTo;
+  // What a start would execute again.
+  while (appliedUpTo < recovered.chosenUpTo) {
+    const entries = await wal.readChosen(appliedUpTo + 1, READ_BYTES);
+    for (const entry of entries) learnsOnlyChosen(ghost, id, entry);
+    if (entries.length === 0) break;
+    appliedUpTo = Math.min(entries.at(-1)!.slot, recovered.chosenUpTo);
+  }
+  const { incarnation } = directory.identity;
+  return { recovered: recoveredState(recovered, shownUpTo, appliedUpTo), incarnation };
+}
+
+/** Events from one to the next. */
+const EVERY = 10_000;
+/** It waits for so many more until something is at stake: a write that is not synced. */
+const PATIENCE = 2000;
+
+interface ShadowedHost {
+  readonly disk: { readonly unsynced: { readonly isEmpty: boolean } };
+  crashImage(random: Random): CrashImage | null;
+}
+
+export interface ShadowedWorld {
+  readonly ghost: Ghost;
+  readonly hosts: ReadonlyMap<ReplicaId, ShadowedHost>;
+  readonly queue: { readonly events: number };
+  reach(what: string): void;
+}
+
+export class ShadowRecoveries {
+  readonly #world: ShadowedWorld;
+  readonly #random: Random;
+  /** Due when so many events have happened. */
+  #next: number;
+
+  constructor(world: ShadowedWorld, seed: number) {
+    this.#world = world;
+    this.#random = new Random(seed);
+    this.#next = EVERY;
+  }
+
+  /** The disk that is to be recovered now; null: none is. To be asked between two events. */
+  due(): CrashImage | null {
+    const { hosts, queue } = this.#world;
+    if (queue.events < this.#next) return null;
+    const all = [...hosts.values()];
+    let candidates = all.filter(({ disk }) => !disk.unsynced.isEmpty);
+    if (candidates.length === 0) {
+      if (queue.events < this.#next + PATIENCE) return null;
+      candidates = all;
+    }
+    const image = candidates[this.#random.below(candidates.length)]!.crashImage(this.#random);
+    if (image !== null) this.#next = queue.events + EVERY;
+    return image;
+  }
+
+  async recover(image: CrashImage): Promise<void> {
+    await recoverShadow(this.#world.ghost, image);
+    this.#world.reach(image.lost > 0 ? "shadow recovery of lost writes" : "shadow recovery of a whole disk");
+  }
+}
