@@ -1,10 +1,10 @@
-// Random walks over three and five replicas with all invariants after each event. `WALKS=100000` runs more,
+// Random walks over three to five replicas with all invariants after each event. `WALKS=100000` runs more,
 // `WALK=seed` replays one with its trace.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Reached, walk, walkOf } from "./cluster/walk.js";
 
-const WALKS = Number(process.env.WALKS ?? 2000);
+const WALKS = Number(process.env.WALKS ?? 1000);
 const FIRST = Number(process.env.WALK_FROM ?? 1);
 
 function replay(seed: number): string {

@@ -40,8 +40,8 @@ export class Cluster extends World {
     }
     for (const [id, replica] of this.replicas) {
       if (replica.core === null) continue;
-      if (replica.core.deadline < at) {
-        at = replica.core.deadline;
+      if (replica.core.deadline + replica.lag < at) {
+        at = replica.core.deadline + replica.lag;
         run = () => this.step(id, { kind: "tick" });
       }
       const first = replica.waiting.find(({ outbox }) => outbox.isUrgent);

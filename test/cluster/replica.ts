@@ -13,6 +13,8 @@ export class TestReplica {
   /** Null: crashed. */
   core: Paxos | null = null;
   turn = 0;
+  /** By how much its clock is behind the world's: clocks run as they like, and nothing safe depends on them. */
+  lag = 0;
   /** Turns that were not synced yet, oldest first. */
   waiting: { readonly outbox: Outbox; readonly at: number }[] = [];
   executed: ChosenEntry[] = [];

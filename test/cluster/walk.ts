@@ -1,14 +1,13 @@
 // One seeded random walk: any message is delivered, lost, doubled or late; replicas crash between any two writes;
-// links break; callers propose and read. Then everything heals, and the cluster must make progress (2.6).
-import assert from "node:assert/strict";
+// links break, leaders are deposed and may not hear of it; callers propose and read. Then everything heals (2.6).
 import { Random } from "../../src/base/random.js";
 import { ballotAbove, type ReplicaId } from "../../src/paxos/ballot.js";
-import type { Event } from "../../src/paxos/event.js";
 import { type Membership, majorityOf } from "../../src/paxos/membership.js";
 import { sameValue } from "../../src/paxos/value.js";
-import { describeMessage } from "../../src/sim/describe-message.js";
 import type { Ghost } from "../../src/sim/ghost.js";
 import { Cluster } from "./cluster.js";
+import { type Asked, healForGood, kill } from "./walk-healing.js";
+import { type Log, Traffic } from "./walk-traffic.js";
 
 export interface WalkOptions {
   readonly seed: number;
@@ -20,48 +19,37 @@ export interface WalkOptions {
 
 /** The walk of a seed; clusters of three most of the time, for there coincidences are the likeliest. */
 export function walkOf(seed: number): WalkOptions {
-  return { seed, replicas: [3, 3, 5, 3, 4][seed % 5]!, steps: 100 + (seed % 4) * 100 };
+  return { seed, replicas: [3, 3, 5, 3, 4][seed % 5]!, steps: 300 + (seed % 4) * 200 };
 }
 
-interface Asked {
-  readonly id: ReplicaId;
-  readonly incarnation: number;
-  readonly text: string;
-}
-
-const MOST_FLYING = 80;
-/** Their loss alone hides something: that a leader is deposed, that a value is chosen. */
-const KINDS = ["accept", "accepted", "reject", "heartbeat", "learned", "prepare", "canvass"] as const;
-const RARE = 0.12;
+/** How much more often than usual some things happen in a walk: where each has its days, more meet by chance. */
+const SWARM = [0, 1, 2, 6];
 
 class Walk {
   readonly cluster: Cluster;
   readonly random: Random;
-  readonly trace: string[] | undefined;
+  readonly traffic: Traffic;
+  readonly log: Log;
   readonly asked: Asked[] = [];
-  /** Weights of this walk: some walks lose much, some crash much, some run nearly undisturbed. */
-  readonly loss: number;
-  readonly doubling: number;
-  readonly crashes: number;
-  readonly cuts: number;
+  /** Milliseconds that pass at most from step to step. */
   readonly hurry: number;
-  /** Kinds of messages of which most are lost in this walk, and directions in which nothing gets through for now. */
-  readonly rare: ReadonlySet<string>;
-  readonly mute: Set<string>;
+  /** Those who mostly contend for the leadership: the same ones lead again and again. */
+  readonly rivals: readonly ReplicaId[];
+  /** What may happen, and how often in this walk. */
+  readonly steps: readonly (readonly [weight: number, take: () => void])[];
+  readonly total: number;
 
   constructor(options: WalkOptions) {
-    this.random = new Random(options.seed);
+    const { replicas, seed, trace } = options;
+    this.random = new Random(seed);
     const alpha = [2, 3, 64][this.random.below(3)]!;
-    const membership = this.#membership(options.replicas);
-    this.cluster = new Cluster({ replicas: options.replicas, seed: options.seed, alpha, membership });
-    this.trace = options.trace;
-    this.loss = this.random.below(3) * 0.15;
-    this.doubling = this.random.below(3) * 0.15;
-    this.crashes = this.random.below(3) * 2;
-    this.cuts = this.random.below(3) * 2;
+    this.cluster = new Cluster({ replicas, seed, alpha, membership: this.#membership(replicas) });
+    this.log = (line) => trace?.push(`${this.cluster.now} ${line()}`);
+    this.traffic = new Traffic(this.cluster, this.random, this.log);
     this.hurry = [20, 60, 600][this.random.below(3)]!;
-    this.rare = new Set(KINDS.filter(() => this.random.next() < RARE));
-    this.mute = new Set();
+    this.rivals = [1 + this.random.below(replicas), 1 + this.random.below(replicas)];
+    this.steps = this.#draw();
+    this.total = this.steps.reduce((sum, [weight]) => sum + weight, 0);
   }
 
   /** Mostly majorities, at times the least quorums that still meet. */
@@ -72,235 +60,211 @@ class Walk {
     return { voters: majority.voters, phase1: replicas + 1 - phase2, phase2 };
   }
 
-  log(text: string): void {
-    this.trace?.push(`${this.cluster.now} ${text}`);
-  }
-
-  anyone(isUp: boolean): ReplicaId {
-    const ids = this.cluster.ids.filter((id) => (this.cluster.replica(id).core !== null) === isUp);
-    return ids.length === 0 ? 0 : ids[this.random.below(ids.length)]!;
+  #draw(): [number, () => void][] {
+    const { traffic, random } = this;
+    const often = (weight: number) => weight * SWARM[random.below(SWARM.length)]!;
+    const [crashes, cuts] = [random.below(3), random.below(3)];
+    return [
+      [40, () => this.#move()],
+      [21, () => this.#sync()],
+      [4, () => this.#tick()],
+      [8, () => this.#ask()],
+      [2, () => this.#restart()],
+      [often(3), () => traffic.huddle(this.cluster.ids, new Set())],
+      [often(3), () => traffic.huddle(this.#some(), traffic.someKinds())],
+      [often(8), () => this.#coup()],
+      [often(6), () => traffic.comeLate()],
+      [often(2), () => this.#stand()],
+      [often(1), () => this.#dream()],
+      [often(1), () => this.#burst()],
+      [often(0.6), () => this.#transfer()],
+      [often(0.4), () => this.#heal()],
+      [2 * crashes, () => this.#crash()],
+      [cuts, () => this.#cut()],
+      [cuts, () => this.#hush()],
+    ];
   }
 
   step(): void {
-    const { random } = this;
-    const kind = random.below(100 + this.crashes + this.cuts);
-    if (kind < 58) this.#move();
-    else if (kind < 79) this.#sync();
-    else if (kind < 82) this.#calm();
-    else if (kind < 86) this.#tick();
-    else if (kind < 94) this.#ask();
-    else if (kind < 96) this.#restart();
-    else if (kind < 97) this.#transferOrHeal();
-    else if (kind < 98) this.#burst();
-    else if (kind < 100) this.#coup();
-    else if (kind < 100 + this.crashes) this.#crash();
-    else if (random.next() < 0.5) this.#cut();
-    else this.#hush();
+    let dice = this.random.next() * this.total;
+    for (const [weight, take] of this.steps) {
+      dice -= weight;
+      if (dice >= 0) continue;
+      take();
+      return;
+    }
+  }
+
+  #anyOf(ids: readonly ReplicaId[]): ReplicaId {
+    return ids.length === 0 ? 0 : ids[this.random.below(ids.length)]!;
+  }
+
+  #anyone(isUp: boolean): ReplicaId {
+    return this.#anyOf(this.cluster.ids.filter((id) => (this.cluster.replica(id).core !== null) === isUp));
+  }
+
+  #leaderOrAnyone(share: number): ReplicaId {
+    const { leaders } = this.cluster;
+    return leaders.length > 0 && this.random.next() < share ? this.#anyOf(leaders) : this.#anyone(true);
+  }
+
+  #some(): ReplicaId[] {
+    return this.cluster.ids.filter(() => this.random.next() < 0.6);
   }
 
   #move(): void {
-    const { cluster, random } = this;
-    while (cluster.flying.length > MOST_FLYING) cluster.drop(cluster.flying[0]!);
-    if (cluster.flying.length === 0) {
-      this.#tick();
-      return;
-    }
-    // Mostly the oldest, so that conversations come to an end; else any, which is the disorder.
-    const flying = cluster.flying[random.next() < 0.6 ? 0 : random.below(cluster.flying.length)]!;
-    const text = `${flying.from}>${flying.to} ${describeMessage(flying.message)}`;
-    if (cluster.link(flying.from, flying.to) !== "up" && random.next() < 0.8) {
-      this.log(`cut off: ${text}`);
-      cluster.drop(flying);
-      return;
-    }
-    const { kind } = flying.message;
-    const isHidden = this.rare.has(kind) || this.mute.has(`${flying.from} ${flying.to}`);
-    if (isHidden && random.next() < 0.8) {
-      this.log(`lose ${text}`);
-      cluster.drop(flying);
-      return;
-    }
-    const dice = random.next();
-    if (dice < this.loss) {
-      this.log(`lose ${text}`);
-      cluster.drop(flying);
-      return;
-    }
-    const keep = dice < this.loss + this.doubling;
-    this.log(`${keep ? "deliver and keep" : "deliver"} ${text}`);
-    cluster.deliver(flying, keep);
+    if (!this.traffic.move()) this.#tick();
   }
 
   #sync(): void {
-    const id = this.anyone(true);
+    const id = this.#anyone(true);
     if (id === 0) return;
     const { waiting } = this.cluster.replica(id);
     if (waiting.length === 0) return;
     const turn = waiting[this.random.next() < 0.7 ? waiting.length - 1 : this.random.below(waiting.length)]!;
-    this.log(`sync ${id} up to turn ${turn.outbox.turn}`);
+    this.log(() => `sync ${id} up to turn ${turn.outbox.turn}`);
     this.cluster.sync(id, turn.outbox.turn);
   }
 
+  #burst(): void {
+    const id = this.#anyone(true);
+    if (id !== 0) this.traffic.burst(id);
+  }
+
+  // --- time ---
+
+  /** Time passes, for all or for `id` alone: clocks are no part of what is safe. */
+  #pass(ms: number, id: ReplicaId): void {
+    const { cluster } = this;
+    const isForAll = this.random.next() < 0.5;
+    cluster.now += ms;
+    for (const other of cluster.ids) {
+      const passes = other === id || (isForAll && !this.traffic.dreaming.has(other));
+      if (!passes) cluster.replica(other).lag += ms;
+    }
+  }
+
+  #passToDeadline(id: ReplicaId): void {
+    const { cluster } = this;
+    const left = cluster.core(id).deadline - (cluster.now - cluster.replica(id).lag);
+    if (Number.isFinite(left)) this.#pass(Math.max(0, left), id);
+  }
+
   #tick(): void {
-    const id = this.anyone(true);
+    const id = this.#anyone(true);
     if (id === 0) return;
-    const ms = this.random.below(this.hurry);
-    if (this.random.next() < 0.5) this.cluster.now += ms;
-    this.log(`tick ${id}`);
+    const dice = this.random.next();
+    if (dice < 0.3) this.#pass(this.random.below(this.hurry), id);
+    else if (dice < 0.6) this.#passToDeadline(id);
+    this.log(() => `tick ${id}`);
     this.cluster.step(id, { kind: "tick" });
   }
 
+  /** One replica hears no leader for so long that it asks whether it should lead. */
+  #stand(): void {
+    const { cluster } = this;
+    const id = this.#anyone(true);
+    if (id === 0 || cluster.core(id).isLeading) return;
+    this.log(() => `${id} loses its patience`);
+    for (let i = 0; i < 4 && cluster.core(id).state.election.canvass === null; i += 1) {
+      this.#passToDeadline(id);
+      cluster.step(id, { kind: "tick" });
+    }
+  }
+
+  // --- callers ---
+
   #ask(): void {
-    const { leaders } = this.cluster;
-    const isForLeader = leaders.length > 0 && this.random.next() < 0.6;
-    const id = isForLeader ? leaders[this.random.below(leaders.length)]! : this.anyone(true);
+    const id = this.#leaderOrAnyone(0.6);
     if (id === 0) return;
     if (this.random.next() < 0.3) {
-      this.log(`read at ${id}`);
+      this.log(() => `read at ${id}`);
       this.cluster.read(id);
       return;
     }
     const text = `c${this.asked.length + 1}`;
-    this.log(`propose ${text} at ${id}`);
+    this.log(() => `propose ${text} at ${id}`);
     this.asked.push({ id, incarnation: this.cluster.replica(id).incarnation, text });
     this.cluster.propose(id, text);
   }
 
-  #restart(): void {
-    const id = this.anyone(false);
-    if (id === 0) return;
-    this.log(`restart ${id}`);
-    this.cluster.restart(id);
-  }
+  // --- leaders ---
 
-  #transferOrHeal(): void {
-    if (this.random.next() < 0.4) {
-      this.log("heal");
-      this.mute.clear();
-      this.cluster.heal();
-      return;
-    }
+  #transfer(): void {
     const id = this.cluster.leaders[0];
     if (id === undefined) return;
     const to = this.random.below(this.cluster.ids.length + 1);
     if (to === id) return;
-    this.log(`transfer ${id} to ${to}`);
+    this.log(() => `transfer ${id} to ${to}`);
     this.cluster.step(id, { kind: "transfer", to });
   }
 
   /** Somebody prepares, whoever leads: leaders overlap, and ballots come thick and fast (P1 is for liveness only). */
   #coup(): void {
     const { cluster, random } = this;
-    const id = this.anyone(true);
+    const waiting = this.rivals.filter((rival) => cluster.replica(rival).core?.isLeading === false);
+    const id = waiting.length > 0 && random.next() < 0.6 ? waiting[0]! : this.#anyone(true);
     if (id === 0) return;
-    const from = cluster.ids.filter((peer) => peer !== id)[random.below(cluster.ids.length - 1)]!;
+    const from = this.#anyOf(cluster.ids.filter((peer) => peer !== id));
     const core = cluster.core(id);
     const ballot = ballotAbove(Math.max(core.promised, core.state.election.leaderBallot), from);
-    this.log(`coup of ${id}`);
+    this.log(() => `coup of ${id}`);
+    const deposed = cluster.leaders.filter((leader) => leader !== id);
     cluster.step(id, { kind: "message", from, message: { kind: "transfer", ballot, to: id } });
+    if (random.next() < 0.5) return;
+    // It succeeds, behind the backs of those who led.
+    const friends = cluster.ids.filter((peer) => !deposed.includes(peer) && random.next() < 0.8);
+    if (!friends.includes(id)) friends.push(id);
+    if (random.next() < 0.4) for (const leader of deposed) this.traffic.dreaming.add(leader);
+    this.traffic.huddle(friends, new Set());
+    if (random.next() < 0.5) this.#ask();
+    if (random.next() < 0.5) this.traffic.huddle(friends, this.traffic.someKinds());
   }
 
-  /** For a while everything arrives in order, and disks are quick: conversations come to an end. */
-  #calm(): void {
-    const { cluster, random } = this;
-    for (let i = 5 + random.below(30); i > 0; i -= 1) {
-      const id = cluster.ids.find((at) => cluster.replica(at).waiting.some(({ outbox }) => outbox.isUrgent));
-      if (id !== undefined) {
-        this.log(`sync ${id}`);
-        cluster.sync(id);
-        continue;
-      }
-      const flying = cluster.flying[0];
-      if (flying === undefined) return;
-      const isUp = cluster.link(flying.from, flying.to) === "up";
-      this.log(
-        `${isUp ? "deliver" : "cut off:"} ${flying.from}>${flying.to} ${describeMessage(flying.message)}`,
-      );
-      if (isUp) cluster.deliver(flying);
-      else cluster.drop(flying);
-    }
+  /** A replica, mostly one that leads, lives in the past from now on, or does so no more. */
+  #dream(): void {
+    const id = this.#leaderOrAnyone(1);
+    if (id === 0) return;
+    const isAwake = !this.traffic.dreaming.delete(id);
+    if (isAwake) this.traffic.dreaming.add(id);
+    this.log(() => `${id} ${isAwake ? "dreams" : "wakes"}`);
   }
 
-  /** Several messages in one turn. */
-  #burst(): void {
-    const { cluster } = this;
-    const id = this.anyone(true);
-    const batch = cluster.flying.filter((flying) => flying.to === id).slice(0, 4);
-    if (id === 0 || batch.length === 0) return;
-    const events: Event[] = batch.map(({ from, message }) => ({ kind: "message", from, message }));
-    for (const flying of batch) cluster.drop(flying);
-    this.log(
-      `one turn at ${id}: ${batch.map((f) => `${f.from}>${f.to} ${describeMessage(f.message)}`).join("; ")}`,
-    );
-    cluster.turn(id, events);
-  }
+  // --- faults ---
 
   #crash(): void {
-    const id = this.anyone(true);
+    const id = this.#leaderOrAnyone(0.4);
+    if (id !== 0) kill(this, id);
+  }
+
+  #restart(): void {
+    const id = this.#anyone(false);
     if (id === 0) return;
-    const pending = this.cluster.replica(id).disk.pending.length;
-    const survivors = {
-      turns: this.random.below(pending + 1),
-      records: this.random.below(3),
-      promise: this.random.next() < 0.5,
-    };
-    this.log(`crash ${id}, of ${pending} turns ${survivors.turns} survive`);
-    this.cluster.crash(id, survivors);
+    this.log(() => `restart ${id}`);
+    this.cluster.restart(id);
+  }
+
+  #heal(): void {
+    this.log(() => "heal");
+    this.traffic.heal();
   }
 
   #cut(): void {
-    const [a, b] = [
-      this.random.below(this.cluster.ids.length) + 1,
-      this.random.below(this.cluster.ids.length) + 1,
-    ];
+    const [a, b] = [this.#anyOf(this.cluster.ids), this.#anyOf(this.cluster.ids)];
     if (a === b) return;
     const link = this.random.next() < 0.5 ? "silent" : "closed";
-    this.log(`cut ${a}-${b} ${link}`);
+    this.log(() => `cut ${a}-${b} ${link}`);
     this.cluster.setLink(a, b, link);
   }
 
   /** One direction between two falls silent, or is heard again. */
   #hush(): void {
     const { ids } = this.cluster;
-    const [from, to] = [ids[this.random.below(ids.length)]!, ids[this.random.below(ids.length)]!];
+    const [from, to] = [this.#anyOf(ids), this.#anyOf(ids)];
     const direction = `${from} ${to}`;
-    const isMute = this.mute.delete(direction);
-    if (!isMute) this.mute.add(direction);
-    this.log(`${from} to ${to} is ${isMute ? "heard" : "mute"}`);
-  }
-
-  /** Everything works again: within 10 s all that was asked of a living replica is done, and it stays so. */
-  heal(): void {
-    const { cluster } = this;
-    this.log("heal for good");
-    for (const id of cluster.ids) if (cluster.replica(id).core === null) cluster.restart(id);
-    cluster.heal();
-    const text = "last";
-    this.asked.push({ id: 1, incarnation: cluster.replica(1).incarnation, text });
-    cluster.propose(1, text);
-    const reads = cluster.ids.map((id) => ({ id, read: cluster.read(id) }));
-    const isDone = () =>
-      this.#pending().length === 0 && reads.every(({ id, read }) => cluster.replica(id).answered.has(read));
-    const done = cluster.run(10_000, isDone);
-    assert.ok(done, `no progress after healing: ${JSON.stringify(this.#pending())}\n${this.describe()}`);
-    cluster.run(1_000);
-    assert.equal(cluster.leaders.length, 1, `one leader in the end\n${this.describe()}`);
-    const lengths = new Set(cluster.ids.map((id) => cluster.replica(id).executed.length));
-    assert.equal(lengths.size, 1, `all have executed as much\n${this.describe()}`);
-  }
-
-  #pending(): Asked[] {
-    const { cluster } = this;
-    return this.asked.filter(({ id, incarnation, text }) => {
-      if (cluster.replica(id).incarnation !== incarnation) return false;
-      return cluster.ids.some((at) => !cluster.hasExecuted(at, text));
-    });
-  }
-
-  describe(): string {
-    return this.cluster.ids
-      .map((id) => `replica ${id}\n${this.cluster.replica(id).core?.describe() ?? "down"}`)
-      .join("\n");
+    const isMute = this.traffic.mute.delete(direction);
+    if (!isMute) this.traffic.mute.add(direction);
+    this.log(() => `${from} to ${to} is ${isMute ? "heard" : "mute"}`);
   }
 }
 
@@ -327,6 +291,6 @@ export function walk(options: WalkOptions): Reached {
   const it = new Walk(options);
   for (let i = 0; i < options.steps; i += 1) it.step();
   const sum = reached(it.cluster.ghost);
-  it.heal();
+  healForGood(it);
   return sum;
 }

@@ -113,7 +113,7 @@ export class World {
       memberships: this.memberships,
       recovered,
       seed,
-      now: this.now,
+      now: this.now - replica.lag,
       heartbeatMs: this.options.heartbeatMs ?? 50,
       electionMs: this.options.electionMs ?? 500,
     });
@@ -195,8 +195,9 @@ export class World {
     const core = replica.alive;
     replica.turn += 1;
     const outbox = new Outbox(replica.turn);
-    for (const event of events) core.step(event, this.now, outbox);
-    core.endTurn(this.now, outbox);
+    const now = this.now - replica.lag;
+    for (const event of events) core.step(event, now, outbox);
+    core.endTurn(now, outbox);
     for (const record of outbox.records) onAppend(this.ghost, id, record);
     this.#checkPromise(id, core, outbox);
     replica.disk.append(outbox.turn, outbox.promise, outbox.records);
