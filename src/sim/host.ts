@@ -221,7 +221,6 @@ export class Host {
     return {
       id: this.id,
       clusterId: clusterIdOf(running.cluster),
-      segmentBytes: this.#options.segmentBytes,
       disk,
       lost,
       executedUpTo: head === undefined ? 0 : decodeHead(head).slot,

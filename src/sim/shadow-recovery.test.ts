@@ -67,7 +67,7 @@ class Watched {
   }
 
   image(seed: number, differing: Partial<CrashImage> = {}): CrashImage {
-    const common = { id: ID, clusterId: CLUSTER, segmentBytes: SEGMENT, executedUpTo: 0, isDamaged: false };
+    const common = { id: ID, clusterId: CLUSTER, executedUpTo: 0, isDamaged: false };
     return { ...common, ...this.disk.crashImage(new Random(seed)), ...differing };
   }
 
@@ -235,30 +235,45 @@ test("faulty slots are right where a fault has hurt the disk, and only there", a
   assert.deepEqual(await watched.found({ isDamaged: true }), new Set([""]));
 });
 
-test("one is due after so many events, of a host with writes that wait for a sync, if there is one in time", () => {
-  const taken: number[] = [];
-  const host = (id: number, isEmpty: boolean) => ({
-    disk: { unsynced: { isEmpty } },
-    crashImage: () => {
-      taken.push(id);
-      return id === 3 ? null : ({ id } as CrashImage);
-    },
+/** Hosts of which one is down, one idle, one starts and one writes, and who was taken. */
+function hosts(taken: number[]) {
+  const kinds = [
+    { isUp: false, core: null, isEmpty: false },
+    { isUp: true, core: {}, isEmpty: true },
+    { isUp: true, core: null, isEmpty: false },
+    { isUp: true, core: {}, isEmpty: false },
+  ];
+  const made = kinds.map(({ isUp, core, isEmpty }, at) => {
+    const crashImage = () => {
+      taken.push(at);
+      return { id: at } as CrashImage;
+    };
+    return { isUp, core, disk: { unsynced: { isEmpty } }, crashImage };
   });
+  return new Map(made.map((host, at) => [at, host]));
+}
+
+test("whose writes wait for a sync is taken, those that start more often; a young run is looked at more often", () => {
+  const taken: number[] = [];
   const ghost = new Ghost(new Memberships(majorityOf([1, 2, 3]), 64));
-  const queue = { events: 9_999 };
-  const hosts = new Map([1, 2, 3].map((id) => [id, host(id, id !== 2)]));
-  const shadows = new ShadowRecoveries({ ghost, hosts, queue, reach: () => {} }, 1);
-  assert.equal(shadows.due(), null);
-  queue.events += 1;
-  assert.equal(shadows.due()?.id, 2);
-  assert.equal(shadows.due(), null);
-  hosts.set(2, host(2, true));
-  queue.events += 10_000;
-  assert.equal(shadows.due(), null);
-  assert.deepEqual(taken, [2]);
-  for (let round = 0; round < 20; round += 1) {
-    queue.events += 12_000;
-    while (shadows.due() === null);
-  }
-  assert.deepEqual([...new Set(taken)].sort(), [1, 2, 3], "a host that is down is passed over");
+  const queue = { events: 0 };
+  const shadows = new ShadowRecoveries({ ghost, hosts: hosts(taken), queue, reach: () => {} }, 1);
+  const times: number[] = [];
+  for (; queue.events < 1_000_000; queue.events += 10) if (shadows.due() !== null) times.push(queue.events);
+  assert.deepEqual(times.slice(0, 4), [50, 100, 200, 400]);
+  assert.ok(times.length > 65 && times.length < 85, `${times.length} in a million events`);
+  const [starting, writing] = [2, 3].map((at) => taken.filter((one) => one === at).length);
+  assert.ok(starting! > 1.5 * writing! && writing! > 10, `${starting} start, ${writing} write`);
+  assert.equal(starting! + writing!, times.length);
+});
+
+test("where nothing is at stake for long, an idle one is taken", () => {
+  const taken: number[] = [];
+  const all = hosts(taken);
+  for (const at of [2, 3]) all.delete(at);
+  const ghost = new Ghost(new Memberships(majorityOf([1, 2, 3]), 64));
+  const queue = { events: 0 };
+  const shadows = new ShadowRecoveries({ ghost, hosts: all, queue, reach: () => {} }, 1);
+  while (shadows.due() === null) queue.events += 10;
+  assert.deepEqual([queue.events, taken], [2050, [1]]);
 });

@@ -15,7 +15,6 @@ import { checkRecovered } from "./recovery-watch.js";
 export interface CrashImage {
   readonly id: ReplicaId;
   readonly clusterId: string;
-  readonly segmentBytes: number;
   readonly disk: MemoryDisk;
   /** Sectors that were written and are not there. */
   readonly lost: number;
@@ -33,6 +32,8 @@ const STANDING_CLOCK: WalClock = {
   soon: () => {},
 };
 const READ_BYTES = 1 << 20;
+/** Of the segment that a new life begins: the shadow writes no more than its first batch. */
+const LEAST_SEGMENT = 2048;
 
 /** Recovers from `image`, by the code that a start runs, and checks what is found. Rejects with `InvariantBroken`. */
 export async function recoverShadow(ghost: Ghost, image: CrashImage): Promise<void> {
@@ -48,14 +49,14 @@ export async function recoverShadow(ghost: Ghost, image: CrashImage): Promise<vo
   }
 }
 
-async function recover(ghost: Ghost, { id, clusterId, segmentBytes, disk, executedUpTo }: CrashImage) {
+async function recover(ghost: Ghost, { id, clusterId, disk, executedUpTo }: CrashImage) {
   const directory = await DataDirectory.open(disk, {
     clusterId,
     replica: id,
     randomHex: () => "0".repeat(32),
   });
   const { wal, recovered } = await Wal.open(disk, {
-    segmentBytes,
+    segmentBytes: LEAST_SEGMENT,
     appliedUpTo: executedUpTo,
     clock: STANDING_CLOCK,
     onSynced: () => {},
@@ -74,12 +75,20 @@ async function recover(ghost: Ghost, { id, clusterId, segmentBytes, disk, execut
   return { recovered: recoveredState(recovered, shownUpTo, appliedUpTo), incarnation };
 }
 
-/** Events from one to the next. */
-const EVERY = 10_000;
-/** It waits for so many more until something is at stake: a write that is not synced. */
+/**
+ * Events from one to the next: at most so many, fewer while the run is younger, for a cluster forms and starts but once
+ * and what is recovered then is small.
+ */
+const FEWEST = 50;
+const MOST = 15_000;
+/** It waits for so many more until something is at stake: a write that is not synced, at times of one that starts. */
 const PATIENCE = 2000;
+const STARTING_CHANCE = 0.5;
 
 interface ShadowedHost {
+  readonly isUp: boolean;
+  /** Null while it starts. */
+  readonly core: unknown;
   readonly disk: { readonly unsynced: { readonly isEmpty: boolean } };
   crashImage(random: Random): CrashImage | null;
 }
@@ -93,28 +102,36 @@ export interface ShadowedWorld {
 
 export class ShadowRecoveries {
   readonly #world: ShadowedWorld;
+  readonly #hosts: readonly ShadowedHost[];
   readonly #random: Random;
   /** Due when so many events have happened. */
   #next: number;
+  #wantsStart: boolean;
 
   constructor(world: ShadowedWorld, seed: number) {
     this.#world = world;
+    this.#hosts = [...world.hosts.values()];
     this.#random = new Random(seed);
-    this.#next = EVERY;
+    this.#next = FEWEST;
+    this.#wantsStart = false;
   }
 
   /** The disk that is to be recovered now; null: none is. To be asked between two events. */
   due(): CrashImage | null {
-    const { hosts, queue } = this.#world;
-    if (queue.events < this.#next) return null;
-    const all = [...hosts.values()];
-    let candidates = all.filter(({ disk }) => !disk.unsynced.isEmpty);
+    const { events } = this.#world.queue;
+    if (events < this.#next) return null;
+    let candidates = this.#hosts.filter(
+      ({ isUp, core, disk }) => isUp && !disk.unsynced.isEmpty && (core === null || !this.#wantsStart),
+    );
     if (candidates.length === 0) {
-      if (queue.events < this.#next + PATIENCE) return null;
-      candidates = all;
+      if (events < this.#next + PATIENCE) return null;
+      candidates = this.#hosts.filter(({ isUp }) => isUp);
+      if (candidates.length === 0) return null;
     }
     const image = candidates[this.#random.below(candidates.length)]!.crashImage(this.#random);
-    if (image !== null) this.#next = queue.events + EVERY;
+    if (image === null) return null;
+    this.#next = events + Math.min(MOST, Math.max(FEWEST, events));
+    this.#wantsStart = this.#random.next() < STARTING_CHANCE;
     return image;
   }
 

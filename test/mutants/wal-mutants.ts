@@ -22,6 +22,13 @@ export const WAL_MUTANTS: readonly Mutant[] = [
     replace: "if (missing < Infinity)",
   },
   {
+    name: "M23",
+    what: "a file is renamed without a sync of its directory",
+    file: "src/wal/identity.ts",
+    find: "await disk.rename(temporary, name);\n    await disk.syncDirectory();",
+    replace: "await disk.rename(temporary, name);",
+  },
+  {
     name: "M44",
     what: "a failed sync is taken for a done one",
     file: WAL,
