@@ -3,6 +3,8 @@
 import { type Database, open } from "lmdb";
 import { assert } from "../base/assert.js";
 import {
+  chunkName,
+  headName,
   type ReadRecord,
   type RecordBatch,
   type RecordStore,
@@ -122,7 +124,7 @@ export class LmdbRecordStore implements RecordStore {
     const sealed = this.#db.getBinary(Buffer.of(TAG_HEAD));
     let revision = 0;
     if (sealed !== undefined) {
-      const facts = unseal(sealed, 0, 0, "head of the store");
+      const facts = unseal(sealed, 0, 0, headName);
       const view = Buffer.from(facts.buffer, facts.byteOffset, facts.length);
       this.#area = view.readUInt16BE(0);
       this.#durableArea = this.#area;
@@ -148,7 +150,7 @@ export class LmdbRecordStore implements RecordStore {
 
   read(main: number, sub: number): Uint8Array | undefined {
     const sealed = this.#db.getBinary(recordKey(this.#area, main, sub));
-    return sealed === undefined ? undefined : unseal(sealed, main, sub, recordName(main, sub));
+    return sealed === undefined ? undefined : unseal(sealed, main, sub, recordName);
   }
 
   scan(main: number, sub: number, limit: number): ReadRecord[] {
@@ -159,7 +161,7 @@ export class LmdbRecordStore implements RecordStore {
       const at = Buffer.from(key.buffer, key.byteOffset, key.length);
       const foundMain = at.readUInt8(3) * 2 ** 48 + at.readUIntBE(4, 6);
       const foundSub = at.readUInt32BE(10);
-      const body = unseal(value, foundMain, foundSub, recordName(foundMain, foundSub));
+      const body = unseal(value, foundMain, foundSub, recordName);
       found.push({ main: foundMain, sub: foundSub, body });
     }
     return found;
@@ -168,7 +170,7 @@ export class LmdbRecordStore implements RecordStore {
   chunk(generation: number, number: number): Uint8Array | undefined {
     const sealed = this.#db.getBinary(chunkKey(generation, number));
     if (sealed === undefined) return undefined;
-    return unseal(sealed, generation, number, `chunk ${number} of index checkpoint ${generation}`);
+    return unseal(sealed, generation, number, chunkName);
   }
 
   /** Records come before the head in as many transactions of lmdb as it takes: without the head they do not count. */

@@ -88,7 +88,7 @@ export interface RecordStore {
 /** The checksum covers the place too, so that a record found at another one is noticed. */
 function checksum(sealed: Uint8Array, a: number, b: number): number {
   const place = (a ^ Math.floor(a / 2 ** 32) ^ Math.imul(b + 1, 0x9e3779b1)) >>> 0;
-  return crc32(sealed.subarray(SEAL_BYTES), place);
+  return crc32(sealed, place, SEAL_BYTES);
 }
 
 /** Fills in the first `SEAL_BYTES`; `a` and `b` say where the bytes belong. */
@@ -108,17 +108,30 @@ export function sealedCopy(body: Uint8Array, a: number, b: number): Uint8Array {
   return seal(sealed, a, b);
 }
 
-/** The bytes behind the seal, as a view. Throws `StoreCorrupt`, naming `what`, when the seal is broken. */
-export function unseal(sealed: Uint8Array, a: number, b: number, what: string): Uint8Array {
+/** The bytes behind the seal, as a view. Throws `StoreCorrupt`, with what `name` calls them, when the seal is broken. */
+export function unseal(
+  sealed: Uint8Array,
+  a: number,
+  b: number,
+  name: (a: number, b: number) => string,
+): Uint8Array {
   if (sealed.length >= SEAL_BYTES) {
     const said = (sealed[0]! | (sealed[1]! << 8) | (sealed[2]! << 16) | (sealed[3]! << 24)) >>> 0;
     if (said === checksum(sealed, a, b) >>> 0) return sealed.subarray(SEAL_BYTES);
   }
   throw new StoreCorrupt(
-    `${what} is damaged: its checksum does not fit; this replica's store must be rebuilt`,
+    `${name(a, b)} is damaged: its checksum does not fit; this replica's store must be rebuilt`,
   );
 }
 
 export function recordName(main: number, sub: number): string {
   return `record of revision ${main}.${sub}`;
+}
+
+export function headName(): string {
+  return "head of the store";
+}
+
+export function chunkName(generation: number, number: number): string {
+  return `chunk ${number} of index checkpoint ${generation}`;
 }

@@ -3,7 +3,7 @@
 import { assert } from "../base/assert.js";
 import type { Ballot, ReplicaId, Slot } from "../paxos/ballot.js";
 import type { Event } from "../paxos/event.js";
-import type { LogRecord, Outbox } from "../paxos/outbox.js";
+import type { LogRecord, Notice, Outbox } from "../paxos/outbox.js";
 import type { Paxos } from "../paxos/paxos.js";
 import type { Core } from "../replica/turns.js";
 import { type Ghost, payloadKey } from "./ghost.js";
@@ -16,6 +16,14 @@ interface AppendedTurn {
   readonly promised: Ballot;
   readonly records: readonly LogRecord[];
 }
+
+/** Made once: a text that is put together anew is slow to count by. */
+const TOLD: Readonly<Record<Notice["kind"], string>> = {
+  leader: "told leader",
+  readReady: "told readReady",
+  serveLog: "told serveLog",
+  alarm: "told alarm",
+};
 
 export class CoreWatch implements Core {
   readonly paxos: Paxos;
@@ -94,7 +102,7 @@ export class CoreWatch implements Core {
     for (const entry of outbox.chosen) onExecute(this.#ghost, this.#id, entry);
     if (paxos.isLeading) invariants.leaderHoldsBallot(this.#id, paxos.state.proposer.ballot, paxos.promised);
     for (const notice of outbox.notices) {
-      this.#reached(`told ${notice.kind}`);
+      this.#reached(TOLD[notice.kind]);
       if (notice.kind !== "readReady") continue;
       invariants.linearizableRead(this.#ghost, this.#id, notice.id, notice.slot);
       this.#ghost.visibleUpTo = Math.max(this.#ghost.visibleUpTo, notice.slot);

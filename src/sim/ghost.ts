@@ -51,7 +51,8 @@ export class Ghost {
   chosenPrefix: Slot = 0;
   /** The highest watermark told at a ballot, up to which `watermarksTrue` was checked. */
   readonly toldUpTo = new Map<Ballot, Slot>();
-  readonly ballotLife = new Map<Ballot, string>();
+  /** The life of its owner that a ballot belongs to, as the incarnation. */
+  readonly ballotLife = new Map<Ballot, number>();
   readonly lastBallot = new Map<ReplicaId, Ballot>();
   /** What callers proposed, by `payloadKey`. */
   readonly submitted = new Set<string>();

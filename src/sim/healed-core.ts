@@ -99,11 +99,16 @@ export class HealedCore {
   /** Lets time pass until `isDone` or `end`; whether it is done, and nothing is over. */
   async until(end: number, isDone: () => boolean): Promise<boolean> {
     const { world } = this;
-    while (!this.isOver && !isDone()) {
-      if (world.queue.now >= end) return false;
-      await world.run(Math.min(end, world.queue.now + LOOK_MS));
-    }
-    return !this.isOver;
+    let next = 0;
+    let done = false;
+    await world.run(end, () => {
+      if (world.queue.now >= next) {
+        next = world.queue.now + LOOK_MS;
+        done = isDone();
+      }
+      return done || this.isOver;
+    });
+    return !this.isOver && (done || isDone());
   }
 
   /** As `until`; `demand` is what is not met by then. */

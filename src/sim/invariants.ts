@@ -208,12 +208,13 @@ export function promiseTruth(
 
 /** Ballot uniqueness (6): a ballot is used by its owner, in one life; each life goes above all before. */
 export function ballotUniqueness(ghost: Ghost, id: ReplicaId, ballot: Ballot): void {
-  const life = `${id}.${ghost.replica(id).incarnation}`;
-  const user = ghost.ballotLife.get(ballot) ?? life;
-  check(replicaOf(ballot) === id && user === life, "ballotUniqueness", () => {
-    return `${describeBallot(ballot)} is used by ${user} and by ${life}`;
+  const { incarnation } = ghost.replica(id);
+  const user = ghost.ballotLife.get(ballot);
+  check(replicaOf(ballot) === id && (user ?? incarnation) === incarnation, "ballotUniqueness", () => {
+    return `${describeBallot(ballot)} is used by ${replicaOf(ballot)}.${user} and by ${id}.${incarnation}`;
   });
-  if (!ghost.ballotLife.has(ballot)) {
+  if (user === undefined) {
+    ghost.ballotLife.set(ballot, incarnation);
     const last = ghost.lastBallot.get(id) ?? 0;
     check(
       ballot > last,
@@ -222,7 +223,6 @@ export function ballotUniqueness(ghost: Ghost, id: ReplicaId, ballot: Ballot): v
     );
     ghost.lastBallot.set(id, ballot);
   }
-  ghost.ballotLife.set(ballot, user);
 }
 
 interface Report {

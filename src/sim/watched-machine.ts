@@ -1,6 +1,7 @@
 // The key-value machine of one life, watched: the same command in the same place gives the same result on every
 // replica and in every life (invariants 13 and 15), no command is executed in two places (22), and each one that
 // changes something makes a revision (16).
+import { bytesEqual } from "../base/bytes.js";
 import { EMPTY_DIGEST, mixBytes } from "../base/digest.js";
 import type { KvAnswer, KvCommand, KvQuery, KvResult } from "../kv/commands.js";
 import type { KvMachine } from "../kv/machine.js";
@@ -24,10 +25,16 @@ export interface ExecutedCommand {
   readonly time: number;
 }
 
+/** What a command gave where it was first executed. */
+interface Told {
+  readonly payload: Uint8Array;
+  readonly result: KvResult;
+}
+
 /** What was executed anywhere, by place. */
 export class Executions {
-  /** For each slot, in order: the command and what it gave, as text. */
-  readonly #bySlot: Map<Slot, string[]>;
+  /** For each slot, in order. */
+  readonly #bySlot: Map<Slot, Told[]>;
   /** Where each command was executed, by its bytes. */
   readonly #places: Map<string, Slot>;
   /** In the order of execution, each place once. */
@@ -46,17 +53,20 @@ export class Executions {
   }
 
   note(id: number, slot: Slot, at: number, command: KvCommand, payload: Uint8Array, result: KvResult): void {
-    const told = `${mixBytes(EMPTY_DIGEST, payload)} ${describeResult(result)}`;
-    const inSlot = this.#bySlot.get(slot) ?? [];
-    this.#bySlot.set(slot, inSlot);
+    let inSlot = this.#bySlot.get(slot);
+    if (inSlot === undefined) {
+      inSlot = [];
+      this.#bySlot.set(slot, inSlot);
+    }
     const before = inSlot[at];
     if (before !== undefined) {
-      if (before === told) return;
+      if (bytesEqual(before.payload, payload) && isSameResult(before.result, result)) return;
       const where = `replica ${id}, slot ${slot}, command ${at}`;
-      this.#violate(new InvariantBroken(`sameResults: ${where}: ${told}, elsewhere ${before}`));
+      const told = `${describe(payload, result)}, elsewhere ${describe(before.payload, before.result)}`;
+      this.#violate(new InvariantBroken(`sameResults: ${where}: ${told}`));
       return;
     }
-    inSlot[at] = told;
+    inSlot[at] = { payload, result };
     // Callers put a value of its own into each put and transaction; two deletions are alike.
     const isUnique = command.kind === "put" || command.kind === "txn";
     const key = payloadKey(payload);
@@ -103,6 +113,18 @@ function hasChanged(result: KvResult): boolean {
   return result.response.responses.some(({ responsePut, responseDeleteRange }) => {
     return responsePut !== undefined || (responseDeleteRange?.deleted ?? 0) > 0;
   });
+}
+
+function isSameResult(a: KvResult, b: KvResult): boolean {
+  if (a.revision !== b.revision) return false;
+  if (a.kind === "deleteRange") return b.kind === "deleteRange" && a.response.deleted === b.response.deleted;
+  if (a.kind === "txn") return b.kind === "txn" && a.response.succeeded === b.response.succeeded;
+  if (a.kind === "refused") return b.kind === "refused" && a.refusal === b.refusal;
+  return a.kind === b.kind;
+}
+
+function describe(payload: Uint8Array, result: KvResult): string {
+  return `${mixBytes(EMPTY_DIGEST, payload)} ${describeResult(result)}`;
 }
 
 function describeResult(result: KvResult): string {

@@ -167,21 +167,23 @@ function unsealed(all: Uint8Array): Uint8Array | null {
 /** One line of JSON and a line with its crc in hex: ASCII, to be read by people too. */
 function encodeIdentity(file: IdentityFile): Uint8Array {
   const line = JSON.stringify(file);
-  const body = Uint8Array.from(line, (character) => character.charCodeAt(0));
-  assert(
-    body.every((byte, at) => byte === line.charCodeAt(at)),
-    "an identity is ASCII",
-  );
-  const text = `${line}\n${crc32(body).toString(16)}\n`;
-  return Uint8Array.from(text, (character) => character.charCodeAt(0));
+  return asciiBytes(`${line}\n${crc32(asciiBytes(line)).toString(16)}\n`);
+}
+
+function asciiBytes(text: string): Uint8Array {
+  const bytes = new Uint8Array(text.length);
+  for (let at = 0; at < text.length; at += 1) {
+    assert(text.charCodeAt(at) < 128, "an identity is ASCII");
+    bytes[at] = text.charCodeAt(at);
+  }
+  return bytes;
 }
 
 function decodeIdentity(bytes: Uint8Array): IdentityFile {
   let text = "";
   for (const byte of bytes) text += String.fromCharCode(byte);
   const [line = "", crc = ""] = text.split("\n");
-  const body = Uint8Array.from(line, (character) => character.charCodeAt(0));
-  if (crc32(body).toString(16) !== crc) {
+  if (crc32(bytes, 0, 0, line.length).toString(16) !== crc) {
     throw new DataDirectoryError(
       `the file "${IDENTITY_NAME}" of this data directory is damaged: restore it, or start with an empty directory ` +
         "and a new replica id",

@@ -70,8 +70,8 @@ export class LogReader {
     const values: Value[] = [];
     const start = run[0]!.offset;
     const last = run[run.length - 1]!;
-    const file = this.#segments.file(last.segment);
-    if (file === undefined) return values;
+    const file = await this.#segments.file(last.segment);
+    if (file === null) return values;
     const bytes = await file.read(start, last.offset + last.length - start);
     for (const { offset, length, crc } of run) {
       const value = bytes.subarray(offset - start, offset - start + length);

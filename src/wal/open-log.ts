@@ -52,9 +52,9 @@ export async function openLog(
     return openLog(disk, segmentBytes, onFailed);
   }
   const known = checkFiles(files, copies);
-  const { recovery, end } = await recover(disk, known);
-  const promised = Math.max(known.promised, recovery.ballot);
-  return prepare(disk, { files, copies, known, promised, recovery, end, segmentBytes, onFailed });
+  const recovered = await recover(disk, known);
+  const promised = Math.max(known.promised, recovered.recovery.ballot);
+  return prepare(disk, { files, copies, known, promised, ...recovered, segmentBytes, onFailed });
 }
 
 /** Refuses a directory whose log has lost files that it had. */
@@ -76,24 +76,31 @@ function isUnreadable(copies: readonly (PromiseState | null)[]): boolean {
   return copies[0] === null && copies[1] === null;
 }
 
-interface Found {
+interface Recovered {
+  readonly recovery: Recovery;
+  readonly end: LogEnd;
+  /** Of all segments. */
+  readonly bytes: number;
+}
+
+interface Found extends Recovered {
   readonly files: readonly string[];
   readonly copies: readonly (PromiseState | null)[];
   readonly known: PromiseState;
   readonly promised: Ballot;
-  readonly recovery: Recovery;
-  readonly end: LogEnd;
   readonly segmentBytes: number;
   readonly onFailed: (error: Error) => void;
 }
 
-async function recover(disk: Disk, known: PromiseState): Promise<{ recovery: Recovery; end: LogEnd }> {
+async function recover(disk: Disk, known: PromiseState): Promise<Recovered> {
   const recovery = new Recovery();
+  let length = 0;
   for (let index = Math.max(known.lowest, 1); index <= known.highest; index += 1) {
     const bytes = await disk.read(segmentName(index));
     recovery.segment(index, bytes, opensLife(bytes, index));
+    length += bytes.length;
   }
-  return { recovery, end: recovery.finish() };
+  return { recovery, end: recovery.finish(), bytes: length };
 }
 
 /** From here on the disk is changed. */
@@ -102,8 +109,7 @@ async function prepare(disk: Disk, found: Found): Promise<LogParts> {
   const segments = new SegmentFiles(disk, found.segmentBytes, found.onFailed);
   // Segments beyond the highest were made ahead and never used; they may be half made.
   for (const index of segmentsAmong(files)) if (index > known.highest) await disk.remove(segmentName(index));
-  for (let index = Math.max(known.lowest, 1); index <= known.highest; index += 1)
-    await segments.openOld(index);
+  segments.recovered(found.bytes);
   let opening: readonly WalRecord[] | null = null;
   // A later segment than that of the mark was begun by a life that then died: no orderly end.
   if (end.clean !== null && end.clean.segment === known.highest) {

@@ -250,8 +250,13 @@ function writeU53(view: DataView, at: number, value: number): void {
   view.setUint32(at + 4, Math.floor(value / TWO_32), true);
 }
 
-function readU53(view: DataView, at: number): number {
-  return view.getUint32(at, true) + (view.getUint32(at + 4, true) % 2 ** 21) * TWO_32;
+// Read byte by byte: a view for each batch would cost a recovery more than the reading.
+function readU32(bytes: Uint8Array, at: number): number {
+  return (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0;
+}
+
+function readU53(bytes: Uint8Array, at: number): number {
+  return readU32(bytes, at) + (readU32(bytes, at + 4) & 0x1fffff) * TWO_32;
 }
 
 function writeKey(view: DataView, at: number, kind: number, slot: Slot, ballot: Ballot): void {
@@ -264,27 +269,26 @@ function writeKey(view: DataView, at: number, kind: number, slot: Slot, ballot: 
 /** The header at `at` of segment `segment`; null when there is none that can be read. */
 export function readHeader(bytes: Uint8Array, at: number, segment: number): BatchHeader | null {
   if (at + HEADER > bytes.length || bytes[at] !== (MAGIC & 0xff)) return null;
-  const view = new DataView(bytes.buffer, bytes.byteOffset + at, HEADER);
-  if (view.getUint32(0, true) !== MAGIC) return null;
-  const crc = view.getUint32(4, true);
+  if (readU32(bytes, at) !== MAGIC) return null;
+  const crc = readU32(bytes, at + 4);
   if (crc32(bytes, 0, at + 8, at + HEADER) !== crc) return null;
   // Its own place is part of it: a misdirected write, or a value that looks like a batch, is not taken for one.
-  if (view.getUint32(8, true) !== segment || view.getUint32(12, true) !== at) return null;
+  if (readU32(bytes, at + 8) !== segment || readU32(bytes, at + 12) !== at) return null;
   return {
     segment,
     offset: at,
-    sequence: readU53(view, 16),
-    link: view.getUint32(24, true),
+    sequence: readU53(bytes, at + 16),
+    link: readU32(bytes, at + 24),
     crc,
-    length: view.getUint32(28, true),
-    records: view.getUint32(32, true),
-    repeats: view.getUint32(36, true),
-    zeroSectors: view.getUint32(40, true),
-    flags: view.getUint32(44, true),
-    listCrc: view.getUint32(48, true),
-    trailerCrc: view.getUint32(52, true),
-    maxSlot: readU53(view, 56),
-    restates: view.getUint32(64, true),
+    length: readU32(bytes, at + 28),
+    records: readU32(bytes, at + 32),
+    repeats: readU32(bytes, at + 36),
+    zeroSectors: readU32(bytes, at + 40),
+    flags: readU32(bytes, at + 44),
+    listCrc: readU32(bytes, at + 48),
+    trailerCrc: readU32(bytes, at + 52),
+    maxSlot: readU53(bytes, at + 56),
+    restates: readU32(bytes, at + 64),
   };
 }
 
@@ -293,31 +297,36 @@ export function valuesOf(header: BatchHeader): number {
   return header.offset + HEADER + header.records * ENTRY + header.repeats * REPEAT;
 }
 
-/** The records that a batch lists; null when its lists, the own and the repeated one, cannot be read. */
-export function readList(bytes: Uint8Array, header: BatchHeader): readonly ListEntry[] | null {
-  const from = header.offset + HEADER;
+/** Whether the lists of a batch, the own and the repeated one, can be read. */
+export function isListIntact(bytes: Uint8Array, header: BatchHeader): boolean {
   const to = valuesOf(header);
-  if (to > bytes.length || crc32(bytes, 0, from, to) !== header.listCrc) return null;
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  return to <= bytes.length && crc32(bytes, 0, header.offset + HEADER, to) === header.listCrc;
+}
+
+/** The records that a batch lists; null when its lists cannot be read. */
+export function readList(bytes: Uint8Array, header: BatchHeader): readonly ListEntry[] | null {
+  if (!isListIntact(bytes, header)) return null;
   const list: ListEntry[] = [];
-  for (let i = 0; i < header.records; i += 1) {
-    const at = from + i * ENTRY;
-    list.push(readEntry(view, at, view.getUint32(at + 16, true), view.getUint32(at + 20, true)));
-  }
+  for (let i = 0; i < header.records; i += 1) list.push(listEntry(bytes, header, i));
   return list;
+}
+
+/** Record `i` of an intact list. */
+export function listEntry(bytes: Uint8Array, header: BatchHeader, i: number): ListEntry {
+  const at = header.offset + HEADER + i * ENTRY;
+  return readEntry(bytes, at, readU32(bytes, at + 16), readU32(bytes, at + 20));
 }
 
 /** The records of the batch before, as a batch whose lists can be read repeats them. */
 export function readRepeat(bytes: Uint8Array, header: BatchHeader): readonly ListEntry[] {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const from = header.offset + HEADER + header.records * ENTRY;
   const list: ListEntry[] = [];
-  for (let i = 0; i < header.repeats; i += 1) list.push(readEntry(view, from + i * REPEAT, 0, 0));
+  for (let i = 0; i < header.repeats; i += 1) list.push(readEntry(bytes, from + i * REPEAT, 0, 0));
   return list;
 }
 
-function readEntry(view: DataView, at: number, length: number, crc: number): ListEntry {
-  return { kind: view.getUint8(at + 7), slot: readU53(view, at), ballot: readU53(view, at + 8), length, crc };
+function readEntry(bytes: Uint8Array, at: number, length: number, crc: number): ListEntry {
+  return { kind: bytes[at + 7]!, slot: readU53(bytes, at), ballot: readU53(bytes, at + 8), length, crc };
 }
 
 /** Whether a sector of the batch was never written: it is zero, and the assembled batch had none such there. */

@@ -16,12 +16,14 @@ import {
   FLAG_CLEAN,
   FLAG_PREVIOUS_UNKNOWN,
   firstNonZero,
+  isListIntact,
   isTorn,
   KIND_ACCEPTED,
   KIND_CHOSEN,
   KIND_LEARNED,
   KIND_WATERMARK,
   type ListEntry,
+  listEntry,
   readHeader,
   readList,
   readRepeat,
@@ -63,8 +65,10 @@ export class Recovery {
   #sequence: number;
   #link: number;
   #maxSlot: Slot;
-  /** Lists of the last batch that was taken; null: they could not be read. */
-  #last: readonly ListEntry[] | null;
+  /** What the last batch lists is known. */
+  #isLastKnown: boolean;
+  /** That batch is lost, and this is what the one after it repeats of its list. */
+  #lastRepeat: readonly ListEntry[] | null;
   #lastBatch: Batch | null;
   /** Not taken yet, for not proven synced: one batch, and after it those of lives that restated it. */
   readonly #pending: Batch[];
@@ -80,7 +84,8 @@ export class Recovery {
     this.#sequence = 0;
     this.#link = 0;
     this.#maxSlot = 0;
-    this.#last = [];
+    this.#isLastKnown = true;
+    this.#lastRepeat = null;
     this.#lastBatch = null;
     this.#pending = [];
     this.#isWhole = false;
@@ -136,18 +141,21 @@ export class Recovery {
   /** Takes a batch into the log, with what its number and its repeat say about those before it. */
   #settle(batch: Batch): void {
     const { header, bytes } = batch;
-    const list = readList(bytes, header);
-    this.#settleGap(batch, list !== null);
+    const isReadable = isListIntact(bytes, header);
+    this.#settleGap(batch, isReadable);
     this.#sequence = header.sequence;
     this.#link = header.crc;
     this.#maxSlot = header.maxSlot;
-    this.#last = list;
+    this.#isLastKnown = isReadable;
+    this.#lastRepeat = null;
     this.#lastBatch = batch;
     this.#isWhole = false;
-    if (list === null) return;
+    if (!isReadable) return;
     let offset = valuesOf(header);
     let broken = false;
-    for (const entry of list) {
+    // Entry by entry, for there are as many as the log has records.
+    for (let i = 0; i < header.records; i += 1) {
+      const entry = listEntry(bytes, header, i);
       const readable = crc32(bytes, 0, offset, offset + entry.length) === entry.crc;
       if (readable) this.#apply(entry, header.segment, offset);
       else this.#damage(entry);
@@ -162,7 +170,7 @@ export class Recovery {
   #settleGap({ header, bytes }: Batch, isReadable: boolean): void {
     // What it restates may be missing: all of it is in this batch.
     const needed = header.sequence - 1 - header.restates;
-    const missing = needed - this.#sequence + (this.#last === null && this.#sequence <= needed ? 1 : 0);
+    const missing = needed - this.#sequence + (!this.#isLastKnown && this.#sequence <= needed ? 1 : 0);
     if (missing <= 0) return;
     this.damaged += 1;
     const repeats = isReadable && header.restates === 0 && (header.flags & FLAG_PREVIOUS_UNKNOWN) === 0;
@@ -170,7 +178,8 @@ export class Recovery {
     if (!tied) this.index.lost(header.maxSlot);
     const repeat = repeats ? readRepeat(bytes, header) : [];
     for (const entry of repeat) this.#damage(entry);
-    this.#last = tied ? repeat : null;
+    this.#isLastKnown = tied;
+    this.#lastRepeat = repeat;
     this.#isWhole = false;
   }
 
@@ -205,28 +214,33 @@ export class Recovery {
     }
     for (const batch of pending) this.#settle(batch);
     const undecidable = this.#tail === "undecidable";
-    if (this.#last === null) this.index.lost(this.#maxSlot);
+    if (!this.#isLastKnown) this.index.lost(this.#maxSlot);
     if (undecidable) {
       this.damaged += 1;
       this.index.lost(LAST_SLOT);
     }
     const last = this.#lastBatch;
-    const clean = last !== null && last === newest && this.#tail === "zero" && this.#last !== null;
+    const clean = last !== null && last === newest && this.#tail === "zero" && this.#isLastKnown;
     return {
       sequence: this.#sequence + (undecidable ? 2 : 1),
       link: undecidable ? 0 : this.#link,
       maxSlot: undecidable ? LAST_SLOT : this.#maxSlot,
       restates: last !== null && this.#isWhole && !undecidable ? last.header.restates + 1 : 0,
-      previous: undecidable ? null : this.#last,
+      previous: undecidable || !this.#isLastKnown ? null : this.#previous(),
       unproven: last === null ? [] : this.#restated(last),
       clean: clean && (last.header.flags & FLAG_CLEAN) !== 0 ? endOf(last.header) : null,
     };
   }
 
+  #previous(): readonly ListEntry[] | null {
+    if (this.#lastRepeat !== null) return this.#lastRepeat;
+    return this.#lastBatch === null ? [] : readList(this.#lastBatch.bytes, this.#lastBatch.header);
+  }
+
   /** Drops the last batch, but not what it says about those before it: they were synced when it was written. */
   #cut(batch: Batch): void {
     const { header, bytes } = batch;
-    this.#settleGap(batch, readList(bytes, header) !== null);
+    this.#settleGap(batch, isListIntact(bytes, header));
     // What it restated was not synced either; what it did not restate was, and keeps its number, readable or not.
     const needed = header.sequence - 1 - header.restates;
     if (needed <= this.#sequence) return;

@@ -66,12 +66,13 @@ export class SegmentFiles {
   readonly #disk: Disk;
   readonly #segmentBytes: number;
   readonly #onFailed: (error: Error) => void;
-  /** Every segment with batches, open for reading. */
-  readonly #files: Map<number, DiskFile>;
+  /** Segments with batches that are open; those of earlier lives are opened when they are first read. */
+  readonly #files: Map<number, Promise<DiskFile>>;
   #active: Segment | null;
   #prepared: Segment | null;
   #preparing: Promise<void> | null;
   #waiting: (() => void) | null;
+  #isClosed: boolean;
   /** Where the next batch of the active segment goes. */
   position: number;
   /** Bytes of all segments. */
@@ -90,6 +91,7 @@ export class SegmentFiles {
     this.#prepared = null;
     this.#preparing = null;
     this.#waiting = null;
+    this.#isClosed = false;
     this.position = 0;
     this.size = 0;
   }
@@ -99,22 +101,29 @@ export class SegmentFiles {
     return this.#active.index;
   }
 
-  file(index: number): DiskFile | undefined {
-    return this.#files.get(index);
+  /** A segment with batches, to be read; null after `close`. */
+  async file(index: number): Promise<DiskFile | null> {
+    return this.#isClosed ? null : this.#opened(index);
   }
 
-  /** Opens a segment that was recovered, for reading. */
-  async openOld(index: number): Promise<DiskFile> {
-    const file = await this.#disk.open(segmentName(index), false);
+  #opened(index: number): Promise<DiskFile> {
+    const known = this.#files.get(index);
+    if (known !== undefined) return known;
+    const file = this.#disk.open(segmentName(index), false);
     this.#files.set(index, file);
-    this.size += await file.size();
+    // Tried again when it is read again.
+    file.catch(() => this.#files.delete(index));
     return file;
+  }
+
+  /** Segments that were recovered, of so many bytes together. */
+  recovered(bytes: number): void {
+    this.size += bytes;
   }
 
   /** Goes on in a segment that was recovered. */
   async resume(index: number, position: number): Promise<void> {
-    const file = this.#files.get(index);
-    assert(file !== undefined, "a segment is opened before it is resumed");
+    const file = await this.#opened(index);
     this.#active = { index, file, size: await file.size() };
     this.position = position;
   }
@@ -126,7 +135,7 @@ export class SegmentFiles {
 
   #activate(segment: Segment): void {
     this.#active = segment;
-    this.#files.set(segment.index, segment.file);
+    this.#files.set(segment.index, Promise.resolve(segment.file));
     this.position = FIRST_BATCH;
     this.size += segment.size;
   }
@@ -209,8 +218,11 @@ export class SegmentFiles {
     const prepared = this.#prepared;
     this.#prepared = null;
     if (prepared !== null) await prepared.file.close();
+    this.#isClosed = true;
     const files = [...this.#files.values()];
     this.#files.clear();
-    for (const file of files) await file.close();
+    for (const opened of await Promise.allSettled(files)) {
+      if (opened.status === "fulfilled") await opened.value.close();
+    }
   }
 }

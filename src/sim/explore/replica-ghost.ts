@@ -34,7 +34,7 @@ export interface ReplicaGhost {
   readonly promises: readonly PromiseMessage[];
   /** The highest ballot used here, and the life that used it. */
   readonly lastBallot: Ballot;
-  readonly lastLife: string;
+  readonly lastLife: number;
   /** Values proposed at `ballot`, by slot. */
   readonly proposed: VotesBySlot;
 }
@@ -56,7 +56,7 @@ export function newReplicaGhost(memberships: Memberships, id: ReplicaId): Replic
     ballot: 0,
     promises: [],
     lastBallot: 0,
-    lastLife: "",
+    lastLife: 0,
     proposed: new Map(),
   };
 }
@@ -105,7 +105,7 @@ export function partOf(ghost: Ghost, id: ReplicaId, ballot: Ballot): ReplicaGhos
     ballot,
     promises,
     lastBallot,
-    lastLife: ghost.ballotLife.get(lastBallot) ?? "",
+    lastLife: ghost.ballotLife.get(lastBallot) ?? 0,
     proposed,
   };
 }
