@@ -153,6 +153,10 @@ export class ByteReader {
     return at;
   }
 
+  skip(count: number): void {
+    this.#take(count);
+  }
+
   u8(): number {
     const at = this.#take(1);
     return at < 0 ? 0 : this.#bytes[at]!;

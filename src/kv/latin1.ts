@@ -4,12 +4,10 @@
 /** A call takes a limited number of arguments. */
 const CHUNK = 4096;
 
-export function latin1OfBytes(bytes: Uint8Array): string {
-  if (bytes.length <= CHUNK) return shortText(bytes, 0, bytes.length);
+export function latin1OfBytes(bytes: Uint8Array, from = 0, to = bytes.length): string {
+  if (to - from <= CHUNK) return shortText(bytes, from, to);
   const parts: string[] = [];
-  for (let at = 0; at < bytes.length; at += CHUNK) {
-    parts.push(shortText(bytes, at, Math.min(bytes.length, at + CHUNK)));
-  }
+  for (let at = from; at < to; at += CHUNK) parts.push(shortText(bytes, at, Math.min(to, at + CHUNK)));
   return parts.join("");
 }
 

@@ -2,9 +2,8 @@
 import { decodeHead, FRESH_HEAD, type Head } from "./head.js";
 import { decodeChunk } from "./index-checkpoint.js";
 import { KeyIndex } from "./key-index.js";
-import { latin1OfBytes } from "./latin1.js";
 import { MvccStore, NEVER_COMPACTED } from "./mvcc-store.js";
-import { decodeRecord } from "./record.js";
+import { outlineOf } from "./record.js";
 import {
   type RecordStore,
   type Replacement,
@@ -44,10 +43,9 @@ export async function loadStore(records: RecordStore): Promise<{ head: Head; sto
 }
 
 function addToIndex(index: KeyIndex, main: number, sub: number, body: Uint8Array): void {
-  const kv = decodeRecord(body, main, sub);
-  const key = latin1OfBytes(kv.key);
-  if (kv.version === 0) index.restoreDelete(key, main, sub);
-  else index.restorePut(key, main, sub, kv.createRevision, kv.version);
+  const { key, createRevision, version } = outlineOf(body, main, sub);
+  if (version === 0) index.restoreDelete(key, main, sub);
+  else index.restorePut(key, main, sub, createRevision, version);
 }
 
 /** Reads a whole snapshot into `replacement`. Throws `BadSnapshot`; then the replacement is to be abandoned. */

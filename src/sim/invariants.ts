@@ -6,6 +6,7 @@ import type {
   AcceptedMessage,
   AcceptMessage,
   ChosenEntry,
+  HeartbeatAckMessage,
   Message,
   PromiseMessage,
 } from "../paxos/message.js";
@@ -116,16 +117,8 @@ export function persistBeforeSend(
       );
     }
   }
-  if (message.kind === "accepted") acceptedIsDurable(ghost, id, replica, message);
-  if (message.kind === "heartbeatAck") {
-    const told: AcceptedMessage = {
-      kind: "accepted",
-      ballot: message.ballot,
-      upTo: message.syncedUpTo,
-      slots: [],
-    };
-    acceptedIsDurable(ghost, id, replica, told);
-  }
+  if (message.kind === "accepted") acceptedIsDurable(ghost, id, replica, message, message.upTo);
+  if (message.kind === "heartbeatAck") acceptedIsDurable(ghost, id, replica, message, message.syncedUpTo);
 }
 
 /** Proofs true (1): when the log says that a turn is on disk, nothing that it has written waits for a sync. */
@@ -138,22 +131,26 @@ function acceptedIsDurable(
   ghost: Ghost,
   id: ReplicaId,
   replica: GhostReplica,
-  message: AcceptedMessage,
+  message: AcceptedMessage | HeartbeatAckMessage,
+  upTo: Slot,
 ): void {
-  const holds = (slot: Slot) => {
-    const votes = replica.durableVotes.get(slot);
-    if (replica.learned.has(slot) || votes?.has(message.ballot) === true) return true;
-    // Known chosen above a gap, through a vote of its own for the chosen value: nothing new is in the log.
-    const chosen = ghost.chosen.get(slot);
-    return chosen !== undefined && votes !== undefined && sameValue(chosen, votes.get(highestBallot(votes))!);
-  };
-  for (let slot = replica.chosenUpTo + 1; slot <= message.upTo; slot += 1) {
-    check(holds(slot), "persistBeforeSend", () => `${id}: slot ${slot} in ${describeMessage(message)}`);
+  const why = (slot: Slot) => () => `${id}: slot ${slot} in ${describeMessage(message)}`;
+  for (let slot = replica.chosenUpTo + 1; slot <= upTo; slot += 1) {
+    check(isHeld(ghost, replica, message.ballot, slot), "persistBeforeSend", why(slot));
   }
+  if (message.kind !== "accepted") return;
   for (const slot of message.slots) {
-    const held = slot <= replica.chosenUpTo || holds(slot);
-    check(held, "persistBeforeSend", () => `${id}: slot ${slot} in ${describeMessage(message)}`);
+    const held = slot <= replica.chosenUpTo || isHeld(ghost, replica, message.ballot, slot);
+    check(held, "persistBeforeSend", why(slot));
   }
+}
+
+function isHeld(ghost: Ghost, replica: GhostReplica, ballot: Ballot, slot: Slot): boolean {
+  const votes = replica.durableVotes.get(slot);
+  if (replica.learned.has(slot) || votes?.has(ballot) === true) return true;
+  // Known chosen above a gap, through a vote of its own for the chosen value: nothing new is in the log.
+  const chosen = ghost.chosen.get(slot);
+  return chosen !== undefined && votes !== undefined && sameValue(chosen, votes.get(highestBallot(votes))!);
 }
 
 /** Promise monotonic (2): a promise is never lowered, in this life or the next. */

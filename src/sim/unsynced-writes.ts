@@ -2,39 +2,43 @@
 // truth about durability, whatever the log says of itself.
 
 export class UnsyncedWrites {
-  /** Writes of each file that no sync covers. */
+  /** Writes of each file that no sync covers; 0 stays, for taking entries out of a map costs more than it saves. */
   readonly #writes: Map<string, number>;
+  #all: number;
 
   constructor() {
     this.#writes = new Map();
+    this.#all = 0;
   }
 
   get isEmpty(): boolean {
-    return this.#writes.size === 0;
+    return this.#all === 0;
   }
 
   /** A new life must not trust what the one before it wrote, and says again what it needs (F10). */
   begin(): void {
     this.#writes.clear();
+    this.#all = 0;
   }
 
   /** At position 0 a segment is made ahead of its use, beside everything else: nothing speaks for it yet. */
   written(name: string, position: number): void {
     if (name.startsWith("log-") && position === 0) return;
-    this.#writes.set(name, this.#of(name) + 1);
+    this.#add(name, 1);
   }
 
   /** A sync begins; what is returned is to be called when it has succeeded. */
   syncing(name: string): () => void {
     const covered = this.#of(name);
-    return () => {
-      const left = this.#of(name) - covered;
-      if (left > 0) this.#writes.set(name, left);
-      else this.#writes.delete(name);
-    };
+    return () => this.#add(name, -Math.min(covered, this.#of(name)));
   }
 
   #of(name: string): number {
     return this.#writes.get(name) ?? 0;
+  }
+
+  #add(name: string, more: number): void {
+    this.#writes.set(name, this.#of(name) + more);
+    this.#all += more;
   }
 }

@@ -103,31 +103,38 @@ interface Tally {
 /** Vote immutability (5) and ballot uniqueness (6): all votes and proposals of one ballot in one slot are one value. */
 function oneValueABallot(ghost: Ghost, slot: Slot): Tally[] {
   const tallies: Tally[] = [];
-  const count = (who: string, votes: ReadonlyMap<Ballot, Value> | undefined, isDurable: boolean): void => {
-    if (votes === undefined) return;
-    for (const [ballot, value] of votes) {
-      let tally = tallies.find((one) => one.ballot === ballot);
-      if (tally === undefined) {
-        tally = { ballot, value, durable: 0 };
-        tallies.push(tally);
-      } else if (!sameValue(tally.value, value)) {
-        throw new InvariantBroken(
-          `oneValueABallot: slot ${slot} at ${describeBallot(ballot)}: ${who} has ${describeValue(value)}, ` +
-            `another ${describeValue(tally.value)}`,
-        );
-      }
-      if (isDurable) tally.durable += 1;
-    }
-  };
-  count("its owner", ghost.proposed.get(slot), false);
+  count(tallies, slot, 0, ghost.proposed.get(slot), false);
   const { voters } = ghost.memberships.first;
   for (const [id, { votes, durableVotes }] of ghost.replicas) {
-    const cast = votes.get(slot);
-    const durable = durableVotes.get(slot);
-    count(`${id}`, cast, false);
-    count(`${id}`, durable, voters.includes(id));
+    count(tallies, slot, id, votes.get(slot), false);
+    count(tallies, slot, id, durableVotes.get(slot), voters.includes(id));
   }
   return tallies;
+}
+
+/** `who`: whose votes they are; 0: the proposals of their owners. */
+function count(
+  tallies: Tally[],
+  slot: Slot,
+  who: ReplicaId,
+  votes: ReadonlyMap<Ballot, Value> | undefined,
+  isDurable: boolean,
+): void {
+  if (votes === undefined) return;
+  for (const ballot of votes.keys()) {
+    const value = votes.get(ballot)!;
+    let tally = tallies.find((one) => one.ballot === ballot);
+    if (tally === undefined) {
+      tally = { ballot, value, durable: 0 };
+      tallies.push(tally);
+    } else if (!sameValue(tally.value, value)) {
+      throw new InvariantBroken(
+        `oneValueABallot: slot ${slot} at ${describeBallot(ballot)}: ${who === 0 ? "its owner" : who} has ` +
+          `${describeValue(value)}, another ${describeValue(tally.value)}`,
+      );
+    }
+    if (isDurable) tally.durable += 1;
+  }
 }
 
 /** Agreement (9), anew: a value is chosen where a quorum has durable votes of one ballot, once, and nowhere else. */

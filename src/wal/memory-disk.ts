@@ -32,7 +32,7 @@ class Content {
   /** What the disk holds of the sectors where it differs from what is read. */
   readonly behind: Map<number, Uint8Array>;
   /** Sectors that the next sync writes. A failed sync takes them off too: the kernel calls them clean (F10). */
-  dirty: Set<number>;
+  dirty: Flush;
   flushes: Flush[];
   /** Length to which the file falls back. */
   syncedLength: number;
@@ -45,7 +45,7 @@ class Content {
     this.bytes = new Uint8Array(0);
     this.length = 0;
     this.behind = new Map();
-    this.dirty = new Set();
+    this.dirty = new Map();
     this.flushes = [];
     this.syncedLength = 0;
     this.#zeroFrom = 0;
@@ -113,16 +113,15 @@ class Content {
       for (const flush of this.flushes) {
         if (flush.get(sector) === null) flush.set(sector, this.#sector(sector));
       }
-      this.dirty.add(sector);
+      this.dirty.set(sector, null);
     }
     this.bytes.set(bytes, position);
   }
 
   /** What is dirty now is durable when the function returned is called, and so is what earlier syncs began with. */
   beginFlush(): () => void {
-    const flush: Flush = new Map();
-    for (const sector of this.dirty) flush.set(sector, null);
-    this.dirty = new Set();
+    const flush = this.dirty;
+    this.dirty = new Map();
     this.flushes.push(flush);
     const length = this.length;
     return () => {
@@ -142,12 +141,12 @@ class Content {
 
   /** The sync failed: its sectors are neither on the disk nor will they be, unless they are written again. */
   failFlush(): void {
-    this.dirty = new Set();
+    this.dirty = new Map();
   }
 
   /** The process that waited for its syncs is gone; the kernel still has to write their sectors. */
   abandonFlushes(): void {
-    for (const flush of this.flushes) for (const sector of flush.keys()) this.dirty.add(sector);
+    for (const flush of this.flushes) for (const sector of flush.keys()) this.dirty.set(sector, null);
     this.flushes = [];
   }
 
@@ -177,7 +176,7 @@ class Content {
 
   settle(): void {
     this.behind.clear();
-    this.dirty = new Set();
+    this.dirty = new Map();
     this.flushes = [];
     this.syncedLength = this.length;
   }
