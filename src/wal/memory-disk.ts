@@ -57,8 +57,10 @@ class Content {
     const copy = new Content();
     copy.bytes = this.share();
     copy.length = this.length;
-    for (const [sector, held] of this.behind) copy.behind.set(sector, held);
-    copy.dirty = new Set(this.behind.keys());
+    for (const [sector, held] of this.behind) {
+      copy.behind.set(sector, held);
+      copy.dirty.set(sector, null);
+    }
     copy.syncedLength = this.syncedLength;
     copy.#zeroFrom = this.#zeroFrom;
     copy.#isShared = true;
