@@ -108,7 +108,7 @@ export function sealedCopy(body: Uint8Array, a: number, b: number): Uint8Array {
   return seal(sealed, a, b);
 }
 
-/** The bytes behind the seal, as a view. Throws `StoreCorrupt`, with what `name` calls them, when the seal is broken. */
+/** The bytes behind the seal, as a view. Throws `StoreCorrupt` when the seal is broken; `name` says of what. */
 export function unseal(
   sealed: Uint8Array,
   a: number,

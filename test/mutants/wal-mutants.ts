@@ -39,8 +39,8 @@ export const WAL_MUTANTS: readonly Mutant[] = [
     name: "M45",
     what: "a batch counts as whole without a check of its lists",
     file: "src/wal/record-codec.ts",
-    find: "if (to > bytes.length || crc32(bytes, 0, from, to) !== header.listCrc)",
-    replace: "if (to > bytes.length)",
+    find: "return to <= bytes.length && crc32(bytes, 0, header.offset + HEADER, to) === header.listCrc;",
+    replace: "return to <= bytes.length;",
   },
   {
     name: "M45 value",
@@ -57,7 +57,7 @@ export const WAL_MUTANTS: readonly Mutant[] = [
     name: "M46",
     what: "a batch is believed wherever it lies",
     file: "src/wal/record-codec.ts",
-    find: "if (view.getUint32(8, true) !== segment || view.getUint32(12, true) !== at)",
+    find: "if (readU32(bytes, at + 8) !== segment || readU32(bytes, at + 12) !== at)",
     replace: "if (at < 0)",
   },
   {
