@@ -77,7 +77,7 @@ export class Client {
     history.push(recorded);
     const current = { recorded, host, replica };
     this.#current = current;
-    host.await(1);
+    host.ask(1);
     if (world.options.trace !== undefined)
       world.tell(host.id, `client ${id} asks ${describeRequest(request)}`);
     const answered: Promise<KvResult | KvAnswer> =
@@ -112,7 +112,7 @@ export class Client {
   #end({ host, replica }: Current): void {
     this.#current = null;
     // A process that is dead is waited for no more, and its successor was not asked.
-    if (host.replica === replica) host.await(-1);
+    if (host.replica === replica) host.ask(-1);
   }
 
   #tell(replica: ReplicaId, recorded: Recorded, code = ""): void {

@@ -1,6 +1,7 @@
 // What an all-knowing observer remembers of a run: every vote, promise, proposal and read, over all lives.
 // Rule: fed only by what replicas append, make durable, send and execute; never by their own state.
 import { EMPTY_DIGEST, mixBytes } from "../base/digest.js";
+import { latin1OfBytes } from "../kv/latin1.js";
 import type { Ballot, ReplicaId, Slot } from "../paxos/ballot.js";
 import type { Memberships } from "../paxos/membership.js";
 import type { PromiseMessage } from "../paxos/message.js";
@@ -130,8 +131,7 @@ const WHOLE_BYTES = 64;
 
 /** The bytes of a command as a short text: the same for the same bytes, and another for others, but for great luck. */
 export function payloadKey(payload: Uint8Array): string {
-  let key = "";
-  for (let i = 0; i < payload.length && i < WHOLE_BYTES; i += 1) key += String.fromCharCode(payload[i]!);
+  const key = latin1OfBytes(payload, 0, Math.min(payload.length, WHOLE_BYTES));
   if (payload.length <= WHOLE_BYTES) return key;
   return `${key} ${payload.length} ${mixBytes(EMPTY_DIGEST, payload)} ${mixBytes(payload.length, payload)}`;
 }

@@ -128,7 +128,7 @@ export class Host {
       cluster: own,
       openStorage: async () => ({
         disk: this.disk.view(life),
-        machine: new WatchedMachine(await KvMachine.open(store), this.id, executions),
+        machine: new WatchedMachine(await KvMachine.open(store), this.id, executions, () => life.mayAnswer()),
         release: async () => {},
       }),
       network: network.port(this.id, life),
@@ -257,6 +257,11 @@ export class Host {
       },
       (error: Error) => this.#onCrashed(running, error),
     );
+  }
+
+  /** Clients wait for `more` more answers of its replica; for fewer. */
+  ask(more: number): void {
+    if (this.#running !== null) this.#running.life.asked += more;
   }
 
   /** Somebody waits for `more` more promises of its replica; for fewer. */

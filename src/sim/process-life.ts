@@ -25,6 +25,8 @@ export class ProcessLife implements Clock, TaskOwner {
   isPaused: boolean;
   /** Promises of its code that somebody waits for: after its tasks microtasks are let run. */
   awaited: number;
+  /** Answers that clients wait for: after what may have given one microtasks are let run. */
+  asked: number;
 
   /** `rate`: local milliseconds for each of true time. `reading`: of its clock at the start. */
   constructor(queue: EventQueue, random: Random, rate: number, reading: number) {
@@ -38,6 +40,7 @@ export class ProcessLife implements Clock, TaskOwner {
     this.isAlive = true;
     this.isPaused = false;
     this.awaited = 0;
+    this.asked = 0;
   }
 
   now(): number {
@@ -87,6 +90,11 @@ export class ProcessLife implements Clock, TaskOwner {
     if (!this.isAlive || this.isPaused) return false;
     if (this.awaited > 0) this.#queue.isStirred = true;
     return true;
+  }
+
+  /** Its machine was used: the answer that a client waits for may be there. Errors may be told a little later. */
+  mayAnswer(): void {
+    if (this.asked > 0) this.#queue.isStirred = true;
   }
 
   /** Now, or when the pause ends; never once it is dead. */

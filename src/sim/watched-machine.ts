@@ -139,16 +139,19 @@ export class WatchedMachine implements StateMachine<KvCommand, KvResult, KvQuery
   readonly #machine: KvMachine;
   readonly #id: number;
   readonly #executions: Executions;
+  readonly #onUse: () => void;
   #slot: Slot;
   #at: number;
   /** Of the command decoded last: the one that is applied next. */
   #payload: Uint8Array;
 
-  constructor(machine: KvMachine, id: number, executions: Executions) {
+  /** `onUse`: called when a command is applied or a query answered. */
+  constructor(machine: KvMachine, id: number, executions: Executions, onUse: () => void) {
     this.durable = machine.durable;
     this.#machine = machine;
     this.#id = id;
     this.#executions = executions;
+    this.#onUse = onUse;
     this.#slot = 0;
     this.#at = 0;
     this.#payload = new Uint8Array(0);
@@ -164,6 +167,7 @@ export class WatchedMachine implements StateMachine<KvCommand, KvResult, KvQuery
   }
 
   apply(command: KvCommand, slot: Slot): KvResult {
+    this.#onUse();
     const result = this.#machine.apply(command);
     this.#at = slot === this.#slot ? this.#at + 1 : 0;
     this.#slot = slot;
@@ -172,6 +176,7 @@ export class WatchedMachine implements StateMachine<KvCommand, KvResult, KvQuery
   }
 
   query(query: KvQuery): KvAnswer | Promise<KvAnswer> {
+    this.#onUse();
     return this.#machine.query(query);
   }
 

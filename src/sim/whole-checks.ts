@@ -123,7 +123,8 @@ function count(
   if (votes === undefined) return;
   for (const ballot of votes.keys()) {
     const value = votes.get(ballot)!;
-    let tally = tallies.find((one) => one.ballot === ballot);
+    let tally: Tally | undefined;
+    for (const one of tallies) if (one.ballot === ballot) tally = one;
     if (tally === undefined) {
       tally = { ballot, value, durable: 0 };
       tallies.push(tally);

@@ -9,7 +9,8 @@ import { SECTOR } from "./record-codec.js";
 
 const MAGIC = 0x534e5953;
 const FORMAT = 1;
-const ZEROS_BYTES = 1024 * 1024;
+/** What a segment is made of, chunk by chunk; nobody writes into it. */
+const ZEROS = new Uint8Array(1024 * 1024);
 /** Where the first batch of a segment is: the sector before it names the segment. */
 export const FIRST_BATCH = SECTOR;
 
@@ -142,7 +143,7 @@ export class SegmentFiles {
 
   async #create(index: number, opens: boolean): Promise<Segment> {
     const file = await this.#disk.open(segmentName(index), true);
-    const zeros = new Uint8Array(Math.min(ZEROS_BYTES, this.#segmentBytes));
+    const zeros = ZEROS.subarray(0, Math.min(ZEROS.length, this.#segmentBytes));
     for (let at = 0; at < this.#segmentBytes; at += zeros.length) {
       const chunk = zeros.subarray(0, Math.min(zeros.length, this.#segmentBytes - at));
       await settled((done) => file.write(at, chunk, done));
