@@ -60,7 +60,12 @@ export class Turns {
     this.#spare = null;
     this.#turnNow = () => {
       this.#isScheduled = false;
-      if (!this.#isStopped) this.#guard(() => this.#run());
+      if (this.#isStopped) return;
+      try {
+        this.#run();
+      } catch (error) {
+        this.#broken(error);
+      }
     };
   }
 
@@ -85,17 +90,17 @@ export class Turns {
 
   onSynced(proof: Synced): void {
     if (this.#isStopped) return;
-    this.#guard(() => this.#release(proof));
+    try {
+      this.#release(proof);
+    } catch (error) {
+      this.#broken(error);
+    }
     this.post({ kind: "synced", turn: proof.turn });
   }
 
   /** What a failed assertion throws ends the replica, not the process that it is embedded in. */
-  #guard(task: () => void): void {
-    try {
-      task();
-    } catch (error) {
-      this.#ports.onBroken(error instanceof Error ? error : new Error(String(error)));
-    }
+  #broken(error: unknown): void {
+    this.#ports.onBroken(error instanceof Error ? error : new Error(String(error)));
   }
 
   #release(proof: Synced): void {

@@ -13,11 +13,12 @@ const MOST_DEFERRED = 100_000;
 export interface Task {
   /** In milliseconds of true time. */
   readonly at: number;
-  readonly order: number;
+  /** Given by the queue. */
+  order: number;
   /** Null: the world itself. */
   readonly owner: TaskOwner | null;
-  /** Null: cancelled. */
-  run: (() => void) | null;
+  /** Called with the task itself, so that tasks of one kind can share a function. Null: cancelled. */
+  run: ((task: Task) => void) | null;
 }
 
 export class EventQueue {
@@ -50,9 +51,16 @@ export class EventQueue {
 
   /** Runs `run` when its time has come, not before what was made for the same time earlier. */
   at(at: number, run: () => void, owner: TaskOwner | null = null): Task {
+    const task: Task = { at: Math.max(at, this.now), order: 0, owner, run };
+    this.put(task);
+    return task;
+  }
+
+  /** As `at`, with a task that was made elsewhere. */
+  put(task: Task): void {
     const heap = this.#heap;
     this.#order += 1;
-    const task: Task = { at: Math.max(at, this.now), order: this.#order, owner, run };
+    task.order = this.#order;
     let child = heap.length;
     heap.push(task);
     while (child > 0) {
@@ -62,7 +70,6 @@ export class EventQueue {
       child = parent;
     }
     heap[child] = task;
-    return task;
   }
 
   after(ms: number, run: () => void, owner: TaskOwner | null = null): Task {
@@ -110,7 +117,7 @@ export class EventQueue {
     if (run === null || (owner !== null && !owner.admits(task))) return;
     task.run = null;
     this.events += 1;
-    run();
+    run(task);
   }
 
   #pop(): Task | undefined {

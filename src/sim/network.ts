@@ -7,7 +7,7 @@ import type { Identity, Network, NetworkHandlers } from "../replica/ports.js";
 import { Admission } from "../wire/admission.js";
 import { decodeMessage, encodeMessage } from "../wire/message-codec.js";
 import type { PeerMessage } from "../wire/peer-message.js";
-import type { EventQueue } from "./event-queue.js";
+import type { EventQueue, Task } from "./event-queue.js";
 import type { ProcessLife } from "./process-life.js";
 
 /** How one direction of a wire treats messages. */
@@ -61,6 +61,15 @@ interface Link {
   isUp: boolean;
 }
 
+/** A message on its way. */
+interface Delivery extends Task {
+  readonly from: ReplicaId;
+  readonly to: ReplicaId;
+  readonly message: PeerMessage;
+  readonly link: Link;
+  readonly wire: Wire;
+}
+
 export interface NetworkWatch {
   onSend(from: ReplicaId, to: readonly ReplicaId[], message: PeerMessage): void;
   onDeliver(from: ReplicaId, to: ReplicaId, message: PeerMessage): void;
@@ -81,6 +90,8 @@ export class SimNetwork {
   readonly #pastWires: Int32Array;
   readonly #past: PeerMessage[];
   #sent: number;
+  /** One function for all messages: there are many. */
+  readonly #arrive: (task: Task) => void;
 
   constructor(queue: EventQueue, random: Random, ids: readonly ReplicaId[], watch: NetworkWatch) {
     this.#queue = queue;
@@ -93,6 +104,7 @@ export class SimNetwork {
     this.#pastWires = new Int32Array(REPLAYED);
     this.#past = [];
     this.#sent = 0;
+    this.#arrive = (task) => this.#arrived(task as Delivery);
     for (const a of ids) for (const b of ids) if (a !== b) this.#wires.set(wireOf(a, b), { ...GOOD_WIRE });
   }
 
@@ -279,12 +291,26 @@ export class SimNetwork {
 
   #deliverLater(from: ReplicaId, to: ReplicaId, message: PeerMessage, link: Link, wire: Wire): void {
     const delay = wire.delay + (wire.jitter > 0 ? this.#random.next() * wire.jitter : 0);
-    this.#queue.after(delay, () => {
-      const target = this.#stations.get(to);
-      if (!link.isUp || target === undefined || this.wire(from, to).blocked) return;
-      if (target.life.isPaused) target.life.run(() => this.#deliver(target, from, to, message));
-      else if (target.life.enters()) this.#deliver(target, from, to, message);
-    });
+    const at = this.#queue.now + delay;
+    const delivery: Delivery = {
+      at,
+      order: 0,
+      owner: null,
+      run: this.#arrive,
+      from,
+      to,
+      message,
+      link,
+      wire,
+    };
+    this.#queue.put(delivery);
+  }
+
+  #arrived({ from, to, message, link, wire }: Delivery): void {
+    const target = this.#stations.get(to);
+    if (!link.isUp || target === undefined || wire.blocked) return;
+    if (target.life.isPaused) target.life.run(() => this.#deliver(target, from, to, message));
+    else if (target.life.enters()) this.#deliver(target, from, to, message);
   }
 
   #deliver(target: Station, from: ReplicaId, to: ReplicaId, message: PeerMessage): void {

@@ -20,7 +20,7 @@ export class ProcessLife implements Clock, TaskOwner {
   /** What the clock has shown at least. */
   #shown: number;
   /** What came due during a pause. */
-  #backlog: { run: (() => void) | null }[];
+  #backlog: Task[];
   isAlive: boolean;
   isPaused: boolean;
   /** Promises of its code that somebody waits for: after its tasks microtasks are let run. */
@@ -99,7 +99,8 @@ export class ProcessLife implements Clock, TaskOwner {
 
   /** Now, or when the pause ends; never once it is dead. */
   run(task: () => void): void {
-    if (this.isAlive && this.isPaused) this.#backlog.push({ run: task });
+    if (this.isAlive && this.isPaused)
+      this.#backlog.push({ at: this.#queue.now, order: 0, owner: this, run: task });
     else if (this.enters()) task();
   }
 
@@ -112,7 +113,7 @@ export class ProcessLife implements Clock, TaskOwner {
       for (const task of backlog) {
         const { run } = task;
         task.run = null;
-        if (this.isAlive) run?.();
+        if (this.isAlive) run?.(task);
       }
     });
   }

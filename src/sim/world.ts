@@ -232,7 +232,11 @@ export class World {
     if (message.kind === "genesis") return;
     if (DURABLE_KINDS.has(message.kind)) this.onDurableSend(from);
     if (!this.host(from).isUp) return;
-    this.#guard(() => onSend(this.ghost, from, message));
+    try {
+      onSend(this.ghost, from, message);
+    } catch (error) {
+      this.violate(error as Error);
+    }
     if (this.options.trace !== undefined) this.tell(from, `> ${to.join(",")} ${describeMessage(message)}`);
     this.#mix(Math.floor(this.queue.now * 1000), from * 64 + to.length + message.kind.length * 4096);
   }

@@ -13,6 +13,7 @@ export function summaryOf(sums: Sums, seeds: string, workers: number): string {
   const lines = [
     `seeds ${seeds}: ${sums.seeds} in ${sums.seconds.toFixed(0)} s on ${workers} workers`,
     `virtual hours per CPU minute: ${perMinute.toFixed(1)} (${(perMinute * 60).toFixed(0)} times real time)`,
+    ...defaultPace(sums),
     `events: ${sums.events}, ${Math.round(sums.events / cpuSeconds)} per CPU second`,
     `operations: ${sums.operations}`,
   ];
@@ -35,6 +36,14 @@ export function summaryOf(sums: Sums, seeds: string, workers: number): string {
     `${passed} passed, ${sums.broken.length} failed`,
     ...sums.broken.slice(0, SHOWN_VIOLATIONS).flatMap(replays),
   ].join("\n");
+}
+
+/** How fast a run goes where it has a core to itself; collector and compiler of the platform have others to use. */
+function defaultPace({ atDefaultPace: { seeds, virtualMs, ms } }: Sums): string[] {
+  if (seeds === 0) return [];
+  return [
+    `at about 10 operations a virtual second: ${(virtualMs / ms).toFixed(0)} times real time a worker (${seeds} seeds)`,
+  ];
 }
 
 function reachability(sums: Sums): string[] {
