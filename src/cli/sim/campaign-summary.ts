@@ -13,7 +13,7 @@ export function summaryOf(sums: Sums, seeds: string, workers: number): string {
   const lines = [
     `seeds ${seeds}: ${sums.seeds} in ${sums.seconds.toFixed(0)} s on ${workers} workers`,
     `virtual hours per CPU minute: ${perMinute.toFixed(1)} (${(perMinute * 60).toFixed(0)} times real time)`,
-    ...defaultPace(sums),
+    ...byDefault(sums),
     `events: ${sums.events}, ${Math.round(sums.events / cpuSeconds)} per CPU second`,
     `operations: ${sums.operations}`,
   ];
@@ -38,12 +38,10 @@ export function summaryOf(sums: Sums, seeds: string, workers: number): string {
   ].join("\n");
 }
 
-/** How fast a run goes where it has a core to itself; collector and compiler of the platform have others to use. */
-function defaultPace({ atDefaultPace: { seeds, virtualMs, ms } }: Sums): string[] {
+/** Without busy clients and long values. Where a worker has a core to itself it is that of one core. */
+function byDefault({ byDefault: { seeds, virtualMs, ms } }: Sums): string[] {
   if (seeds === 0) return [];
-  return [
-    `at about 10 operations a virtual second: ${(virtualMs / ms).toFixed(0)} times real time a worker (${seeds} seeds)`,
-  ];
+  return [`default profile, ${seeds} seeds: ${(virtualMs / ms).toFixed(0)} times real time for each worker`];
 }
 
 function reachability(sums: Sums): string[] {

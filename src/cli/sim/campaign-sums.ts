@@ -7,9 +7,6 @@ import type { SeedOutcome } from "./seed-outcome.js";
 /** A seed with less of anything proves too little to count. */
 export const LEAST = { virtualMs: 60_000, operations: 600, faults: 10, kinds: 3 } as const;
 
-/** Operations a virtual second of a seed at the default pace: about ten. In some seeds clients ask far more often. */
-const MOST_AT_DEFAULT_PACE = 15;
-
 export interface Broken {
   readonly seed: number;
   readonly violation: string;
@@ -25,8 +22,8 @@ export interface Sums {
   /** Of real time, over all sittings. */
   seconds: number;
   cpuSeconds: number;
-  /** Seeds at the default pace: how many, virtual time, and real time of the runs alone. */
-  readonly atDefaultPace: { seeds: number; virtualMs: number; ms: number };
+  /** Seeds of the default profile: how many, virtual time, and real time of the runs alone. */
+  readonly byDefault: { seeds: number; virtualMs: number; ms: number };
   /** Of a seed that broke nothing; null: there is none yet. */
   least: { virtualMs: number; operations: number; faults: number; kinds: number } | null;
   longestRecoveryMs: number;
@@ -46,7 +43,7 @@ export function noSums(): Sums {
     operations: 0,
     seconds: 0,
     cpuSeconds: 0,
-    atDefaultPace: { seeds: 0, virtualMs: 0, ms: 0 },
+    byDefault: { seeds: 0, virtualMs: 0, ms: 0 },
     least: null,
     longestRecoveryMs: 0,
     slowest: null,
@@ -64,10 +61,10 @@ export function addSeed(sums: Sums, outcome: SeedOutcome, scenario: string | nul
   sums.virtualMs += virtualMs;
   sums.events += events;
   sums.operations += operations;
-  if (operations / (virtualMs / 1000) <= MOST_AT_DEFAULT_PACE) {
-    sums.atDefaultPace.seeds += 1;
-    sums.atDefaultPace.virtualMs += virtualMs;
-    sums.atDefaultPace.ms += ms;
+  if (outcome.isDefault) {
+    sums.byDefault.seeds += 1;
+    sums.byDefault.virtualMs += virtualMs;
+    sums.byDefault.ms += ms;
   }
   addCounts(sums.faults, outcome.faults);
   addCounts(sums.reached, outcome.reached);

@@ -1,6 +1,6 @@
 // Runs of the simulator, of a seed or of a schedule, and what is kept of them: plain data, so that a worker can
 // send it.
-import { drawSchedule } from "../../sim/draw-schedule.js";
+import { drawSchedule, isDefaultProfile } from "../../sim/draw-schedule.js";
 import { type RunResult, simulate } from "../../sim/run.js";
 import { scenarioText } from "../../sim/scenario-text.js";
 import type { Schedule } from "../../sim/schedule.js";
@@ -14,6 +14,8 @@ export interface RunOutcome extends Omit<RunResult, "history" | "reached"> {
 export interface SeedOutcome extends RunOutcome {
   /** Of real time, for the run alone. */
   readonly ms: number;
+  /** Of the default profile. */
+  readonly isDefault: boolean;
   /** What is left of a seed that broke, if it was shrunk. */
   readonly scenario: ShrunkScenario | null;
 }
@@ -69,5 +71,5 @@ export async function runSeed(seed: number, shrinkSeconds = 0): Promise<SeedOutc
   const ms = performance.now() - begun;
   const shrinks = result.violation !== null && shrinkSeconds > 0;
   const scenario = shrinks ? await shrunkScenario(schedule, result, shrinkSeconds) : null;
-  return { ...outcomeOf(result), ms, scenario };
+  return { ...outcomeOf(result), ms, isDefault: isDefaultProfile(schedule), scenario };
 }
