@@ -70,9 +70,8 @@ export class LogReader {
     const values: Value[] = [];
     const start = run[0]!.offset;
     const last = run[run.length - 1]!;
-    const file = await this.#segments.file(last.segment);
-    if (file === null) return values;
-    const bytes = await file.read(start, last.offset + last.length - start);
+    const bytes = await this.#segments.read(last.segment, start, last.offset + last.length - start);
+    if (bytes === null) return values;
     for (const { offset, length, crc } of run) {
       const value = bytes.subarray(offset - start, offset - start + length);
       if (value.length !== length || crc32(value) !== crc) {

@@ -69,6 +69,8 @@ export class SegmentFiles {
   readonly #onFailed: (error: Error) => void;
   /** Segments with batches that are open; those of earlier lives are opened when they are first read. */
   readonly #files: Map<number, Promise<DiskFile>>;
+  /** Under way: no file is closed under one, for its number may be another file's by then. */
+  readonly #reads: Set<Promise<Uint8Array>>;
   #active: Segment | null;
   #prepared: Segment | null;
   #preparing: Promise<void> | null;
@@ -88,6 +90,7 @@ export class SegmentFiles {
     this.#segmentBytes = segmentBytes;
     this.#onFailed = onFailed;
     this.#files = new Map();
+    this.#reads = new Set();
     this.#active = null;
     this.#prepared = null;
     this.#preparing = null;
@@ -102,9 +105,16 @@ export class SegmentFiles {
     return this.#active.index;
   }
 
-  /** A segment with batches, to be read; null after `close`. */
-  async file(index: number): Promise<DiskFile | null> {
-    return this.#isClosed ? null : this.#opened(index);
+  /** Up to `length` bytes of a segment with batches; null after `close`. */
+  async read(index: number, position: number, length: number): Promise<Uint8Array | null> {
+    if (this.#isClosed) return null;
+    const bytes = this.#opened(index).then((file) => file.read(position, length));
+    this.#reads.add(bytes);
+    try {
+      return await bytes;
+    } finally {
+      this.#reads.delete(bytes);
+    }
   }
 
   #opened(index: number): Promise<DiskFile> {
@@ -215,11 +225,12 @@ export class SegmentFiles {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
+    await Promise.allSettled(this.#reads);
     while (this.#preparing !== null) await this.#preparing;
     const prepared = this.#prepared;
     this.#prepared = null;
     if (prepared !== null) await prepared.file.close();
-    this.#isClosed = true;
     const files = [...this.#files.values()];
     this.#files.clear();
     for (const opened of await Promise.allSettled(files)) {

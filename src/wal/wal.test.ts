@@ -10,6 +10,7 @@ import {
   vote,
   WalLife,
 } from "../../test/support/wal-life.js";
+import type { Disk, DiskFile } from "./disk.js";
 import { MemoryDisk } from "./memory-disk.js";
 
 test("an empty directory begins an empty log", async () => {
@@ -184,6 +185,58 @@ test("a failed write or sync is told once; nothing is acknowledged or written af
     assert.equal(life.provenTurn, 1);
     assert.equal(disk.writes, writes);
   }
+});
+
+/** The disk when it reads only after `gate`, and cannot read a file that was closed meanwhile. */
+function slowToRead(disk: MemoryDisk, gate: Promise<void>): Disk {
+  const slow = (file: DiskFile): DiskFile => {
+    let isOpen = true;
+    return {
+      name: file.name,
+      size: () => file.size(),
+      read: async (position, length) => {
+        await gate;
+        if (!isOpen) throw new Error("EBADF");
+        return file.read(position, length);
+      },
+      write: (position, bytes, done) => file.write(position, bytes, done),
+      sync: (done) => file.sync(done),
+      close: async () => {
+        isOpen = false;
+      },
+    };
+  };
+  return {
+    list: () => disk.list(),
+    read: (name) => disk.read(name),
+    open: async (name, create) => slow(await disk.open(name, create)),
+    rename: (from, to) => disk.rename(from, to),
+    remove: (name) => disk.remove(name),
+    syncDirectory: () => disk.syncDirectory(),
+  };
+}
+
+test("close waits for reads under way, of segments of earlier lives too, and after it nothing is read", async () => {
+  const disk = new MemoryDisk();
+  const first = await WalLife.open(disk);
+  await first.sync([vote(1, 1, "a"), chosen(1)], 1);
+  disk.crash();
+  let open = () => {};
+  const gate = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  const { wal } = await WalLife.open(slowToRead(disk, gate), { appliedUpTo: 1 });
+  const read = readAll(wal);
+  let isClosed = false;
+  const closed = wal.close().then(() => {
+    isClosed = true;
+  });
+  await quiet();
+  assert.equal(isClosed, false);
+  open();
+  assert.deepEqual(await read, ["1=a"]);
+  await closed;
+  assert.deepEqual(await readAll(wal), []);
 });
 
 test("values of zeros are read back, whole sectors of them too", async () => {
