@@ -22,12 +22,15 @@ interface Row {
   readonly sub: number;
   /** Undefined when removed: rows are dropped many at a time. */
   sealed: Uint8Array | undefined;
-  /** Nobody has changed it since it was sealed: its checksum need not be computed at each read. */
+  /** It was read once, and nobody has changed it since: its checksum need not be computed again. */
   isIntact: boolean;
 }
 
-function bodyOf(sealed: Uint8Array, { main, sub, isIntact }: Row): Uint8Array {
-  return isIntact ? sealed.subarray(SEAL_BYTES) : unseal(sealed, main, sub, recordName);
+function bodyOf(sealed: Uint8Array, row: Row): Uint8Array {
+  if (row.isIntact) return sealed.subarray(SEAL_BYTES);
+  const body = unseal(sealed, row.main, row.sub, recordName);
+  row.isIntact = true;
+  return body;
 }
 
 /** Records in ascending order of revision. */
@@ -68,7 +71,7 @@ class Records implements Replacement {
       last === undefined || last.main < record.main || (last.main === record.main && last.sub < record.sub),
       "records are appended in ascending order",
     );
-    this.rows.push({ main: record.main, sub: record.sub, sealed: record.sealed, isIntact: true });
+    this.rows.push({ main: record.main, sub: record.sub, sealed: record.sealed, isIntact: false });
     this.bytes += record.sealed.length;
   }
 

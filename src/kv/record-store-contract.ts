@@ -246,11 +246,24 @@ export const recordStoreContract: readonly RecordStoreCase[] = [
     async run(make) {
       const test = await make();
       await test.store.commit(batch(4, [record(2), record(3, 1, body(9, 900)), record(4)]));
+      expectBytes(test.store.read(3, 1), body(9, 900), "record 3.1, not damaged yet");
       const store = await test.damage({ main: 3, sub: 1 });
       expectCorrupt(() => store.read(3, 1), "revision 3.1");
       expectCorrupt(() => store.scan(0, 0, 10), "revision 3.1");
       expectBytes(store.read(2, 0), record(2).sealed.subarray(4), "record 2.0");
       expectBytes(store.read(4, 0), record(4).sealed.subarray(4), "record 4.0");
+      await test.dispose();
+    },
+  },
+  {
+    name: "a record that was sealed for another place is noticed, by reading and by scanning",
+    async run(make) {
+      const test = await make();
+      const { sealed } = record(2, 1);
+      await test.store.commit(batch(3, [{ main: 2, sub: 0, sealed }, record(3)]));
+      expectCorrupt(() => test.store.read(2, 0), "revision 2.0");
+      expectCorrupt(() => test.store.scan(0, 0, 10), "revision 2.0");
+      expectBytes(test.store.read(3, 0), record(3).sealed.subarray(4), "record 3.0");
       await test.dispose();
     },
   },
