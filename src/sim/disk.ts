@@ -1,11 +1,11 @@
 // A replica's disk over virtual time: slow or failing when a fault says so, and dead to a process that has died.
 // What a crash leaves is `MemoryDisk`'s business; what faults do to sectors that were written is decided here.
 import type { Random } from "../base/random.js";
-import type { Disk, DiskFile } from "../wal/disk.js";
+import type { Disk, DiskCallback, DiskFile } from "../wal/disk.js";
 import { MemoryDisk } from "../wal/memory-disk.js";
 import type { EventQueue } from "./event-queue.js";
 import type { ProcessLife } from "./process-life.js";
-import { UnsyncedWrites } from "./unsynced-writes.js";
+import { isMade, UnsyncedWrites } from "./unsynced-writes.js";
 
 /** How a disk behaves; faults change it in place. Chances are per operation. */
 export interface DiskManners {
@@ -114,6 +114,8 @@ export class SimDisk {
 
   #file(life: ProcessLife, file: DiskFile): DiskFile {
     const run = <T>(task: () => Promise<T>) => this.#run(life, task);
+    // A promise waits for each step by which a segment is made, and nobody else may stir meanwhile.
+    let isMaking = false;
     return {
       name: file.name,
       size: () => run(() => file.size()),
@@ -126,18 +128,28 @@ export class SimDisk {
           return;
         }
         this.#writesSinceLie += 1;
-        file.write(this.#aim(position), this.#drops(bytes), done);
+        isMaking = isMade(file.name, position);
+        file.write(this.#aim(position), this.#drops(bytes), isMaking ? this.#stirring(done) : done);
       },
       sync: (done) => {
         if (life.isAlive) this.onSync();
         if (!life.isAlive) return;
         const synced = this.unsynced.syncing(file.name);
+        const told = isMaking ? this.#stirring(done) : done;
         file.sync((error) => {
           if (error === null) synced();
-          done(error);
+          told(error);
         });
       },
       close: () => file.close(),
+    };
+  }
+
+  /** Microtasks are let run after `done`. */
+  #stirring(done: DiskCallback): DiskCallback {
+    return (error) => {
+      this.#queue.isStirred = true;
+      done(error);
     };
   }
 

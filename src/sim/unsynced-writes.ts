@@ -1,6 +1,11 @@
 // What one life of a replica has written to its log and its promises and not synced yet, as its disk knows it: the
 // truth about durability, whatever the log says of itself.
 
+/** At position 0 a segment is made ahead of its use, beside everything else: no batch begins there. */
+export function isMade(name: string, position: number): boolean {
+  return name.startsWith("log-") && position === 0;
+}
+
 export class UnsyncedWrites {
   /** Writes of each file that no sync covers; 0 stays, for taking entries out of a map costs more than it saves. */
   readonly #writes: Map<string, number>;
@@ -21,9 +26,9 @@ export class UnsyncedWrites {
     this.#all = 0;
   }
 
-  /** At position 0 a segment is made ahead of its use, beside everything else: nothing speaks for it yet. */
+  /** Nothing speaks for a segment that is being made. */
   written(name: string, position: number): void {
-    if (name.startsWith("log-") && position === 0) return;
+    if (isMade(name, position)) return;
     this.#add(name, 1);
   }
 
