@@ -5,11 +5,14 @@ import type { ReplicaId } from "../../src/paxos/ballot.js";
 import type { Cluster } from "./cluster.js";
 import type { Log } from "./walk-traffic.js";
 
-/** A command that was proposed at `id`: to be executed by all where that life goes on. */
+/** A command or a read of a caller at `id`: to be executed by all, or answered, where that life goes on. */
 export interface Asked {
   readonly id: ReplicaId;
   readonly incarnation: number;
-  readonly text: string;
+  /** The command; null: a read. */
+  readonly text: string | null;
+  /** The number of the read. */
+  readonly read: number;
 }
 
 export interface Healing {
@@ -57,11 +60,10 @@ export function healForGood(healing: Healing): void {
   const levelled = cluster.run(PATIENCE, isLevel);
   assert.ok(levelled, `no progress after healing: ${evidence(healing, alive)}`);
   const first = alive[0]!;
-  asked.push({ id: first, incarnation: cluster.replica(first).incarnation, text: "last" });
+  asked.push({ ...lifeOf(cluster, first), text: "last", read: 0 });
   cluster.propose(first, "last");
-  const reads = alive.map((id) => ({ id, read: cluster.read(id) }));
-  const isAnswered = () => reads.every(({ id, read }) => cluster.replica(id).answered.has(read));
-  const done = cluster.run(PATIENCE, () => isAnswered() && pendingOf(healing, alive).length === 0);
+  for (const id of alive) asked.push({ ...lifeOf(cluster, id), text: null, read: cluster.read(id) });
+  const done = cluster.run(PATIENCE, () => pendingOf(healing, alive).length === 0);
   assert.ok(done, `nothing new is done after healing: ${evidence(healing, alive)}`);
   cluster.run(1_000);
   assert.ok(isLevel(), `one leader, and all have executed as much: ${evidence(healing, alive)}`);
@@ -79,10 +81,15 @@ function chooseDead({ cluster, random }: Healing): ReplicaId[] {
 }
 
 function pendingOf({ cluster, asked }: Healing, alive: readonly ReplicaId[]): Asked[] {
-  return asked.filter(({ id, incarnation, text }) => {
+  return asked.filter(({ id, incarnation, text, read }) => {
     if (!alive.includes(id) || cluster.replica(id).incarnation !== incarnation) return false;
+    if (text === null) return !cluster.replica(id).answered.has(read);
     return alive.some((at) => !cluster.hasExecuted(at, text));
   });
+}
+
+export function lifeOf(cluster: Cluster, id: ReplicaId): Pick<Asked, "id" | "incarnation"> {
+  return { id, incarnation: cluster.replica(id).incarnation };
 }
 
 function evidence(healing: Healing, alive: readonly ReplicaId[]): string {

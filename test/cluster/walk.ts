@@ -6,7 +6,7 @@ import { type Membership, majorityOf } from "../../src/paxos/membership.js";
 import { sameValue } from "../../src/paxos/value.js";
 import type { Ghost } from "../../src/sim/ghost.js";
 import { Cluster } from "./cluster.js";
-import { type Asked, healForGood, kill } from "./walk-healing.js";
+import { type Asked, healForGood, kill, lifeOf } from "./walk-healing.js";
 import { type Log, Traffic } from "./walk-traffic.js";
 
 export interface WalkOptions {
@@ -179,12 +179,12 @@ class Walk {
     if (id === 0) return;
     if (this.random.next() < 0.3) {
       this.log(() => `read at ${id}`);
-      this.cluster.read(id);
+      this.asked.push({ ...lifeOf(this.cluster, id), text: null, read: this.cluster.read(id) });
       return;
     }
     const text = `c${this.asked.length + 1}`;
     this.log(() => `propose ${text} at ${id}`);
-    this.asked.push({ id, incarnation: this.cluster.replica(id).incarnation, text });
+    this.asked.push({ ...lifeOf(this.cluster, id), text, read: 0 });
     this.cluster.propose(id, text);
   }
 
