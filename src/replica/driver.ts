@@ -121,7 +121,7 @@ export class Driver<C, R, Q, A> {
 
   /** Reads the disk and brings the machine up to it. Rejects with what is wrong with the directory. */
   async open(): Promise<void> {
-    const { openStorage, id, cluster, clock, randomHex, segmentBytes, network } = this.#options;
+    const { openStorage, id, cluster, clock, randomHex, segmentBytes, network, heartbeatMs } = this.#options;
     this.#storage = await openStorage();
     this.#opened = await open(this.#storage, {
       id,
@@ -129,6 +129,7 @@ export class Driver<C, R, Q, A> {
       clock,
       randomHex,
       segmentBytes,
+      heartbeatMs,
       replies: this.#proposals,
       onSynced: (proof) => this.#onSynced(proof),
       onCommitted: () => this.#execute(),

@@ -15,6 +15,12 @@ import { Executor, type Replies } from "./executor.js";
 import type { Clock, Identity } from "./ports.js";
 import { recoveredState, replay } from "./replay.js";
 
+/**
+ * The mark of a batch comes so many heartbeats after it: the watermark that the next heartbeat tells is then written
+ * with it, in two syncs for a write that nothing follows instead of three.
+ */
+const MARK_AFTER_HEARTBEATS = 1.5;
+
 /** Where a replica keeps its log, and the machine. */
 export interface Storage<C, R, Q, A> {
   readonly disk: Disk;
@@ -31,6 +37,7 @@ export interface OpeningOptions<R> {
   readonly randomHex: (bytes: number) => string;
   /** Size of a file of the log; 16 MiB. */
   readonly segmentBytes?: number | undefined;
+  readonly heartbeatMs: number;
   readonly replies: Replies<R>;
   onSynced(proof: Synced): void;
   /** The machine is committed, execution may go on. */
@@ -69,6 +76,7 @@ export async function open<C, R, Q, A>(
   const { wal, recovered } = await Wal.open(disk, {
     ...(segmentBytes === undefined ? {} : { segmentBytes }),
     appliedUpTo: held.slot,
+    markAfterMs: MARK_AFTER_HEARTBEATS * options.heartbeatMs,
     clock,
     onSynced: (proof) => options.onSynced(proof),
     onFailed: (error) => options.onFailed(error),

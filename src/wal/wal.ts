@@ -13,8 +13,7 @@ import { type Recovered, recoveredState } from "./recovered-state.js";
 import type { SegmentFiles } from "./segment-files.js";
 import type { SlotIndex } from "./slot-index.js";
 
-/** When nothing follows a synced batch for so long, in milliseconds, its mark is written. */
-const MARK_AFTER = 10;
+const MARK_AFTER_MS = 10;
 export const SEGMENT_BYTES = 16 * 1024 * 1024;
 
 /** What the log needs of a clock; `Clock` of the driver is one. */
@@ -30,6 +29,8 @@ export interface WalOptions {
   readonly segmentBytes?: number;
   /** Slots up to it are executed, durably: values missing in the log there are not reported; 0. */
   readonly appliedUpTo?: Slot;
+  /** When nothing follows a synced batch for so long its mark is written; 10. What is not urgent waits as long. */
+  readonly markAfterMs?: number;
   readonly clock: WalClock;
   /** Everything appended up to the turn of the proof is on disk. */
   onSynced(proof: Synced): void;
@@ -45,6 +46,7 @@ export class Wal {
   readonly #assembler: BatchAssembler;
   readonly #reader: LogReader;
   readonly #lowest: number;
+  readonly #markAfterMs: number;
   /** The last turn appended, the last one whose batch is under way or done, the last one proven. */
   #turn: number;
   #underWayTurn: number;
@@ -76,6 +78,7 @@ export class Wal {
     this.#assembler = parts.assembler;
     this.#reader = new LogReader(parts.index, parts.segments);
     this.#lowest = parts.lowest;
+    this.#markAfterMs = options.markAfterMs ?? MARK_AFTER_MS;
     this.#turn = 0;
     this.#underWayTurn = 0;
     this.#provenTurn = 0;
@@ -136,7 +139,7 @@ export class Wal {
   }
 
   /**
-   * `turn` counts up. What is not `urgent` waits for the next batch that is, or for 10 ms. A turn without anything to
+   * `turn` counts up. What is not `urgent` waits for the next batch that is, or for `markAfterMs`. A turn without anything to
    * write is proven as soon as those before it are. After `onFailed`, and after `close`, nothing is taken.
    */
   append(turn: number, promise: Ballot, records: readonly LogRecord[], urgent: boolean): void {
@@ -234,11 +237,11 @@ export class Wal {
   // One timer at most; it is not moved with every batch, it looks again when it fires.
   #armTimer(): void {
     if (this.#timer !== null || this.#closing) return;
-    this.#timer = this.#options.clock.at(this.#idleSince + MARK_AFTER, () => {
+    this.#timer = this.#options.clock.at(this.#idleSince + this.#markAfterMs, () => {
       this.#timer = null;
       if (this.#busy || this.#failure !== null || this.#closing) return;
       if (!this.#needsMark && this.#waiting.length === 0) return;
-      if (this.#options.clock.now() < this.#idleSince + MARK_AFTER) this.#armTimer();
+      if (this.#options.clock.now() < this.#idleSince + this.#markAfterMs) this.#armTimer();
       else this.#begin(0);
     });
   }

@@ -65,6 +65,21 @@ test("a cluster of one serves at once, and has everything after power failed", a
   await c.closeAll();
 });
 
+test("a command that nothing follows costs each replica two syncs: of its vote, and of what says that it is chosen", async () => {
+  const c = cluster();
+  await c.startAll();
+  const leader = await c.leader();
+  await c.clock.pass(500);
+  const before = c.ids.map((id) => c.disks.get(id)!.syncs);
+  for (let i = 0; i < 10; i += 1) {
+    await c.clock.settle(c.replica(leader).propose({ add: i }));
+    await c.clock.pass(300);
+  }
+  const syncs = c.ids.map((id, at) => c.disks.get(id)!.syncs - before[at]!);
+  assert.deepEqual(syncs, [20, 20, 20]);
+  await c.closeAll();
+});
+
 test("after power failed everywhere, everything acknowledged is there", async () => {
   const c = cluster();
   await c.startAll();
