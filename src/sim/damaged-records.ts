@@ -3,6 +3,7 @@
 import type { Random } from "../base/random.js";
 import type { Slot } from "../paxos/ballot.js";
 import type { Value } from "../paxos/value.js";
+import { flipValue } from "./disk-damage.js";
 import type { HealedCore } from "./healed-core.js";
 import type { Host } from "./host.js";
 
@@ -33,7 +34,8 @@ function damageSlot(hosts: readonly Host[], slot: Slot, random: Random): number 
   if (holders.length > 0) holders.splice(random.below(holders.length), 1);
   let hurt = 0;
   for (const host of holders) {
-    if (random.next() >= HURT_CHANCE || !flipIn(host, newestVote(host, slot)!, random)) continue;
+    if (random.next() >= HURT_CHANCE || !flipValue(host.disk.memory, newestVote(host, slot)!, random))
+      continue;
     host.isDamaged = true;
     hurt += 1;
   }
@@ -43,28 +45,4 @@ function damageSlot(hosts: readonly Host[], slot: Slot, random: Random): number 
 function newestVote(host: Host, slot: Slot): Value | null {
   const votes = host.ghost.durableVotes.get(slot);
   return votes === undefined ? null : votes.get(Math.max(...votes.keys()))!;
-}
-
-/** Flips a bit of the newest copy of `value` in the log; false: it is not there. */
-function flipIn({ disk }: Host, value: Value, random: Random): boolean {
-  const { memory } = disk;
-  const logs = memory.names().filter((name) => name.startsWith("log-"));
-  for (const name of logs.reverse()) {
-    const bytes = memory.bytesOf(name);
-    const at = lastIndexOf(bytes, value);
-    if (at < 0) continue;
-    bytes[at + random.below(value.length)]! ^= 1 << random.below(8);
-    return true;
-  }
-  return false;
-}
-
-function lastIndexOf(bytes: Uint8Array, value: Value): number {
-  if (value.length === 0) return -1;
-  for (let at = bytes.length - value.length; at >= 0; at -= 1) {
-    let same = 0;
-    while (same < value.length && bytes[at + same] === value[same]) same += 1;
-    if (same === value.length) return at;
-  }
-  return -1;
 }

@@ -1,6 +1,7 @@
 // Damage to what was written: flipped bits, sectors that hold something else (PAR, FAST 2018, section 2). Never a
 // sector of zeros at the end of the log: that is a write that never was, and no log can tell.
 import type { Random } from "../base/random.js";
+import type { Value } from "../paxos/value.js";
 import type { MemoryDisk } from "../wal/memory-disk.js";
 import { decodePromise } from "../wal/promise-file.js";
 
@@ -61,4 +62,27 @@ function usedOf(bytes: Uint8Array): number {
   let end = bytes.length;
   while (end > 0 && bytes[end - 1] === 0) end -= 1;
   return end;
+}
+
+/** Flips a bit of the newest copy of `value` in the log; false: it is not there. */
+export function flipValue(disk: MemoryDisk, value: Value, random: Random): boolean {
+  const logs = disk.names().filter((name) => name.startsWith("log-"));
+  for (const name of logs.reverse()) {
+    const bytes = disk.bytesOf(name);
+    const at = lastIndexOf(bytes, value);
+    if (at < 0) continue;
+    bytes[at + random.below(value.length)]! ^= 1 << random.below(8);
+    return true;
+  }
+  return false;
+}
+
+function lastIndexOf(bytes: Uint8Array, value: Value): number {
+  if (value.length === 0) return -1;
+  for (let at = bytes.length - value.length; at >= 0; at -= 1) {
+    let same = 0;
+    while (same < value.length && bytes[at + same] === value[same]) same += 1;
+    if (same === value.length) return at;
+  }
+  return -1;
 }

@@ -55,6 +55,8 @@ export class Ghost {
   /** The life of its owner that a ballot belongs to, as the incarnation. */
   readonly ballotLife = new Map<Ballot, number>();
   readonly lastBallot = new Map<ReplicaId, Ballot>();
+  /** The last vote that became durable where its replica had one of another ballot, and did not know what is chosen. */
+  castAgain: { readonly id: ReplicaId; readonly slot: Slot; readonly value: Value } | null = null;
   /** What callers proposed, by `payloadKey`. */
   readonly submitted = new Set<string>();
   readonly reads = new Map<string, GhostRead>();

@@ -44,6 +44,9 @@ export function onDurable(ghost: Ghost, id: ReplicaId, record: LogRecord): void 
   if (record.kind !== "accepted") return;
   replica.durablePromise = Math.max(replica.durablePromise, record.ballot);
   putVote(replica.durableVotes, record.slot, record.ballot, record.value);
+  if (record.slot > replica.chosenUpTo && replica.durableVotes.get(record.slot)!.size > 1) {
+    ghost.castAgain = { id, slot: record.slot, value: record.value };
+  }
   const value = ghost.countVote(id, record.slot, record.ballot, record.value);
   if (value === null) return;
   // Later votes for it are for the same value: agreement says so.

@@ -60,6 +60,7 @@ const EVENTS = [
   "recovery finds nothing",
   "recovery finds votes",
   "ruined sectors of the log",
+  "shadow recovery of a damaged vote",
   "shadow recovery of a whole disk",
   "shadow recovery of lost writes",
   "told readReady",

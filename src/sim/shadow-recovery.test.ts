@@ -235,6 +235,39 @@ test("faulty slots are right where a fault has hurt the disk, and only there", a
   assert.deepEqual(await watched.found({ isDamaged: true }), new Set([""]));
 });
 
+test("F9: where a replica has voted again its newest vote is hurt in a shadow, and is found faulty", async () => {
+  const watched = await Watched.open();
+  const host = {
+    isUp: true,
+    core: {},
+    disk: { unsynced: { isEmpty: true } },
+    crashImage: () => watched.image(1),
+  };
+  const reached: string[] = [];
+  const shadows = new ShadowRecoveries(
+    {
+      ghost: watched.ghost,
+      hosts: new Map([[ID, host]]),
+      queue: { events: 0 },
+      reach: (what) => reached.push(what),
+    },
+    1,
+  );
+  const B3 = ballotOf(3, 2);
+  for (const ballot of [B1, B2, B3]) {
+    watched.append([vote(7, ballot, "some value")], ballot);
+    await watched.settle();
+    const image = shadows.due();
+    // The first vote of a slot is nobody's second.
+    assert.equal(image === null, ballot === B1);
+    if (ballot === B2) await recoverShadow(watched.ghost, image!);
+    if (ballot === B3)
+      await assert.rejects(recoverShadow(watched.ghost, { ...image!, isDamaged: false }), /faultyForNothing/);
+  }
+  assert.equal(shadows.due(), null);
+  assert.deepEqual(reached, Array(2).fill("shadow recovery of a damaged vote"));
+});
+
 /** Hosts of which one is down, one idle, one starts and one writes, and who was taken. */
 function hosts(taken: number[]) {
   const kinds = [

@@ -7,6 +7,7 @@ import { recoveredState } from "../replica/replay.js";
 import { DataDirectory } from "../wal/identity.js";
 import type { MemoryDisk } from "../wal/memory-disk.js";
 import { Wal, type WalClock } from "../wal/wal.js";
+import { flipValue } from "./disk-damage.js";
 import { type Ghost, InvariantBroken } from "./ghost.js";
 import { learnsOnlyChosen } from "./invariants.js";
 import { checkRecovered } from "./recovery-watch.js";
@@ -84,6 +85,8 @@ const MOST = 15_000;
 /** It waits for so many more until something is at stake: a write that is not synced, at times of one that starts. */
 const PATIENCE = 2000;
 const STARTING_CHANCE = 0.5;
+/** So many shadows of a run have a vote hurt. */
+const MOST_HURT = 8;
 
 interface ShadowedHost {
   readonly isUp: boolean;
@@ -107,6 +110,8 @@ export class ShadowRecoveries {
   /** Due when so many events have happened. */
   #next: number;
   #wantsStart: boolean;
+  /** Votes that were hurt in shadows so far. */
+  #hurt: number;
 
   constructor(world: ShadowedWorld, seed: number) {
     this.#world = world;
@@ -114,10 +119,13 @@ export class ShadowRecoveries {
     this.#random = new Random(seed);
     this.#next = FEWEST;
     this.#wantsStart = false;
+    this.#hurt = 0;
   }
 
   /** The disk that is to be recovered now; null: none is. To be asked between two events. */
   due(): CrashImage | null {
+    const hurt = this.#hurtVote();
+    if (hurt !== null) return hurt;
     const { events } = this.#world.queue;
     if (events < this.#next) return null;
     let candidates = this.#hosts.filter(
@@ -133,6 +141,20 @@ export class ShadowRecoveries {
     this.#next = events + Math.min(MOST, Math.max(FEWEST, events));
     this.#wantsStart = this.#random.next() < STARTING_CHANCE;
     return image;
+  }
+
+  /** Where a replica has voted again, rot in its newest vote must not make an older one stand for it (F9). */
+  #hurtVote(): CrashImage | null {
+    const { ghost, hosts } = this.#world;
+    const again = ghost.castAgain;
+    if (again === null || this.#hurt >= MOST_HURT) return null;
+    ghost.castAgain = null;
+    const host = hosts.get(again.id);
+    const image = host?.isUp === true ? host.crashImage(this.#random) : null;
+    if (image === null || !flipValue(image.disk, again.value, this.#random)) return null;
+    this.#hurt += 1;
+    this.#world.reach("shadow recovery of a damaged vote");
+    return { ...image, isDamaged: true };
   }
 
   async recover(image: CrashImage): Promise<void> {

@@ -139,8 +139,8 @@ export class Wal {
   }
 
   /**
-   * `turn` counts up. What is not `urgent` waits for the next batch that is, or for `markAfterMs`. A turn without anything to
-   * write is proven as soon as those before it are. After `onFailed`, and after `close`, nothing is taken.
+   * `turn` counts up. What is not `urgent` waits for the next batch that is, or for `markAfterMs`. A turn without
+   * anything to write is proven as soon as those before it are. After `onFailed`, and `close`, nothing is taken.
    */
   append(turn: number, promise: Ballot, records: readonly LogRecord[], urgent: boolean): void {
     if (this.#failure !== null || this.#closing) return;
