@@ -196,3 +196,16 @@ test("F33: one that has just met its last peer elects nobody until that one coul
   election.linkUp(3, 200);
   assert.equal(election.isWilling(2, 200, membership), true, "a connection made again is no news");
 });
+
+test("a leader has few bytes in flight, so that the promises of its successor stay small; all is done in the end", () => {
+  const cluster = new Cluster({ replicas: 3, autoSync: true, alpha: 64 });
+  cluster.elect(1);
+  const million = "x".repeat(2 ** 20);
+  for (let i = 0; i < 30; i += 1) cluster.propose(1, `${i} ${million}`);
+  const { inFlight } = cluster.core(1).state.proposer;
+  // The last one begins below the bound of 8 MiB, and these are a little longer than 1 MiB.
+  assert.equal(inFlight.size, 8);
+  const isDone = () => cluster.ids.every((id) => cluster.hasExecuted(id, `29 ${million}`));
+  assert.ok(cluster.run(2000, isDone));
+  assert.equal(inFlight.size, 0);
+});
