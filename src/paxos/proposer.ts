@@ -8,8 +8,11 @@ import { type Command, commandSize, encodeBatch, NOOP, type Value } from "./valu
 
 const VALUE_BYTES = 1 << 20;
 const VALUE_COMMANDS = 4096;
-/** Proposals under way hold at most about this; a single larger command goes alone. */
-const IN_FLIGHT_BYTES = 32 << 20;
+/**
+ * Proposals under way hold at most about this; a single larger command goes alone. A successor is told all of it in
+ * promises, and proposes it again: if that takes longer than an election timeout, nobody leads for long.
+ */
+const IN_FLIGHT_BYTES = 8 << 20;
 /** Commands that wait for a slot; what other replicas forward beyond it is dropped, and sent again by them. */
 const QUEUE_BYTES = 64 << 20;
 

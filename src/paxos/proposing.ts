@@ -10,11 +10,6 @@ import type { Value } from "./value.js";
 
 /** Bytes of values in one `accept`. */
 const ACCEPT_BYTES = 4 << 20;
-/**
- * With so much in flight nothing more is proposed: whoever must lead next is told all of it in promises, and proposes
- * it again; if that takes longer than an election timeout, nobody leads for long.
- */
-const IN_FLIGHT_BYTES = 8 << 20;
 
 /** Proposes all that may be proposed now, and sends it: one `accept` for neighbouring slots. */
 export function proposeWaiting(p: PaxosState, now: number, out: Outbox): void {
@@ -22,13 +17,10 @@ export function proposeWaiting(p: PaxosState, now: number, out: Outbox): void {
   if (!p.proposer.isWaiting && p.proposer.phaseOne.recoverUpTo <= p.learner.chosenUpTo) return;
   const fresh: Proposal[] = [];
   recover(p, now, out, fresh);
-  let bytes = 0;
-  if (p.proposer.isWaiting) for (const { value } of p.proposer.inFlight.values()) bytes += value.length;
-  while (p.proposer.isWaiting && bytes < IN_FLIGHT_BYTES) {
+  while (p.proposer.isWaiting) {
     const slot = freeSlot(p);
     if (slot === 0) break;
     const { value, callers } = p.proposer.takeBatch(p.self);
-    bytes += value.length;
     fresh.push(propose(p, slot, value, callers, now, out));
   }
   sendAccepts(p, p.others, fresh, out);
