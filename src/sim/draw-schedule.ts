@@ -27,7 +27,8 @@ export function drawSchedule(seed: number, length = 60_000): Schedule {
   // Not the generator of the world, so that a schedule does not depend on how often the world draws.
   const random = new Random(seed + 2 ** 32);
   const end = BEGIN_MS + length;
-  const goesOn = length;
+  // A cluster that its faults keep from serving has few operations a second: it goes on until it had enough.
+  const goesOn = 3 * length;
   const operations = drawOperations(random, end + goesOn);
   const damageable = random.next() < 0.5 ? [1 + random.below(REPLICAS)] : [];
   const faults = drawFaults(random, end + goesOn, damageable.length > 0);
