@@ -53,8 +53,14 @@ export async function anotherWay(core: HealedCore, random: Random): Promise<void
   if (await core.mustDo([far], T_MS, `operations of replica ${far.id} through another`)) {
     await restartAll(core, leader, others);
   }
-  if (!core.isOver) {
-    await core.until(world.queue.now + T_MS * random.next(), () => false);
+  if (!core.isOver) await core.until(world.queue.now + T_MS * random.next(), () => false);
+  const keepsWay = () =>
+    core.demand(
+      world.queue.now + FOUND_MS,
+      () => via() !== 0,
+      () => `replica ${far.id} has lost its way to the leader, and finds no other`,
+    );
+  if (!core.isOver && (await keepsWay())) {
     const between = world.host(via());
     world.tell(0, `replica ${between.id}, the way of ${far.id}, is killed`);
     between.kill();
