@@ -29,6 +29,8 @@ const GOOD: DiskManners = {
   misdirected: 0,
 };
 
+/** True time for each of local time, at most. */
+const SLOWEST_CLOCK = 1.25;
 const SECTOR = 512;
 /** A misdirected write lands at most so many sectors away. */
 const ASTRAY = 24;
@@ -42,6 +44,8 @@ export class SimDisk {
   readonly #reached: (what: string) => void;
   readonly #queue: EventQueue;
   manners: DiskManners;
+  /** When the last operation ends that began while the disk was slow, in true time. */
+  slowUntil: number;
   /** Writes of the log since one that was dropped or went elsewhere. */
   #writesSinceLie: number;
   /** Called when a sync of the log begins; a crash in it comes before the sync. */
@@ -52,6 +56,7 @@ export class SimDisk {
     this.#random = random;
     this.#reached = reached;
     this.manners = { ...GOOD };
+    this.slowUntil = 0;
     this.#writesSinceLie = Number.POSITIVE_INFINITY;
     this.onSync = () => {};
     this.#queue = queue;
@@ -62,6 +67,8 @@ export class SimDisk {
         const { slowness } = this.manners;
         const ms = operation === "sync" ? slowness * (0.5 + random.next()) : slowness * (0.1 + bytes / 65536);
         // A write into the page cache takes no time unless the disk is in trouble.
+        if (slowness > GOOD.slowness)
+          this.slowUntil = Math.max(this.slowUntil, queue.now + SLOWEST_CLOCK * ms);
         if (operation === "write" && slowness === GOOD.slowness) this.#life?.defer(task);
         else this.#life?.after(ms, task);
       },

@@ -62,9 +62,15 @@ async function newOperations(core: HealedCore, end: number, isCalm: boolean): Pr
   for (let round = 0; round < (isCalm ? ROUNDS : DISTURBED_ROUNDS); round += 1) {
     // The first meets what the faults have left: commands sent again, a leader that has only just begun.
     const ms = isCalm && round > 0 ? CALM_MS : end - core.world.queue.now;
+    // What a disk began while it was slow may take longer than all that heals.
+    if (isCalm && round === 1) await core.until(slowUntil(core) + CALM_MS, () => false);
     if (!(await core.mustDo(core.hosts, ms, `new operations, round ${round}`))) return false;
   }
   return true;
+}
+
+function slowUntil({ hosts }: HealedCore): number {
+  return Math.max(...hosts.map(({ disk }) => disk.slowUntil));
 }
 
 /** The whole logical state is the same everywhere (13). */
