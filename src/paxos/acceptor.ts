@@ -52,6 +52,16 @@ export class Acceptor {
     if (this.faulty.length > 0) this.heal(slot);
   }
 
+  /** Forgets all slots up to `upTo`: they are known chosen. */
+  settleUpTo(upTo: Slot): void {
+    for (const slot of this.votes.keys()) if (slot <= upTo) this.votes.delete(slot);
+    const left: Faulty[] = [];
+    for (const { from, to, ballot } of this.faulty) {
+      if (to > upTo) left.push({ from: Math.max(from, upTo + 1), to, ballot });
+    }
+    this.faulty = left;
+  }
+
   /** A slot is healed by its chosen value or by a new accept (A4). */
   heal(slot: Slot): void {
     for (let i = 0; i < this.faulty.length; i += 1) {

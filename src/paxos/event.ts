@@ -1,5 +1,5 @@
 // Everything that can happen to the core. `step` takes one event and the present time, in milliseconds.
-import type { ReplicaId } from "./ballot.js";
+import type { ReplicaId, Slot } from "./ballot.js";
 import type { Message } from "./message.js";
 
 export type Event =
@@ -26,5 +26,11 @@ export type Event =
   | { readonly kind: "transfer"; readonly to: ReplicaId }
   /** This replica stops soon: it hands leadership over, and stands no more by itself. */
   | { readonly kind: "leave" }
+  /** Slots up to `upTo` are gone from the log here; the state that they made is durable (A5). */
+  | { readonly kind: "compacted"; readonly upTo: Slot }
+  /** `from` has a snapshot of the state after slot `upTo`, for what is missing here is gone from its log. */
+  | { readonly kind: "offered"; readonly from: ReplicaId; readonly upTo: Slot }
+  /** The state after slot `upTo` was taken from a snapshot, and is durable; so is that the log shows nothing up to it. */
+  | { readonly kind: "installed"; readonly upTo: Slot }
   /** Nothing happened but time: the deadline has come. */
   | { readonly kind: "tick" };

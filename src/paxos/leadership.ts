@@ -173,7 +173,9 @@ function elapseIdle(p: PaxosState, now: number, out: Outbox): void {
     return;
   }
   if (now >= election.candidacyAt) {
-    if (election.hearsLeader(now)) {
+    // It could not go on from where it is (F27).
+    if (now < p.offeredUntil) election.postpone(p.offeredUntil, 0, p.electionMs / 4);
+    else if (election.hearsLeader(now)) {
       election.postpone(election.heardAt, p.electionMs, 2 * p.electionMs);
     } else {
       const round = election.begin(now);

@@ -58,12 +58,31 @@ export class Learner {
     this.chosenUpTo = slot;
     this.recent.set(slot, value);
     this.recentBytes += value.length;
-    while (this.recentBytes > RECENT_BYTES && this.recentFrom < slot) {
-      this.recentBytes -= this.recent.get(this.recentFrom)?.length ?? 0;
-      this.recent.delete(this.recentFrom);
-      this.recentFrom += 1;
-    }
+    while (this.recentBytes > RECENT_BYTES && this.recentFrom < slot) this.#dropOldest();
     return { slot, value };
+  }
+
+  /** The log shows nothing up to `upTo` any more. */
+  compact(upTo: Slot): void {
+    this.compactedUpTo = Math.max(this.compactedUpTo, Math.min(upTo, this.chosenUpTo));
+    while (this.recentFrom <= this.compactedUpTo) this.#dropOldest();
+  }
+
+  #dropOldest(): void {
+    this.recentBytes -= this.recent.get(this.recentFrom)?.length ?? 0;
+    this.recent.delete(this.recentFrom);
+    this.recentFrom += 1;
+  }
+
+  /** The state after `upTo` came without the values that made it. */
+  install(upTo: Slot): void {
+    assert(upTo > this.chosenUpTo, "a snapshot is void at or below chosenUpTo (A5)");
+    for (const slot of this.above.keys()) if (slot <= upTo) this.above.delete(slot);
+    this.chosenUpTo = upTo;
+    this.compactedUpTo = upTo;
+    this.recent = new Map();
+    this.recentFrom = upTo + 1;
+    this.recentBytes = 0;
   }
 
   copy(): Learner {

@@ -66,10 +66,7 @@ export function onLearn(p: PaxosState, from: ReplicaId, m: LearnMessage, out: Ou
   } else if (m.fromSlot > compactedUpTo) {
     out.notices.push({ kind: "serveLog", to: from, fromSlot: m.fromSlot });
   } else {
-    out.notices.push({
-      kind: "alarm",
-      text: `replica ${from} needs slot ${m.fromSlot}, which is compacted here up to ${compactedUpTo}`,
-    });
+    out.notices.push({ kind: "serveSnapshot", to: from });
   }
 }
 

@@ -48,6 +48,8 @@ export type Notice =
   | { readonly kind: "readReady"; readonly id: number; readonly slot: Slot }
   /** Send `learned` from the log on disk: what `to` needs is not in memory any more. */
   | { readonly kind: "serveLog"; readonly to: ReplicaId; readonly fromSlot: Slot }
+  /** Offer `to` a snapshot: what it needs is gone from the log here. */
+  | { readonly kind: "serveSnapshot"; readonly to: ReplicaId }
   /** Something an operator should know, as a sentence. */
   | { readonly kind: "alarm"; readonly text: string };
 

@@ -6,6 +6,7 @@ import type { Ballot, ReplicaId, Slot } from "./ballot.js";
 import { describeState, digestState } from "./describe.js";
 import type { Event } from "./event.js";
 import { onAccept, onHeartbeat, onPrepare } from "./following.js";
+import { onInstalled, onOffered } from "./installing.js";
 import {
   elapse,
   leave,
@@ -105,6 +106,15 @@ export class Paxos {
         return;
       case "leave":
         leave(p, now, outbox);
+        return;
+      case "compacted":
+        p.learner.compact(event.upTo);
+        return;
+      case "offered":
+        onOffered(p, event.from, event.upTo, now, outbox);
+        return;
+      case "installed":
+        onInstalled(p, event.upTo, now, outbox);
         return;
       case "tick":
         return;

@@ -69,6 +69,8 @@ export class PaxosState {
   syncedBallot: number;
   /** Waits for what others know chosen before it prepares, until then (2.6); 0: does not wait. */
   catchUpUntil: number;
+  /** Until then it takes what it misses from a snapshot, and leads nobody; 0: it was offered none. */
+  offeredUntil: number;
   /** `chosenUpTo` when it prepared anew because nothing was chosen for long (P7); -1: it did not. */
   preparedAnewAt: Slot;
   /** The leadership last told to the driver. */
@@ -101,6 +103,7 @@ export class PaxosState {
     this.syncedUpTo = recovered.chosenUpTo;
     this.syncedBallot = 0;
     this.catchUpUntil = 0;
+    this.offeredUntil = 0;
     this.preparedAnewAt = -1;
     this.noticedLeader = 0;
     this.noticedBallot = 0;

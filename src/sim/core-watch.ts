@@ -22,6 +22,7 @@ const TOLD: Readonly<Record<Notice["kind"], string>> = {
   leader: "told leader",
   readReady: "told readReady",
   serveLog: "told serveLog",
+  serveSnapshot: "told serveSnapshot",
   alarm: "told alarm",
 };
 

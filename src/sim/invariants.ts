@@ -95,6 +95,13 @@ export function contiguity(id: ReplicaId, replica: GhostReplica, entry: ChosenEn
   });
 }
 
+/** Snapshots (12, 17): one is installed only of slots that are all chosen, and only above what is executed. */
+export function installsOnlyChosen(ghost: Ghost, id: ReplicaId, replica: GhostReplica, upTo: Slot): void {
+  check(upTo > replica.chosenUpTo && upTo <= ghost.chosenPrefix, "installsOnlyChosen", () => {
+    return `${id} goes from slot ${replica.chosenUpTo} to slot ${upTo}; chosen are ${ghost.chosenPrefix}`;
+  });
+}
+
 /** Persist before send (1): what a message speaks of is on disk when it leaves. */
 export function persistBeforeSend(
   ghost: Ghost,

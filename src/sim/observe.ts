@@ -1,6 +1,6 @@
 // What the ghost sees of a run: records as they are appended and become durable, messages as they leave, values
 // as they are executed. Each is checked against the invariants first, then remembered.
-import { LAST_SLOT, type ReplicaId } from "../paxos/ballot.js";
+import { LAST_SLOT, type ReplicaId, type Slot } from "../paxos/ballot.js";
 import type { Accepted, ChosenEntry, Message, PrepareMessage, PromiseMessage } from "../paxos/message.js";
 import type { LogRecord } from "../paxos/outbox.js";
 import { castVote, type Ghost, type GhostReplica, highestBallot, putVote } from "./ghost.js";
@@ -10,6 +10,7 @@ import {
   ballotUniqueness,
   chosenSlotsAreLeft,
   contiguity,
+  installsOnlyChosen,
   learnsOnlyChosen,
   nonTriviality,
   persistBeforeSend,
@@ -100,6 +101,14 @@ function rememberPromise(ghost: Ghost, id: ReplicaId, message: PromiseMessage): 
   const parts = senders.get(id) ?? [];
   senders.set(id, parts);
   parts.push(message);
+}
+
+/** The state after `upTo` is installed from a snapshot. */
+export function onInstall(ghost: Ghost, id: ReplicaId, upTo: Slot): void {
+  const replica = ghost.replica(id);
+  installsOnlyChosen(ghost, id, replica, upTo);
+  replica.chosenUpTo = upTo;
+  for (const slot of replica.learned.keys()) if (slot <= upTo) replica.learned.delete(slot);
 }
 
 /** A value as it is executed. */

@@ -51,6 +51,11 @@ export class Cluster extends World {
         run = () => this.sync(id);
       }
     }
+    for (const [id, offer] of this.offers) {
+      if (offer.at >= at) continue;
+      at = offer.at;
+      run = () => this.install(id);
+    }
     return run === null ? null : { at, run };
   }
 

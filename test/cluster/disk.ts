@@ -42,6 +42,8 @@ export class TestDisk {
   chosenUpTo: Slot = 0;
   /** Slots up to it are in the state only. */
   compactedUpTo: Slot = 0;
+  /** What made the state: the entries up to `compactedUpTo`. */
+  state: readonly ChosenEntry[] = [];
   /** Slots whose records a test has made unreadable (A4). */
   faulty: Faulty[] = [];
   readonly slots = new Map<Slot, SlotOnDisk>();
@@ -68,13 +70,24 @@ export class TestDisk {
     for (const record of torn.records.slice(0, survivors.records)) this.#writeRecord(record);
   }
 
+  /** The state after the slots of `state` is durable, and the log forgets them. */
+  compact(state: readonly ChosenEntry[]): void {
+    this.state = state;
+    this.compactedUpTo = state.length;
+    this.chosenUpTo = Math.max(this.chosenUpTo, state.length);
+    for (const slot of this.slots.keys()) if (slot <= state.length) this.slots.delete(slot);
+  }
+
   #write(appended: AppendedTurn): void {
     if (appended.promise > this.promised) this.promised = appended.promise;
     for (const record of appended.records) this.#writeRecord(record);
   }
 
   #writeRecord(record: LogRecord): void {
-    if (record.kind === "accepted") {
+    if (record.kind !== "chosen" && record.slot <= this.compactedUpTo) {
+      // The log takes it and shows it to nobody.
+      if (record.kind === "accepted") this.promised = Math.max(this.promised, record.ballot);
+    } else if (record.kind === "accepted") {
       // A6: the promise is also the highest of all ballots in the log.
       if (record.ballot > this.promised) this.promised = record.ballot;
       const before = this.slots.get(record.slot);
@@ -95,8 +108,8 @@ export class TestDisk {
 
   /** The values of the slots known chosen, from 1. */
   chosen(): ChosenEntry[] {
-    const entries: ChosenEntry[] = [];
-    for (let slot = 1; slot <= this.chosenUpTo; slot += 1) {
+    const entries = [...this.state];
+    for (let slot = this.compactedUpTo + 1; slot <= this.chosenUpTo; slot += 1) {
       entries.push({ slot, value: this.slots.get(slot)!.value });
     }
     return entries;
@@ -109,7 +122,7 @@ export class TestDisk {
       compactedUpTo: this.compactedUpTo,
       accepted: [],
       learned: [],
-      faulty: this.faulty,
+      faulty: this.faulty.filter(({ to }) => to > this.chosenUpTo),
     };
     for (const slot of [...this.slots.keys()].sort((a, b) => a - b)) {
       const { value, ballot } = this.slots.get(slot)!;

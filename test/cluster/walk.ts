@@ -77,6 +77,8 @@ class Walk {
       [often(2), () => this.#stand()],
       [often(1), () => this.#dream()],
       [often(1), () => this.#burst()],
+      [often(1), () => this.#compact()],
+      [often(1), () => this.#install()],
       [often(0.6), () => this.#transfer()],
       [often(0.4), () => this.#heal()],
       [2 * crashes, () => this.#crash()],
@@ -186,6 +188,24 @@ class Walk {
     this.log(() => `propose ${text} at ${id}`);
     this.asked.push({ ...lifeOf(this.cluster, id), text, read: 0 });
     this.cluster.propose(id, text);
+  }
+
+  // --- snapshots ---
+
+  #compact(): void {
+    const id = this.#anyone(true);
+    if (id === 0) return;
+    const { chosenUpTo, compactedUpTo } = this.cluster.replica(id).disk;
+    const upTo = compactedUpTo + this.random.below(chosenUpTo - compactedUpTo + 1);
+    this.log(() => `compact ${id} up to ${upTo}`);
+    this.cluster.compact(id, upTo);
+  }
+
+  #install(): void {
+    const id = this.#anyOf([...this.cluster.offers.keys()]);
+    if (id === 0) return;
+    this.log(() => `install at ${id}`);
+    this.cluster.install(id);
   }
 
   // --- leaders ---

@@ -2,7 +2,7 @@
 // was not synced, links that break. Every event is followed by the invariants.
 import assert from "node:assert/strict";
 import { Random } from "../../src/base/random.js";
-import type { ReplicaId } from "../../src/paxos/ballot.js";
+import type { ReplicaId, Slot } from "../../src/paxos/ballot.js";
 import type { Event } from "../../src/paxos/event.js";
 import { type Membership, Memberships, majorityOf } from "../../src/paxos/membership.js";
 import type { ChosenEntry, Message } from "../../src/paxos/message.js";
@@ -11,10 +11,13 @@ import { Paxos } from "../../src/paxos/paxos.js";
 import { sameValue } from "../../src/paxos/value.js";
 import { Ghost, payloadKey } from "../../src/sim/ghost.js";
 import * as invariants from "../../src/sim/invariants.js";
-import { onAppend, onDurable, onExecute, onSend } from "../../src/sim/observe.js";
+import { onAppend, onDurable, onExecute, onInstall, onSend } from "../../src/sim/observe.js";
 import { LOSE_ALL, type Survivors } from "./disk.js";
 import { syncedUpTo } from "./forge.js";
 import { TestReplica } from "./replica.js";
+
+/** How long a snapshot takes in a timed run. */
+const SNAPSHOT_MS = 20;
 
 export interface InFlight {
   readonly id: number;
@@ -57,6 +60,8 @@ export class World {
   /** Told of everything that happens, as lines of text are made from it. */
   onMessage: (from: ReplicaId, to: ReplicaId, message: Message, isAfterSync: boolean) => void = () => {};
   onExecute: (id: ReplicaId, entry: ChosenEntry) => void = () => {};
+  /** Snapshots on their way: what made the state, and when a timed run installs it. */
+  readonly offers = new Map<ReplicaId, { readonly state: readonly ChosenEntry[]; readonly at: number }>();
   onNotice: (id: ReplicaId, notice: Notice) => void = () => {};
   autoSync: boolean;
   /** A test has damaged a disk: of a chosen value one good copy must be left, not a quorum's. */
@@ -140,12 +145,14 @@ export class World {
     replica.alive;
     replica.core = null;
     replica.waiting = [];
+    this.offers.delete(id);
     replica.disk.crash(survivors);
     const ghost = this.ghost.replica(id);
     ghost.durablePromise = replica.disk.promised;
     this.ghost.forget(id);
     invariants.quorumLog(this.ghost, this.isDamaged, (at, slot, value) => {
-      const shown = this.replica(at).disk.slots.get(slot);
+      const { disk } = this.replica(at);
+      const shown = disk.slots.get(slot) ?? disk.state[slot - 1];
       return shown !== undefined && sameValue(shown.value, value);
     });
     for (const peer of this.ids)
@@ -250,7 +257,42 @@ export class World {
       if (entries.length > 0) {
         this.#release(replica.id, [{ to: [notice.to], message: { kind: "learned", entries } }], false);
       }
+    } else if (notice.kind === "serveSnapshot") {
+      this.#offer(replica, notice.to);
     }
+  }
+
+  #offer(replica: TestReplica, to: ReplicaId): void {
+    if (this.link(replica.id, to) !== "up" || this.replica(to).core === null) return;
+    const state = [...replica.executed];
+    if (!this.offers.has(to)) this.offers.set(to, { state, at: this.now + SNAPSHOT_MS });
+    this.step(to, { kind: "offered", from: replica.id, upTo: state.length });
+  }
+
+  /** The snapshot that was offered to `id` has come; at or below what it has executed it is void. */
+  install(id: ReplicaId): void {
+    const replica = this.replica(id);
+    const { state } = this.offers.get(id)!;
+    this.offers.delete(id);
+    const upTo = state.length;
+    if (upTo > replica.alive.chosenUpTo) {
+      onInstall(this.ghost, id, upTo);
+      replica.disk.compact(state);
+      replica.executed = [...state];
+      replica.texts = { upTo: 0, known: new Set() };
+    }
+    this.step(id, { kind: "installed", upTo });
+  }
+
+  /** The state of `id` is durable up to `upTo`, and its log forgets that. */
+  compact(id: ReplicaId, upTo: Slot): void {
+    const { disk, executed } = this.replica(id);
+    assert(
+      upTo <= disk.chosenUpTo && upTo >= disk.compactedUpTo,
+      "only what is known chosen, on disk, is compacted",
+    );
+    disk.compact(executed.slice(0, upTo));
+    this.step(id, { kind: "compacted", upTo });
   }
 
   /** Makes the turns up to `turn` durable (all by default), then sends what waited for it. */
