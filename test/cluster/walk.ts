@@ -201,11 +201,19 @@ class Walk {
     this.cluster.compact(id, upTo);
   }
 
+  /** What was offered, or what was fetched before it led: then mostly at a leader that does not know the newest. */
   #install(): void {
-    const id = this.#anyOf([...this.cluster.offers.keys()]);
+    const { cluster } = this;
+    let id = this.#anyOf([...cluster.offers.keys()]);
+    if (this.random.next() < 0.5) {
+      id = this.#leaderOrAnyone(0.8);
+      const ahead = cluster.ids.map((peer) => cluster.replica(peer).executed);
+      const longest = ahead.reduce((a, b) => (a.length > b.length ? a : b));
+      if (id !== 0) cluster.offers.set(id, { state: [...longest], at: cluster.now });
+    }
     if (id === 0) return;
     this.log(() => `install at ${id}`);
-    this.cluster.install(id);
+    cluster.install(id);
   }
 
   // --- leaders ---
