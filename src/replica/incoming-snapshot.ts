@@ -1,0 +1,206 @@
+// A snapshot that comes from a peer, in pieces: a file of another name, which says of what it is a part, and goes on
+// after the last whole frame when its replica died. Rule: it gets a snapshot's name only after all of it was checked.
+import { assert } from "../base/assert.js";
+import { bytesEqual } from "../base/bytes.js";
+import type { Slot } from "../paxos/ballot.js";
+import type { Disk, DiskFile } from "../wal/disk.js";
+import {
+  damaged,
+  decodeFirstSector,
+  encodeFirstSector,
+  type FirstSector,
+  FrameWalk,
+  framesOf,
+  isKnownFormat,
+  isSame,
+  partSector,
+  SECTOR,
+  SMALLEST_FILE,
+  SnapshotDamaged,
+  type SnapshotInfo,
+  wholeSector,
+} from "./snapshot-format.js";
+import { SteppedFile } from "./snapshot-writer.js";
+
+const NAME = /^snapshot-(\d{16})\.part$/;
+
+function partName(slot: Slot): string {
+  return `snapshot-${String(slot).padStart(16, "0")}.part`;
+}
+
+/** Removes the parts of snapshots up to `slot`: nobody goes on with them. */
+export async function removeOldParts(disk: Disk, names: readonly string[], slot: Slot): Promise<void> {
+  for (const name of names) {
+    const match = NAME.exec(name);
+    if (match !== null && Number(match[1]) <= slot) await disk.remove(name);
+  }
+}
+
+export interface IncomingPorts {
+  readonly disk: Disk;
+  /** Gives a whole file of that name the snapshot's name, durably. */
+  place(from: string, first: FirstSector): Promise<void>;
+  /** The file is closed. */
+  onEnd(): void;
+}
+
+export class Incoming {
+  readonly info: SnapshotInfo;
+  readonly #ports: IncomingPorts;
+  readonly #file: DiskFile;
+  readonly #stepped: SteppedFile;
+  /** What came as the first sector; empty when an earlier life got it, for it follows from the rest. */
+  readonly #firstSector: Uint8Array;
+  #offset: number;
+  #isBusy: boolean;
+  #isClosed: boolean;
+
+  private constructor(info: SnapshotInfo, ports: IncomingPorts, file: DiskFile, offset: number) {
+    this.info = info;
+    this.#ports = ports;
+    this.#file = file;
+    this.#stepped = new SteppedFile(file);
+    this.#firstSector = new Uint8Array(offset === 0 ? SECTOR : 0);
+    this.#offset = offset;
+    this.#isBusy = false;
+    this.#isClosed = false;
+  }
+
+  /** Goes on with what there is of `info`; what there is of others is removed. */
+  static async begin(info: SnapshotInfo, ports: IncomingPorts): Promise<Incoming> {
+    assert(
+      Number.isSafeInteger(info.slot) && info.slot > 0 && info.bytes >= SMALLEST_FILE,
+      "a snapshot that is received has a slot from 1 and a length",
+    );
+    const { disk } = ports;
+    const wanted = partName(info.slot);
+    let left: DiskFile | null = null;
+    for (const name of (await disk.list()).filter((name) => NAME.test(name))) {
+      if (name === wanted) left = await openPart(disk, name, info);
+      else await disk.remove(name);
+    }
+    if (left !== null) return new Incoming(info, ports, left, await rewritten(left, info));
+    const file = await disk.open(wanted, true);
+    const stepped = new SteppedFile(file);
+    await stepped.write(0, encodeFirstSector(partSector(info)));
+    await stepped.sync();
+    await disk.syncDirectory();
+    return new Incoming(info, ports, file, 0);
+  }
+
+  /** Where the next byte goes. */
+  get offset(): number {
+    return this.#offset;
+  }
+
+  /** Takes the bytes from `offset` on. Throws `SnapshotDamaged`, and takes none, when they are more than there are. */
+  append(bytes: Uint8Array): Promise<void> {
+    return this.#alone(async () => {
+      const from = this.#offset;
+      if (bytes.length > this.info.bytes - from) {
+        throw damaged(this.#file.name, `${from + bytes.length} bytes came of ${this.info.bytes}`);
+      }
+      // The first sector on disk says of what this is a part, until all of it is checked.
+      const head = bytes.subarray(0, Math.max(0, SECTOR - from));
+      if (head.length > 0) this.#firstSector.set(head, from);
+      await this.#stepped.write(from + head.length, bytes.subarray(head.length));
+      this.#offset = from + bytes.length;
+    });
+  }
+
+  /**
+   * All of it is there: checks every byte, and makes it a snapshot, durably. Throws `SnapshotDamaged`, and removes it,
+   * when it is not what was announced.
+   */
+  finish(): Promise<SnapshotInfo> {
+    return this.#alone(async () => {
+      assert(this.#offset === this.info.bytes, "a snapshot is finished when all of it is there");
+      let first: FirstSector;
+      try {
+        first = await this.#check();
+      } catch (error) {
+        if (error instanceof SnapshotDamaged) await this.#end(true);
+        throw error;
+      }
+      // All frames are durable before the first sector says that they are there.
+      await this.#stepped.sync();
+      await this.#stepped.write(0, encodeFirstSector(first));
+      await this.#stepped.sync();
+      this.#isClosed = true;
+      await this.#file.close();
+      await this.#ports.place(this.#file.name, first);
+      this.#ports.onEnd();
+      return { slot: first.slot, bytes: first.bytes, sum: first.sum };
+    });
+  }
+
+  async #check(): Promise<FirstSector> {
+    const frames = framesOf(this.#file, this.info);
+    let step = await frames.next();
+    while (!step.done) step = await frames.next();
+    const first = wholeSector(this.info, step.value.frames);
+    if (this.#firstSector.length > 0 && !bytesEqual(this.#firstSector, encodeFirstSector(first))) {
+      throw damaged(this.#file.name, "its first sector is not the one of this snapshot");
+    }
+    return first;
+  }
+
+  /** Stops, and keeps what there is: `receive` of the same snapshot goes on with it. */
+  close(): Promise<void> {
+    return this.#alone(async () => {
+      await this.#stepped.sync();
+      await this.#end(false);
+    });
+  }
+
+  /** Stops, and removes what there is. */
+  abandon(): Promise<void> {
+    return this.#alone(() => this.#end(true));
+  }
+
+  async #end(removes: boolean): Promise<void> {
+    this.#isClosed = true;
+    await this.#file.close();
+    if (removes) await this.#ports.disk.remove(this.#file.name);
+    this.#ports.onEnd();
+  }
+
+  async #alone<T>(step: () => Promise<T>): Promise<T> {
+    assert(
+      !this.#isBusy && !this.#isClosed,
+      "an incoming snapshot takes one step at a time, until it has ended",
+    );
+    this.#isBusy = true;
+    try {
+      return await step();
+    } finally {
+      this.#isBusy = false;
+    }
+  }
+}
+
+/** Null: it was of something else, and is removed. */
+async function openPart(disk: Disk, name: string, info: SnapshotInfo): Promise<DiskFile | null> {
+  const file = await disk.open(name, false);
+  const first = decodeFirstSector(await file.read(0, SECTOR));
+  // One that was checked before it could get its name has the first sector of a whole file already.
+  if (first !== null && isKnownFormat(first.format) && isSame(first, info)) return file;
+  await file.close();
+  await disk.remove(name);
+  return null;
+}
+
+/**
+ * Where to go on: behind the last whole frame. All of it is written once more, for what can be read of an earlier life
+ * need not be on the disk, and no sync would bring it there after one that failed.
+ */
+async function rewritten(file: DiskFile, info: SnapshotInfo): Promise<number> {
+  const stepped = new SteppedFile(file);
+  await stepped.write(0, encodeFirstSector(partSector(info)));
+  const walk = new FrameWalk(file, info.bytes);
+  for (let frame = await walk.next(); frame !== null; frame = await walk.next()) {
+    await stepped.write(frame.position, frame.raw);
+  }
+  await stepped.sync();
+  return walk.frames === 0 ? 0 : walk.position;
+}

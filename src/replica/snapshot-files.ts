@@ -1,0 +1,265 @@
+// The snapshot files of a replica: frozen states, each of one slot, on the port Disk (A5, 2.10; docs/format.md).
+// Rule: a file has a snapshot's name only when all of it is durable, and what a check finds damaged is never used again.
+import { assert } from "../base/assert.js";
+import { concatBytes } from "../base/bytes.js";
+import type { Slot } from "../paxos/ballot.js";
+import { DataDirectoryError } from "../wal/data-directory-error.js";
+import type { Disk, DiskFile } from "../wal/disk.js";
+import { Incoming, removeOldParts } from "./incoming-snapshot.js";
+import {
+  checkFirstSector,
+  decodeFirstSector,
+  encodeFirstSector,
+  type FirstSector,
+  framesOf,
+  isKnownFormat,
+  isSame,
+  META,
+  payloadOf,
+  SECTOR,
+  type SnapshotInfo,
+  wholeSector,
+} from "./snapshot-format.js";
+import { SteppedFile, writeFrames } from "./snapshot-writer.js";
+
+const NAME = /^snapshot-\d{16}$/;
+const NEW = /^snapshot-\d{16}\.new$/;
+
+function snapshotName(slot: Slot): string {
+  return `snapshot-${String(slot).padStart(16, "0")}`;
+}
+
+/** A file that may be used. */
+interface Held {
+  readonly first: FirstSector;
+  /** Under way: the name stays this file's until they are done. */
+  readonly uses: Set<Promise<unknown>>;
+}
+
+export class SnapshotFiles {
+  readonly #disk: Disk;
+  readonly #held: Map<Slot, Held>;
+  #isWriting: boolean;
+  #isReceiving: boolean;
+  /** The last file that was given a name, or is about to be. */
+  #placed: Promise<unknown>;
+  /** Names under which damaged files were put aside in this life, for the operator. */
+  readonly damaged: string[];
+
+  private constructor(disk: Disk) {
+    this.#disk = disk;
+    this.#held = new Map();
+    this.#isWriting = false;
+    this.#isReceiving = false;
+    this.#placed = Promise.resolve();
+    this.damaged = [];
+  }
+
+  /**
+   * Finds what earlier lives left; their unfinished files are removed, but for one that was being received. Throws
+   * `DataDirectoryError` for a file of a newer version, and has changed nothing then.
+   */
+  static async open(disk: Disk): Promise<SnapshotFiles> {
+    const files = new SnapshotFiles(disk);
+    const names = await disk.list();
+    const bad: string[] = [];
+    for (const name of names.filter((name) => NAME.test(name))) {
+      const first = await readFirst(disk, name);
+      if (first === null || snapshotName(first.slot) !== name) bad.push(name);
+      else files.#held.set(first.slot, { first, uses: new Set() });
+    }
+    for (const name of bad) await files.#putAside(name);
+    for (const name of names.filter((name) => NEW.test(name))) await disk.remove(name);
+    await removeOldParts(disk, names, files.newest?.slot ?? 0);
+    // The life that gave a file its name may have died before that was durable, and the log is cut by what is held.
+    await disk.syncDirectory();
+    return files;
+  }
+
+  /** By slot, ascending. */
+  get all(): readonly SnapshotInfo[] {
+    return [...this.#held.values()].map(({ first }) => infoOf(first)).sort((a, b) => a.slot - b.slot);
+  }
+
+  get newest(): SnapshotInfo | null {
+    return this.all.at(-1) ?? null;
+  }
+
+  /** Durable when it resolves. One at a time. */
+  async write(slot: Slot, meta: Uint8Array, chunks: AsyncIterable<Uint8Array>): Promise<SnapshotInfo> {
+    assert(!this.#isWriting, "one snapshot is written at a time");
+    assert(Number.isSafeInteger(slot) && slot > 0, "a snapshot has a slot from 1");
+    this.#isWriting = true;
+    const name = `${snapshotName(slot)}.new`;
+    try {
+      // Left by a write that failed.
+      for (const left of (await this.#disk.list()).filter((left) => NEW.test(left))) {
+        await this.#disk.remove(left);
+      }
+      const first = await this.#writeFile(name, slot, meta, chunks);
+      await this.#place(name, first);
+      return infoOf(first);
+    } finally {
+      this.#isWriting = false;
+    }
+  }
+
+  async #writeFile(
+    name: string,
+    slot: Slot,
+    meta: Uint8Array,
+    chunks: AsyncIterable<Uint8Array>,
+  ): Promise<FirstSector> {
+    const file = await this.#disk.open(name, true);
+    try {
+      const stepped = new SteppedFile(file);
+      const { bytes, frames, sum } = await writeFrames(stepped, meta, chunks);
+      const first = wholeSector({ slot, bytes, sum }, frames);
+      await stepped.write(0, encodeFirstSector(first));
+      await stepped.sync();
+      return first;
+    } finally {
+      await file.close();
+    }
+  }
+
+  /** Gives a file its name, one file after the other; one of the same slot is replaced, once nobody is at it. */
+  #place(from: string, first: FirstSector): Promise<void> {
+    const placed = this.#placed.then(async () => {
+      await this.#letGo(first.slot);
+      await this.#disk.rename(from, snapshotName(first.slot));
+      await this.#disk.syncDirectory();
+      this.#held.set(first.slot, { first, uses: new Set() });
+    });
+    this.#placed = Promise.allSettled([placed]);
+    return placed;
+  }
+
+  /** Takes it off the list, and waits for those who are at it. */
+  async #letGo(slot: Slot): Promise<void> {
+    const held = this.#held.get(slot);
+    this.#held.delete(slot);
+    if (held !== undefined) await Promise.allSettled(held.uses);
+  }
+
+  /**
+   * Opens it to be restored. Every frame is checked: `chunks` throws `SnapshotDamaged` when it comes to damage, which
+   * may be after good ones; `verify` before, to be told at once.
+   */
+  async load(info: SnapshotInfo): Promise<{ meta: Uint8Array; chunks: AsyncIterable<Uint8Array> }> {
+    const meta: Uint8Array[] = [];
+    for await (const frame of this.#frames(info)) {
+      if (frame.kind !== META) break;
+      meta.push(payloadOf(frame));
+    }
+    return { meta: concatBytes(meta), chunks: this.#chunks(info) };
+  }
+
+  async *#chunks(info: SnapshotInfo): AsyncGenerator<Uint8Array> {
+    for await (const frame of this.#frames(info)) {
+      if (frame.kind !== META) yield payloadOf(frame);
+    }
+  }
+
+  /** Reads and checks all of it; throws `SnapshotDamaged`. */
+  async verify(info: SnapshotInfo): Promise<void> {
+    const frames = this.#frames(info);
+    while (!(await frames.next()).done);
+  }
+
+  /** A walk keeps its file open: it goes on when the file is removed meanwhile. */
+  async *#frames(info: SnapshotInfo) {
+    const { first, file } = await this.#using(info, async (held) => ({
+      first: held.first,
+      file: await this.#disk.open(snapshotName(info.slot), false),
+    }));
+    try {
+      await checkFirstSector(file, first);
+      yield* framesOf(file, first);
+    } finally {
+      await file.close();
+    }
+  }
+
+  /** Raw bytes of the file, for a peer, who checks them; fewer than `length` only at its end. */
+  read(info: SnapshotInfo, offset: number, length: number): Promise<Uint8Array> {
+    return this.#using(info, async () => {
+      const file: DiskFile = await this.#disk.open(snapshotName(info.slot), false);
+      try {
+        return await file.read(offset, length);
+      } finally {
+        await file.close();
+      }
+    });
+  }
+
+  async #using<T>(info: SnapshotInfo, use: (held: Held) => Promise<T>): Promise<T> {
+    const held = this.#held.get(info.slot);
+    if (held === undefined || !isSame(held.first, info)) {
+      throw new Error(`${snapshotName(info.slot)} is not held any more: ask for the newest snapshot`);
+    }
+    const done = use(held);
+    held.uses.add(done);
+    try {
+      return await done;
+    } finally {
+      held.uses.delete(done);
+    }
+  }
+
+  /** It was found damaged: kept under another name for who wants to look at it, and never used again. */
+  async setAside(info: SnapshotInfo): Promise<void> {
+    await this.#letGo(info.slot);
+    await this.#putAside(snapshotName(info.slot));
+    await this.#disk.syncDirectory();
+  }
+
+  async #putAside(name: string): Promise<void> {
+    await this.#disk.rename(name, `${name}.damaged`);
+    this.damaged.push(`${name}.damaged`);
+  }
+
+  /** Waits for reads under way. */
+  async remove(info: SnapshotInfo): Promise<void> {
+    await this.#letGo(info.slot);
+    await this.#disk.remove(snapshotName(info.slot));
+    await this.#disk.syncDirectory();
+  }
+
+  /**
+   * Begins to receive a snapshot, or goes on where an earlier life ended. One at a time. Whoever decodes an offer
+   * checks that it has a slot from 1 and a length.
+   */
+  async receive(info: SnapshotInfo): Promise<Incoming> {
+    assert(!this.#isReceiving, "one snapshot is received at a time");
+    const incoming = Incoming.begin(infoOf(info), {
+      disk: this.#disk,
+      place: (from, first) => this.#place(from, first),
+      onEnd: () => {
+        this.#isReceiving = false;
+      },
+    });
+    this.#isReceiving = true;
+    return incoming;
+  }
+}
+
+function infoOf({ slot, bytes, sum }: SnapshotInfo): SnapshotInfo {
+  return { slot, bytes, sum };
+}
+
+/** Null: damaged. */
+async function readFirst(disk: Disk, name: string): Promise<FirstSector | null> {
+  const file = await disk.open(name, false);
+  try {
+    const first = decodeFirstSector(await file.read(0, SECTOR));
+    if (first !== null && !isKnownFormat(first.format)) {
+      throw new DataDirectoryError(
+        `${name} has format ${first.format}, this version knows another: start a version that knows it`,
+      );
+    }
+    return first?.isWhole && first.bytes === (await file.size()) ? first : null;
+  } finally {
+    await file.close();
+  }
+}
