@@ -1,5 +1,5 @@
 // The snapshot files of a replica: frozen states, each of one slot, on the port Disk (A5, 2.10; docs/format.md).
-// Rule: a file has a snapshot's name only when all of it is durable, and what a check finds damaged is never used again.
+// Rule: a file has a snapshot's name only when all of it is durable; what is found damaged is never used again.
 import { assert } from "../base/assert.js";
 import { concatBytes } from "../base/bytes.js";
 import type { Slot } from "../paxos/ballot.js";

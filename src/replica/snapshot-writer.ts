@@ -1,4 +1,4 @@
-// Writes the frames of a snapshot, and anything long: synced in steps, for one long sync would hold up those of the log.
+// Writes the frames of a snapshot, and anything long, synced in steps: a long sync would hold up those of the log.
 import type { DiskFile } from "../wal/disk.js";
 import { settled } from "../wal/promise-file.js";
 import {

@@ -1,0 +1,139 @@
+// Damaged snapshot files: whatever bit is flipped, cut off, moved or put in, it is noticed, and never a wrong state.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { diskWith, inChunks, load, name, sample } from "../../test/support/snapshot-samples.js";
+import { MemoryDisk } from "../wal/memory-disk.js";
+import { SnapshotFiles } from "./snapshot-files.js";
+import {
+  addToSum,
+  encodeFirstSector,
+  FRAME_BYTES,
+  FRAME_HEAD,
+  LAST,
+  META,
+  SECTOR,
+  SnapshotDamaged,
+  STATE,
+  sealFrame,
+  wholeSector,
+} from "./snapshot-format.js";
+
+const PIECE = FRAME_BYTES - FRAME_HEAD;
+
+/** The damage shows: at the opening, or both to who verifies it and to who loads it. */
+async function isNoticed(bytes: Uint8Array): Promise<"at once" | "when read"> {
+  const disk = new MemoryDisk();
+  disk.put(name(9), bytes);
+  const files = await SnapshotFiles.open(disk);
+  const info = files.newest;
+  if (info === null) {
+    assert.deepEqual(disk.names(), [name(9, ".damaged")]);
+    return "at once";
+  }
+  await assert.rejects(files.verify(info), SnapshotDamaged);
+  await assert.rejects(load(files, info), SnapshotDamaged);
+  await files.setAside(info);
+  assert.equal(files.newest, null);
+  assert.deepEqual(files.damaged, [name(9, ".damaged")]);
+  disk.crash();
+  assert.equal((await SnapshotFiles.open(disk)).newest, null, "for good");
+  return "when read";
+}
+
+async function fileOf(stateBytes: number): Promise<Uint8Array> {
+  return (await diskWith(sample(9, stateBytes))).bytesOf(name(9)).slice();
+}
+
+test("a flipped bit anywhere in a small file", async () => {
+  const bytes = await fileOf(1200);
+  for (let at = 0; at < bytes.length; at += 1) {
+    const flipped = bytes.slice();
+    flipped[at] = flipped[at]! ^ (1 << (at % 8));
+    assert.equal(await isNoticed(flipped), at < SECTOR ? "at once" : "when read", `byte ${at}`);
+  }
+});
+
+test("a flipped bit at chosen places of a large file", async () => {
+  const bytes = await fileOf(5 * PIECE + 99);
+  const first = SECTOR + FRAME_HEAD + 40;
+  const edges = [0, 1, 2, 3, 4, 5].map((frame) => first + frame * FRAME_BYTES);
+  const places = edges.flatMap((edge) => [-1, 0, 4, 8, 11, 12, 95].map((by) => edge + by));
+  for (const at of [...places, bytes.length - 1]) {
+    const flipped = bytes.slice();
+    flipped[at] = flipped[at]! ^ 64;
+    assert.equal(await isNoticed(flipped), "when read", `byte ${at}`);
+  }
+});
+
+test("a file that is cut off anywhere, or goes on", async () => {
+  const bytes = await fileOf(1200);
+  for (let length = 0; length < bytes.length; length += 7) {
+    assert.equal(await isNoticed(bytes.slice(0, length)), "at once", `${length} bytes`);
+  }
+  assert.equal(await isNoticed(Uint8Array.of(...bytes, 0)), "at once");
+});
+
+test("zeroed sectors", async () => {
+  const bytes = await fileOf(3000);
+  for (let at = 0; at < bytes.length; at += SECTOR) {
+    await isNoticed(bytes.slice().fill(0, at, at + SECTOR));
+  }
+});
+
+test("two frames that have changed places", async () => {
+  const bytes = await fileOf(3 * PIECE);
+  const at = SECTOR + FRAME_HEAD + 40;
+  const swapped = bytes.slice();
+  swapped.set(bytes.subarray(at, at + FRAME_BYTES), at + FRAME_BYTES);
+  swapped.set(bytes.subarray(at + FRAME_BYTES, at + 2 * FRAME_BYTES), at);
+  assert.equal(await isNoticed(swapped), "when read");
+});
+
+test("a frame of another snapshot, at its place there", async () => {
+  const bytes = await fileOf(2 * PIECE + 7);
+  const other = await SnapshotFiles.open(new MemoryDisk());
+  const info = await other.write(9, sample(9, 0).meta, inChunks(sample(8, 2 * PIECE + 7).state));
+  const at = SECTOR + FRAME_HEAD + 40 + FRAME_BYTES;
+  const mixed = bytes.slice();
+  mixed.set(await other.read(info, at, FRAME_BYTES), at);
+  assert.equal(await isNoticed(mixed), "when read");
+});
+
+/** A file whose frames are whole and add up, though they need not make sense. */
+function made(...kinds: readonly (1 | 2 | 3)[]): Uint8Array {
+  const frames = kinds.map((kind, i) => {
+    const frame = new Uint8Array(FRAME_HEAD + 10).fill(i);
+    sealFrame(frame, kind, i);
+    return frame;
+  });
+  const sum = frames.reduce(addToSum, 0);
+  const bytes = SECTOR + frames.reduce((all, frame) => all + frame.length, 0);
+  const first = encodeFirstSector(wholeSector({ slot: 9, bytes, sum }, frames.length));
+  return Uint8Array.from([first, ...frames].flatMap((part) => [...part]));
+}
+
+test("frames in an order that makes no sense, or without a last one", async () => {
+  const disk = new MemoryDisk();
+  disk.put(name(9), made(META, META, STATE, LAST));
+  const good = await SnapshotFiles.open(disk);
+  await good.verify(good.newest!);
+  for (const kinds of [
+    [META],
+    [LAST],
+    [STATE, LAST],
+    [META, STATE],
+    [META, LAST, LAST],
+    [META, LAST, STATE],
+    [META, STATE, META, LAST],
+  ] as const) {
+    assert.equal(await isNoticed(made(...kinds)), "when read", kinds.join());
+  }
+});
+
+test("a first sector that changes while the file is held", async () => {
+  const disk = await diskWith(sample(9, 1000));
+  const files = await SnapshotFiles.open(disk);
+  disk.bytesOf(name(9))[300] = 1;
+  await assert.rejects(files.verify(files.newest!), SnapshotDamaged);
+  await assert.rejects(files.load(files.newest!), SnapshotDamaged);
+});
