@@ -81,7 +81,6 @@ export async function open<C, R, Q, A>(
     onSynced: (proof) => options.onSynced(proof),
     onFailed: (error) => options.onFailed(error),
   });
-  const shownUpTo = wal.syncedChosenUpTo;
   const { executor, committer } = machineSide(machine, wal, held, incarnation, options);
   await replay(executor, recovered.chosenUpTo, () => {
     committer.poke(clock.now());
@@ -93,7 +92,7 @@ export async function open<C, R, Q, A>(
     wal,
     executor,
     committer,
-    recovered: recoveredState(recovered, shownUpTo, executor.appliedUpTo),
+    recovered: recoveredState(recovered, executor.appliedUpTo),
     bootstrap: new Bootstrap(id, diskId, cluster, directory.genesis, hasVoted),
     saveGenesis: (bytes) => directory.saveGenesis(bytes),
   };

@@ -21,10 +21,9 @@ export async function replay<C, R, Q, A>(
 }
 
 /**
- * What the core starts from. Slots up to `appliedUpTo` are executed; the log shows those up to `shownUpTo` as
- * chosen, so that above it nothing that is executed can be served.
+ * What the core starts from. Slots up to `appliedUpTo` are executed; what is not in the log of them cannot be served.
  */
-export function recoveredState(recovered: Recovered, shownUpTo: Slot, appliedUpTo: Slot): RecoveredState {
+export function recoveredState(recovered: Recovered, appliedUpTo: Slot): RecoveredState {
   const faulty = recovered.faulty
     .filter(({ to }) => to > appliedUpTo)
     .map(({ from, to, ballot }) => ({ from: Math.max(from, appliedUpTo + 1), to, ballot }));
@@ -34,7 +33,7 @@ export function recoveredState(recovered: Recovered, shownUpTo: Slot, appliedUpT
   return {
     promised: recovered.promised,
     chosenUpTo: appliedUpTo,
-    compactedUpTo: appliedUpTo > shownUpTo ? appliedUpTo : 0,
+    compactedUpTo: Math.min(recovered.compactedUpTo, appliedUpTo),
     accepted: recovered.accepted.filter(({ slot }) => slot > appliedUpTo),
     learned: recovered.learned.filter(({ slot }) => slot > appliedUpTo),
     faulty,

@@ -63,7 +63,6 @@ async function recover(ghost: Ghost, { id, clusterId, disk, executedUpTo }: Cras
     onSynced: () => {},
     onFailed: () => {},
   });
-  const shownUpTo = wal.syncedChosenUpTo;
   let appliedUpTo = executedUpTo;
   // What a start would execute again.
   while (appliedUpTo < recovered.chosenUpTo) {
@@ -73,7 +72,7 @@ async function recover(ghost: Ghost, { id, clusterId, disk, executedUpTo }: Cras
     appliedUpTo = Math.min(entries.at(-1)!.slot, recovered.chosenUpTo);
   }
   const { incarnation } = directory.identity;
-  return { recovered: recoveredState(recovered, shownUpTo, appliedUpTo), incarnation };
+  return { recovered: recoveredState(recovered, appliedUpTo), incarnation };
 }
 
 /**

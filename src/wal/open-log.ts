@@ -1,9 +1,18 @@
 // Opens the log of a data directory: finds its files, recovers, and prepares where the new life goes on. Refusals come
 // before the first change on disk; what was read is durable before the log is used (design 2.10, F10).
-import type { Ballot } from "../paxos/ballot.js";
+import type { Ballot, Slot } from "../paxos/ballot.js";
+import { Compaction } from "./compaction.js";
 import { DataDirectoryError } from "./data-directory-error.js";
 import type { Disk } from "./disk.js";
-import { PROMISE_NAMES, PromiseFiles, type PromiseState, readPromises, settled } from "./promise-file.js";
+import {
+  isBehind,
+  newestOf,
+  PROMISE_NAMES,
+  PromiseFiles,
+  type PromiseState,
+  readPromises,
+  settled,
+} from "./promise-file.js";
 import { BatchAssembler, type WalRecord } from "./record-codec.js";
 import { type LogEnd, Recovery } from "./recovery.js";
 import { opensLife, SegmentFiles, segmentName, segmentsAmong } from "./segment-files.js";
@@ -18,7 +27,7 @@ export interface LogParts {
   readonly promises: PromiseFiles;
   readonly assembler: BatchAssembler;
   readonly promised: Ballot;
-  readonly lowest: number;
+  readonly compaction: Compaction;
   readonly damaged: number;
   /** What is to be written and synced before the log is used; null: nothing, it was closed in good order. */
   readonly opening: readonly WalRecord[] | null;
@@ -27,7 +36,7 @@ export interface LogParts {
 /** Writes the first promise into a directory that has no log. Safe to repeat after a crash. */
 export async function createLog(disk: Disk): Promise<void> {
   const promises = await PromiseFiles.open(disk, await disk.list(), 0);
-  await settled((done) => promises.write({ promised: 0, lowest: 0, highest: 0 }, done));
+  await settled((done) => promises.write(newestOf([]), done));
   await promises.close();
   await disk.syncDirectory();
 }
@@ -40,21 +49,24 @@ export async function isLogBlank(disk: Disk): Promise<boolean> {
   return copies.every((copy) => copy === null || (copy.promised === 0 && copy.highest === 0));
 }
 
-export async function openLog(
-  disk: Disk,
-  segmentBytes: number,
-  onFailed: (error: Error) => void,
-): Promise<LogParts> {
+/** How a log is opened; `WalOptions` says it. */
+export interface LogOptions {
+  readonly segmentBytes: number;
+  readonly appliedUpTo: Slot;
+  readonly onFailed: (error: Error) => void;
+}
+
+export async function openLog(disk: Disk, options: LogOptions): Promise<LogParts> {
   const files = await disk.list();
   const copies = await readPromises(disk, files);
   if (!files.includes(IDENTITY_NAME) && segmentsAmong(files).length === 0 && isUnreadable(copies)) {
     await createLog(disk);
-    return openLog(disk, segmentBytes, onFailed);
+    return openLog(disk, options);
   }
   const known = checkFiles(files, copies);
   const recovered = await recover(disk, known);
   const promised = Math.max(known.promised, recovered.recovery.ballot);
-  return prepare(disk, { files, copies, known, promised, ...recovered, segmentBytes, onFailed });
+  return prepare(disk, { files, copies, known, promised, ...recovered, ...options });
 }
 
 /** Refuses a directory whose log has lost files that it had. */
@@ -65,7 +77,7 @@ export async function checkLog(disk: Disk): Promise<void> {
 
 function checkFiles(files: readonly string[], copies: readonly (PromiseState | null)[]): PromiseState {
   if (isUnreadable(copies)) throw promiseLost(files);
-  const known = newest(copies);
+  const known = newestOf(copies);
   for (let index = Math.max(known.lowest, 1); index <= known.highest; index += 1) {
     if (!files.includes(segmentName(index))) throw segmentLost(index);
   }
@@ -79,37 +91,36 @@ function isUnreadable(copies: readonly (PromiseState | null)[]): boolean {
 interface Recovered {
   readonly recovery: Recovery;
   readonly end: LogEnd;
-  /** Of all segments. */
-  readonly bytes: number;
+  /** Bytes of each segment. */
+  readonly sizes: ReadonlyMap<number, number>;
 }
 
-interface Found extends Recovered {
+interface Found extends Recovered, LogOptions {
   readonly files: readonly string[];
   readonly copies: readonly (PromiseState | null)[];
   readonly known: PromiseState;
   readonly promised: Ballot;
-  readonly segmentBytes: number;
-  readonly onFailed: (error: Error) => void;
 }
 
 async function recover(disk: Disk, known: PromiseState): Promise<Recovered> {
-  const recovery = new Recovery();
-  let length = 0;
+  const recovery = new Recovery(known);
+  const sizes = new Map<number, number>();
   for (let index = Math.max(known.lowest, 1); index <= known.highest; index += 1) {
     const bytes = await disk.read(segmentName(index));
     recovery.segment(index, bytes, opensLife(bytes, index));
-    length += bytes.length;
+    sizes.set(index, bytes.length);
   }
-  return { recovery, end: recovery.finish(), bytes: length };
+  return { recovery, end: recovery.finish(), sizes };
 }
 
 /** From here on the disk is changed. */
 async function prepare(disk: Disk, found: Found): Promise<LogParts> {
   const { files, copies, known, promised, recovery, end } = found;
+  const { index, starts } = recovery;
   const segments = new SegmentFiles(disk, found.segmentBytes, found.onFailed);
   // Segments beyond the highest were made ahead and never used; they may be half made.
   for (const index of segmentsAmong(files)) if (index > known.highest) await disk.remove(segmentName(index));
-  segments.recovered(found.bytes);
+  for (const [index, bytes] of found.sizes) segments.recovered(index, bytes);
   let opening: readonly WalRecord[] | null = null;
   // A later segment than that of the mark was begun by a life that then died: no orderly end.
   if (end.clean !== null && end.clean.segment === known.highest) {
@@ -118,14 +129,23 @@ async function prepare(disk: Disk, found: Found): Promise<LogParts> {
   } else {
     await segments.begin(known.highest + 1);
     opening = end.unproven;
+    const spokenUpTo = Math.max(end.maxSlot, index.watermark);
+    starts.push({ segment: segments.index, sequence: end.sequence - 1, spokenUpTo });
   }
+  // L5: before a new watermark could make the chosen value of a slot of the vote that is here (F3).
+  index.compact(index.hiddenUpTo(found.appliedUpTo));
   // A6: a bad or lower copy first, so that a good one is there at every moment.
   const promises = await PromiseFiles.open(disk, files, isBehind(copies[1] ?? null, known) ? 1 : 0);
-  const lowest = Math.max(known.lowest, 1);
-  await settled((done) => promises.write({ promised, lowest, highest: segments.index }, done));
+  const { sequence } = known;
+  const manifest = { lowest: Math.max(known.lowest, 1), sequence, compactedUpTo: index.compactedUpTo };
+  await settled((done) => promises.write({ promised, highest: segments.index, ...manifest }, done));
+  // Only now do both copies say that those below are not missed.
+  for (const below of segmentsAmong(files)) {
+    if (below < manifest.lowest) await disk.remove(segmentName(below));
+  }
   await disk.syncDirectory();
   return {
-    index: recovery.index,
+    index,
     segments,
     promises,
     assembler: new BatchAssembler(
@@ -136,27 +156,10 @@ async function prepare(disk: Disk, found: Found): Promise<LogParts> {
       end.previous,
     ),
     promised,
-    lowest,
+    compaction: new Compaction(manifest, starts),
     damaged: recovery.damaged,
     opening,
   };
-}
-
-function newest(copies: readonly (PromiseState | null)[]): PromiseState {
-  let promised = 0;
-  let lowest = 0;
-  let highest = 0;
-  for (const copy of copies) {
-    if (copy === null) continue;
-    promised = Math.max(promised, copy.promised);
-    lowest = Math.max(lowest, copy.lowest);
-    highest = Math.max(highest, copy.highest);
-  }
-  return { promised, lowest, highest };
-}
-
-function isBehind(copy: PromiseState | null, known: PromiseState): boolean {
-  return copy === null || copy.promised < known.promised || copy.highest < known.highest;
 }
 
 const REPLACE =

@@ -1,19 +1,32 @@
 // The promise in two checksummed copies, apart from the log and from each other (A6): one is written and synced, then
-// the other. Beside the promise they say which segments the log has, so that a missing one is noticed.
+// the other. Beside the promise they say which segments the log has, so that a missing one is noticed, and what of the
+// log is compacted, so that what is gone is not taken for lost (A5).
+import { assert } from "../base/assert.js";
 import { crc32 } from "../base/crc32.js";
-import type { Ballot } from "../paxos/ballot.js";
+import type { Ballot, Slot } from "../paxos/ballot.js";
 import { DataDirectoryError } from "./data-directory-error.js";
 import type { Disk, DiskCallback, DiskFile } from "./disk.js";
 
 export const PROMISE_NAMES = ["promise-a", "promise-b"] as const;
 const MAGIC = 0x504e5953;
-const FORMAT = 1;
+const FORMAT = 2;
+/** It has no compaction; its fields are the first ones of format 2. */
+const FORMAT_WITHOUT_COMPACTION = 1;
 const BYTES = 512;
 
-export interface PromiseState {
+/** With what the log begins. None of these numbers ever falls. */
+export interface Manifest {
+  /** The first segment; 0: there is none yet. */
+  readonly lowest: number;
+  /** Number of the batch before the first one of segment `lowest`. */
+  readonly sequence: number;
+  /** Slots up to it are gone from the log: chosen, and in the state of the machine. */
+  readonly compactedUpTo: Slot;
+}
+
+export interface PromiseState extends Manifest {
   readonly promised: Ballot;
   /** Every segment from `lowest` to `highest` exists; 0 and 0: there is none yet. */
-  readonly lowest: number;
   readonly highest: number;
 }
 
@@ -22,10 +35,11 @@ export function encodePromise(state: PromiseState): Uint8Array {
   const view = new DataView(bytes.buffer);
   view.setUint32(0, MAGIC, true);
   view.setUint32(8, FORMAT, true);
-  view.setUint32(12, state.promised % 2 ** 32, true);
-  view.setUint32(16, Math.floor(state.promised / 2 ** 32), true);
+  writeU53(view, 12, state.promised);
   view.setUint32(20, state.lowest, true);
   view.setUint32(24, state.highest, true);
+  writeU53(view, 28, state.compactedUpTo);
+  writeU53(view, 36, state.sequence);
   view.setUint32(4, crc32(bytes, 0, 8), true);
   return bytes;
 }
@@ -36,16 +50,51 @@ export function decodePromise(bytes: Uint8Array, name: string): PromiseState | n
   const view = new DataView(bytes.buffer, bytes.byteOffset, BYTES);
   if (view.getUint32(0, true) !== MAGIC || view.getUint32(4, true) !== crc32(bytes, 0, 8)) return null;
   const format = view.getUint32(8, true);
-  if (format !== FORMAT) {
+  if (format !== FORMAT && format !== FORMAT_WITHOUT_COMPACTION) {
     throw new DataDirectoryError(
       `${name} has format ${format}, this version knows ${FORMAT}: start a version that knows it`,
     );
   }
   return {
-    promised: view.getUint32(12, true) + view.getUint32(16, true) * 2 ** 32,
+    promised: readU53(view, 12),
     lowest: view.getUint32(20, true),
     highest: view.getUint32(24, true),
+    // Zeros in the older format.
+    compactedUpTo: readU53(view, 28),
+    sequence: readU53(view, 36),
   };
+}
+
+function writeU53(view: DataView, at: number, value: number): void {
+  assert(Number.isSafeInteger(value) && value >= 0, "a number beside the promise is a safe integer from 0");
+  view.setUint32(at, value % 2 ** 32, true);
+  view.setUint32(at + 4, Math.floor(value / 2 ** 32), true);
+}
+
+function readU53(view: DataView, at: number): number {
+  return view.getUint32(at, true) + view.getUint32(at + 4, true) * 2 ** 32;
+}
+
+/** What both copies together say; null for one that cannot be read. */
+export function newestOf(copies: readonly (PromiseState | null)[]): PromiseState {
+  let promised = 0;
+  let newest: PromiseState = { promised, lowest: 0, highest: 0, compactedUpTo: 0, sequence: 0 };
+  for (const copy of copies) {
+    if (copy === null) continue;
+    promised = Math.max(promised, copy.promised);
+    // Of one copy, never field by field: a batch number says nothing without the segment that it belongs to.
+    if (hasOlderManifest(newest, copy)) newest = copy;
+  }
+  return { ...newest, promised };
+}
+
+function hasOlderManifest(one: PromiseState, other: PromiseState): boolean {
+  return one.lowest < other.lowest || one.highest < other.highest || one.compactedUpTo < other.compactedUpTo;
+}
+
+/** Whether a copy says less than is known, or cannot be read. */
+export function isBehind(copy: PromiseState | null, known: PromiseState): boolean {
+  return copy === null || copy.promised < known.promised || hasOlderManifest(copy, known);
 }
 
 /** Both copies as found; null: there is none, or it cannot be read. Changes nothing. */

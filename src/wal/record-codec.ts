@@ -238,6 +238,11 @@ export class BatchAssembler {
     this.#repeats = to / REPEAT;
   }
 
+  /** The highest slot of any vote or learned value in the log so far. */
+  get maxSlot(): Slot {
+    return this.#maxSlot;
+  }
+
   /** The crc of the value of record `i` of the assembled batch. */
   crcOf(i: number): number {
     return this.#view.getUint32(HEADER + i * ENTRY + 20, true);

@@ -10,6 +10,8 @@ const LEARNED_BYTES = 64 * 1024 * 1024;
 export interface Recovered {
   readonly promised: Ballot;
   readonly chosenUpTo: Slot;
+  /** The log has nothing of slots up to it; above `chosenUpTo` when the machine has lost what it held of them. */
+  readonly compactedUpTo: Slot;
   /** Votes above `chosenUpTo`, the last of each slot, ascending. */
   readonly accepted: Accepted[];
   /** Values known chosen above `chosenUpTo`, after a gap; ascending. */
@@ -43,5 +45,7 @@ export async function recoveredState(
       bytes += value.length;
     }
   }
-  return { promised, chosenUpTo, accepted, learned, faulty: index.faultyAfter(chosenUpTo), damaged };
+  const faulty = index.faultyAfter(chosenUpTo);
+  const { compactedUpTo } = index;
+  return { promised, chosenUpTo, compactedUpTo, accepted, learned, faulty, damaged };
 }

@@ -10,7 +10,9 @@
 // to the batch that opens the new life; an undecidable one is kept as damage by leaving its number out.
 import { crc32 } from "../base/crc32.js";
 import { type Ballot, LAST_SLOT, type Slot } from "../paxos/ballot.js";
+import type { SegmentStart } from "./compaction.js";
 import { DataDirectoryError } from "./data-directory-error.js";
+import type { Manifest } from "./promise-file.js";
 import {
   type BatchHeader,
   FLAG_CLEAN,
@@ -62,6 +64,8 @@ export class Recovery {
   ballot: Ballot;
   /** Batches, or parts of them, that could not be read. */
   damaged: number;
+  /** Segments whose first batch is part of the log: it may begin with them. */
+  readonly starts: SegmentStart[];
   #sequence: number;
   #link: number;
   #maxSlot: Slot;
@@ -77,13 +81,15 @@ export class Recovery {
   /** What lies behind the last readable header: nothing, a batch never synced, or who knows. */
   #tail: "zero" | "torn" | "undecidable";
 
-  constructor() {
+  constructor({ sequence, compactedUpTo }: Manifest) {
     this.index = new SlotIndex();
+    this.index.compact(compactedUpTo);
     this.ballot = 0;
     this.damaged = 0;
-    this.#sequence = 0;
+    this.starts = [];
+    this.#sequence = sequence;
     this.#link = 0;
-    this.#maxSlot = 0;
+    this.#maxSlot = compactedUpTo;
     this.#isLastKnown = true;
     this.#lastRepeat = null;
     this.#lastBatch = null;
@@ -143,6 +149,8 @@ export class Recovery {
     const { header, bytes } = batch;
     const isReadable = isListIntact(bytes, header);
     this.#settleGap(batch, isReadable);
+    // Not when it was read: one that was cut has a number that a later life gives again, in a later segment.
+    if (header.offset === FIRST_BATCH) this.#start(header);
     this.#sequence = header.sequence;
     this.#link = header.crc;
     this.#maxSlot = header.maxSlot;
@@ -164,6 +172,11 @@ export class Recovery {
     }
     if (broken) this.damaged += 1;
     this.#isWhole = !broken;
+  }
+
+  #start({ segment, sequence, maxSlot }: BatchHeader): void {
+    const spokenUpTo = Math.max(maxSlot, this.index.watermark);
+    this.starts.push({ segment, sequence: sequence - 1, spokenUpTo });
   }
 
   /** Batches that were written between the last one taken and this one, or whose lists are lost. */

@@ -69,8 +69,13 @@ export class SegmentFiles {
   readonly #onFailed: (error: Error) => void;
   /** Segments with batches that are open; those of earlier lives are opened when they are first read. */
   readonly #files: Map<number, Promise<DiskFile>>;
-  /** Under way: no file is closed under one, for its number may be another file's by then. */
-  readonly #reads: Set<Promise<Uint8Array>>;
+  /** Under way, with their segments: no file is closed under one, for its number may be another file's by then. */
+  readonly #reads: Map<Promise<Uint8Array>, number>;
+  /** Bytes of each segment, ascending. */
+  readonly #sizes: Map<number, number>;
+  /** Segments below it are removed, or being removed. */
+  #lowest: number;
+  #removing: Promise<void>;
   #active: Segment | null;
   #prepared: Segment | null;
   #preparing: Promise<void> | null;
@@ -90,7 +95,10 @@ export class SegmentFiles {
     this.#segmentBytes = segmentBytes;
     this.#onFailed = onFailed;
     this.#files = new Map();
-    this.#reads = new Set();
+    this.#reads = new Map();
+    this.#sizes = new Map();
+    this.#lowest = 0;
+    this.#removing = Promise.resolve();
     this.#active = null;
     this.#prepared = null;
     this.#preparing = null;
@@ -105,11 +113,16 @@ export class SegmentFiles {
     return this.#active.index;
   }
 
-  /** Up to `length` bytes of a segment with batches; null after `close`. */
+  /** Bytes of each segment that has batches or had, until its file is removed; ascending. */
+  get sizes(): ReadonlyMap<number, number> {
+    return this.#sizes;
+  }
+
+  /** Up to `length` bytes of a segment with batches; null after `close`, and of a segment that was retired. */
   async read(index: number, position: number, length: number): Promise<Uint8Array | null> {
-    if (this.#isClosed) return null;
+    if (this.#isClosed || index < this.#lowest) return null;
     const bytes = this.#opened(index).then((file) => file.read(position, length));
-    this.#reads.add(bytes);
+    this.#reads.set(bytes, index);
     try {
       return await bytes;
     } finally {
@@ -127,9 +140,38 @@ export class SegmentFiles {
     return file;
   }
 
-  /** Segments that were recovered, of so many bytes together. */
-  recovered(bytes: number): void {
+  /** A segment that was recovered, of so many bytes. */
+  recovered(index: number, bytes: number): void {
+    this.#grows(index, bytes);
+  }
+
+  #grows(index: number, bytes: number): void {
+    this.#sizes.set(index, (this.#sizes.get(index) ?? 0) + bytes);
     this.size += bytes;
+  }
+
+  /** Segments below `lowest` are not needed by this life or the next: their files go, after the reads under way. */
+  retire(lowest: number): void {
+    if (lowest <= this.#lowest) return;
+    assert(lowest <= this.index, "the active segment stays");
+    this.#lowest = lowest;
+    const gone = [...this.#sizes.keys()].filter((index) => index < lowest);
+    if (gone.length === 0) return;
+    this.#removing = this.#removing.then(() => this.#remove(gone)).catch(this.#onFailed);
+  }
+
+  async #remove(gone: readonly number[]): Promise<void> {
+    for (const index of gone) {
+      const reads = [...this.#reads].filter(([, segment]) => segment === index);
+      await Promise.allSettled(reads.map(([bytes]) => bytes));
+      const opened = this.#files.get(index);
+      this.#files.delete(index);
+      if (opened !== undefined) await (await opened).close();
+      await this.#disk.remove(segmentName(index));
+      this.size -= this.#sizes.get(index)!;
+      this.#sizes.delete(index);
+    }
+    await this.#disk.syncDirectory();
   }
 
   /** Goes on in a segment that was recovered. */
@@ -148,7 +190,7 @@ export class SegmentFiles {
     this.#active = segment;
     this.#files.set(segment.index, Promise.resolve(segment.file));
     this.position = FIRST_BATCH;
-    this.size += segment.size;
+    this.#grows(segment.index, segment.size);
   }
 
   async #create(index: number, opens: boolean): Promise<Segment> {
@@ -176,7 +218,7 @@ export class SegmentFiles {
   advance(length: number): void {
     assert(this.#active !== null, "a segment is active");
     const excess = this.position + length - this.#active.size;
-    if (excess > 0) this.size += excess;
+    if (excess > 0) this.#grows(this.index, excess);
     this.position += length;
     if (this.position > this.#active.size / 2) this.#prepareNext();
   }
@@ -226,7 +268,8 @@ export class SegmentFiles {
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    await Promise.allSettled(this.#reads);
+    await Promise.allSettled(this.#reads.keys());
+    await this.#removing;
     while (this.#preparing !== null) await this.#preparing;
     const prepared = this.#prepared;
     this.#prepared = null;

@@ -38,12 +38,15 @@ export class SlotIndex {
   watermark: Slot;
   /** Up to here a slot without any record may have lost one. */
   lostUpTo: Slot;
+  /** Slots up to it are gone: nothing is kept of them, whatever the log still has or gets (A5). */
+  compactedUpTo: Slot;
 
   constructor() {
     this.#pages = new Map();
     this.#reopened = new Set();
     this.watermark = 0;
     this.lostUpTo = 0;
+    this.compactedUpTo = 0;
   }
 
   #page(slot: Slot): Page {
@@ -84,6 +87,7 @@ export class SlotIndex {
     length: number,
     crc: number,
   ) {
+    if (slot <= this.compactedUpTo) return;
     const page = this.#page(slot);
     const at = slot % PAGE;
     page.state[at] = state;
@@ -98,7 +102,7 @@ export class SlotIndex {
     // The value of a chosen slot is fixed: a late vote in it is of no account (F1, L5).
     if (this.state(slot) === CHOSEN) return;
     this.#put(slot, VOTE, ballot, segment, offset, length, crc);
-    if (slot <= this.watermark) this.#reopened.add(slot);
+    if (slot <= this.watermark && slot > this.compactedUpTo) this.#reopened.add(slot);
   }
 
   learned(slot: Slot, segment: number, offset: number, length: number, crc: number): void {
@@ -165,6 +169,25 @@ export class SlotIndex {
     }
     this.#reopened.clear();
     this.lostUpTo = Math.max(this.lostUpTo, upTo);
+  }
+
+  /** All slots up to `upTo` are chosen, and their values in the state of the machine: nothing here speaks of them. */
+  compact(upTo: Slot): void {
+    if (upTo <= this.compactedUpTo) return;
+    this.compactedUpTo = upTo;
+    this.watermark = Math.max(this.watermark, upTo);
+    const last = Math.floor(upTo / PAGE);
+    for (const number of this.#pages.keys()) if (number < last) this.#pages.delete(number);
+    this.#pages.get(last)?.state.fill(NOTHING, 0, (upTo % PAGE) + 1);
+    this.#pages.get(last)?.ballot.fill(0, 0, (upTo % PAGE) + 1);
+    for (const slot of this.#reopened) if (slot <= upTo) this.#reopened.delete(slot);
+  }
+
+  /** L5: the highest slot up to `appliedUpTo` whose chosen value is not here. */
+  hiddenUpTo(appliedUpTo: Slot): Slot {
+    let slot = appliedUpTo;
+    while (slot > this.compactedUpTo && this.state(slot) === CHOSEN) slot -= 1;
+    return Math.max(slot, this.compactedUpTo);
   }
 
   /** The last slot of the unbroken row of values known chosen that follows `slot`. */

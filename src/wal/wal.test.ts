@@ -18,6 +18,7 @@ test("an empty directory begins an empty log", async () => {
   assert.deepEqual(recovered, {
     promised: 0,
     chosenUpTo: 0,
+    compactedUpTo: 0,
     accepted: [],
     learned: [],
     faulty: [],

@@ -4,10 +4,11 @@ import { assert } from "../base/assert.js";
 import type { Ballot, Slot } from "../paxos/ballot.js";
 import type { ChosenEntry } from "../paxos/message.js";
 import type { LogRecord, Synced } from "../paxos/outbox.js";
+import type { Compaction } from "./compaction.js";
 import type { Disk } from "./disk.js";
 import { LogReader } from "./log-reader.js";
 import { type LogParts, openLog } from "./open-log.js";
-import type { PromiseFiles } from "./promise-file.js";
+import type { Manifest, PromiseFiles } from "./promise-file.js";
 import { type BatchAssembler, FLAG_CLEAN, type WalRecord } from "./record-codec.js";
 import { type Recovered, recoveredState } from "./recovered-state.js";
 import type { SegmentFiles } from "./segment-files.js";
@@ -27,7 +28,7 @@ export interface WalClock {
 export interface WalOptions {
   /** Size of a segment; 16 MiB. */
   readonly segmentBytes?: number;
-  /** Slots up to it are executed, durably: values missing in the log there are not reported; 0. */
+  /** Slots up to it are executed, durably; 0. Of them the last that the log does not show counts as compacted (L5). */
   readonly appliedUpTo?: Slot;
   /** When nothing follows a synced batch for so long its mark is written; 10. What is not urgent waits as long. */
   readonly markAfterMs?: number;
@@ -45,7 +46,7 @@ export class Wal {
   readonly #promises: PromiseFiles;
   readonly #assembler: BatchAssembler;
   readonly #reader: LogReader;
-  readonly #lowest: number;
+  readonly #compaction: Compaction;
   readonly #markAfterMs: number;
   /** The last turn appended, the last one whose batch is under way or done, the last one proven. */
   #turn: number;
@@ -77,7 +78,7 @@ export class Wal {
     this.#promises = parts.promises;
     this.#assembler = parts.assembler;
     this.#reader = new LogReader(parts.index, parts.segments);
-    this.#lowest = parts.lowest;
+    this.#compaction = parts.compaction;
     this.#markAfterMs = options.markAfterMs ?? MARK_AFTER_MS;
     this.#turn = 0;
     this.#underWayTurn = 0;
@@ -107,10 +108,12 @@ export class Wal {
     const failed = (error: Error) => {
       if (wal !== null) wal.#fail(error);
     };
-    const parts = await openLog(disk, options.segmentBytes ?? SEGMENT_BYTES, failed);
+    const appliedUpTo = options.appliedUpTo ?? 0;
+    const segmentBytes = options.segmentBytes ?? SEGMENT_BYTES;
+    const parts = await openLog(disk, { segmentBytes, appliedUpTo, onFailed: failed });
     wal = new Wal(options, parts);
     if (parts.opening !== null) await wal.#writeOpening(parts.opening);
-    const recovered = await recoveredState(parts, wal.#reader, options.appliedUpTo ?? 0);
+    const recovered = await recoveredState(parts, wal.#reader, appliedUpTo);
     return { wal, recovered };
   }
 
@@ -123,9 +126,14 @@ export class Wal {
     if (this.#failure !== null) throw this.#failure;
   }
 
-  /** The newest `chosen` record that is on disk. */
+  /** The newest `chosen` record that is on disk; what is compacted counts. */
   get syncedChosenUpTo(): Slot {
     return this.#index.watermark;
+  }
+
+  /** Slots up to it are gone from the log, durably: chosen, and in the state of the machine (A5). */
+  get compactedUpTo(): Slot {
+    return this.#compaction.compactedUpTo;
   }
 
   /** Bytes on disk. */
@@ -171,11 +179,31 @@ export class Wal {
     return this.#reader.readChosen(fromSlot, maxBytes);
   }
 
+  /**
+   * Slots up to `upTo` are chosen, and durable in the state of the machine: nothing of them is shown again, in this
+   * life or the next. Resolves when that is durable; files that are needed no more go later. Rejects when the log
+   * fails or is closed.
+   */
+  compact(upTo: Slot): Promise<void> {
+    const done = this.#compaction.request(upTo);
+    this.#next();
+    return done;
+  }
+
+  /**
+   * The slot to compact up to so that segments go which speak of no slot above `heldUpTo`, as many as leave `tailBytes`
+   * of log with values that can be read; 0: none would go.
+   */
+  compactable(heldUpTo: Slot, tailBytes: number): Slot {
+    return this.#compaction.compactable(heldUpTo, tailBytes, this.#segments.sizes);
+  }
+
   /** Orderly: everything appended is synced and the end is marked, so that the next start need not doubt it. */
   async close(): Promise<void> {
     if (this.#closing) return;
     this.flush();
     this.#closing = true;
+    this.#compaction.close();
     if (this.#timer !== null) this.#options.clock.cancel(this.#timer);
     this.#timer = null;
     if (this.#busy && this.#failure === null) await this.#idle();
@@ -197,7 +225,9 @@ export class Wal {
   /** Decides what happens next, whenever something was appended or a batch is done. */
   #next(): void {
     if (this.#busy || this.#failure !== null) return;
-    if (this.#waiting.length === 0 && this.#waitingPromise === 0) {
+    if (this.#compaction.isDue) {
+      this.#begin(0);
+    } else if (this.#waiting.length === 0 && this.#waitingPromise === 0) {
       this.#urgent = false;
       this.#underWayTurn = this.#turn;
       if (this.#provenTurn < this.#turn) this.#announceSoon();
@@ -257,30 +287,47 @@ export class Wal {
     this.#records = records;
     const promise = Math.max(this.#promised, this.#waitingPromise);
     this.#waitingPromise = 0;
-    // A promise alone needs no batch; a mark and the records do.
-    const length =
-      records.length > 0 || promise === this.#promised ? this.#assembler.assemble(records, flags) : 0;
-    if (length === 0 || this.#segments.fits(length)) this.#writePromise(promise, length);
-    else this.#segments.roll(() => this.#writePromise(promise, length));
+    const spokenUpTo = Math.max(this.#assembler.maxSlot, this.#index.watermark);
+    // A promise or a compaction alone needs no batch; a mark and the records do.
+    const isAlone = records.length === 0 && (promise !== this.#promised || this.#compaction.isDue);
+    const length = isAlone ? 0 : this.#assembler.assemble(records, flags);
+    if (length === 0 || this.#segments.fits(length)) {
+      this.#writePromise(promise, length);
+      return;
+    }
+    this.#segments.roll(() => {
+      const { sequence } = this.#assembler;
+      this.#compaction.began({ segment: this.#segments.index, sequence: sequence - 1, spokenUpTo });
+      this.#writePromise(promise, length);
+    });
   }
 
   /** The copies come before the batch: the first batch of a segment follows the note that the segment exists. */
   #writePromise(promised: Ballot, length: number): void {
     const highest = this.#segments.index;
-    if (promised === this.#promised && highest === this.#highest) {
+    if (promised === this.#promised && highest === this.#highest && !this.#compaction.isDue) {
       this.#writeBatch(length);
       return;
     }
-    this.#promises.write({ promised, lowest: this.#lowest, highest }, (error) => {
+    const manifest = this.#compaction.next;
+    this.#promises.write({ promised, highest, ...manifest }, (error) => {
       if (error !== null) {
         this.#fail(error);
         return;
       }
       this.#promised = promised;
       this.#highest = highest;
+      this.#compacted(manifest);
       if (length > 0) this.#writeBatch(length);
       else this.#done(0);
     });
+  }
+
+  /** Both copies say it: what is gone is no longer shown, and its files may go. */
+  #compacted(manifest: Manifest): void {
+    this.#index.compact(manifest.compactedUpTo);
+    this.#segments.retire(manifest.lowest);
+    this.#compaction.written(manifest);
   }
 
   #writeBatch(length: number): void {
@@ -340,6 +387,7 @@ export class Wal {
     if (this.#timer !== null) this.#options.clock.cancel(this.#timer);
     this.#timer = null;
     this.#options.onFailed(error);
+    this.#compaction.fail(error);
     this.#becomeIdle();
   }
 }

@@ -109,7 +109,7 @@ export const WAL_MUTANTS: readonly Mutant[] = [
   {
     name: "F12",
     what: "at the start one copy of the promise is believed, the other never read",
-    file: "src/wal/open-log.ts",
+    file: "src/wal/promise-file.ts",
     find: "promised = Math.max(promised, copy.promised);",
     replace: "promised = copy.promised;",
     also: [

@@ -78,7 +78,8 @@ export class LittleDisk {
       if (state === VOTE) accepted.push({ slot, ballot, value });
       else if (state === CHOSEN) learned.push({ slot, value });
     }
-    const recovered = { promised, chosenUpTo, accepted, learned, faulty: [...this.#faulty], damaged: 0 };
-    return recoveredState(recovered, this.#watermark, chosenUpTo);
+    const faulty = [...this.#faulty];
+    const recovered = { promised, chosenUpTo, compactedUpTo: 0, accepted, learned, faulty, damaged: 0 };
+    return recoveredState(recovered, chosenUpTo);
   }
 }

@@ -1,0 +1,118 @@
+// How far the log is compacted, and with which segment it may begin. Rule: a segment goes only when every slot that any
+// record in it, or before it, speaks of is compacted: damaged records are known by their own bytes alone (A4, A5).
+import type { Slot } from "../paxos/ballot.js";
+import type { Manifest } from "./promise-file.js";
+
+/** A segment that the log may begin with. */
+export interface SegmentStart {
+  readonly segment: number;
+  /** Number of the batch before its first one. */
+  readonly sequence: number;
+  /** No record of an earlier segment, readable or not, speaks of a slot above it. */
+  readonly spokenUpTo: Slot;
+}
+
+interface Waiter {
+  readonly upTo: Slot;
+  resolve(): void;
+  reject(error: Error): void;
+}
+
+export class Compaction {
+  /** As both copies of the promise say it. */
+  #durable: Manifest;
+  /** What was asked for; at least what is durable. */
+  #wanted: Slot;
+  /** Where the log may begin later than it does, ascending. */
+  #starts: SegmentStart[];
+  #waiters: Waiter[];
+  /** Why nothing is taken any more; null: it is. */
+  #refusal: string | null;
+
+  constructor(durable: Manifest, starts: readonly SegmentStart[]) {
+    this.#durable = durable;
+    this.#wanted = durable.compactedUpTo;
+    this.#starts = starts.filter(({ segment }) => segment > durable.lowest);
+    this.#waiters = [];
+    this.#refusal = null;
+  }
+
+  get compactedUpTo(): Slot {
+    return this.#durable.compactedUpTo;
+  }
+
+  /** More was asked for than is durable. */
+  get isDue(): boolean {
+    return this.#wanted > this.#durable.compactedUpTo;
+  }
+
+  /** A new segment is the active one. */
+  began(start: SegmentStart): void {
+    this.#starts.push(start);
+  }
+
+  request(upTo: Slot): Promise<void> {
+    if (this.#refusal !== null) return Promise.reject(notCompacted(upTo, this.#refusal));
+    if (upTo <= this.compactedUpTo) return Promise.resolve();
+    this.#wanted = Math.max(this.#wanted, upTo);
+    return new Promise((resolve, reject) => {
+      this.#waiters.push({ upTo, resolve, reject });
+    });
+  }
+
+  /** What the copies of the promise have to say next. */
+  get next(): Manifest {
+    let { lowest, sequence } = this.#durable;
+    for (const start of this.#starts) {
+      if (start.spokenUpTo <= this.#wanted) ({ segment: lowest, sequence } = start);
+    }
+    return { lowest, sequence, compactedUpTo: this.#wanted };
+  }
+
+  /** Both copies say it. */
+  written(manifest: Manifest): void {
+    this.#durable = manifest;
+    this.#starts = this.#starts.filter(({ segment }) => segment > manifest.lowest);
+    const waiters = this.#waiters;
+    this.#waiters = waiters.filter(({ upTo }) => upTo > manifest.compactedUpTo);
+    for (const { upTo, resolve } of waiters) if (upTo <= manifest.compactedUpTo) resolve();
+  }
+
+  /** Takes no more; what was asked for before goes on. */
+  close(): void {
+    this.#refusal ??= "the log is closed";
+  }
+
+  fail(error: Error): void {
+    const refusal = `the log has failed: ${error.message}`;
+    this.#refusal = refusal;
+    for (const { upTo, reject } of this.#waiters) reject(notCompacted(upTo, refusal));
+    this.#waiters = [];
+  }
+
+  /**
+   * The slot to compact up to so that as many segments go as can, of those that speak of nothing above `heldUpTo`, and
+   * `tailBytes` of log, the slots of which can all be read still, are left; 0: none would go.
+   */
+  compactable(heldUpTo: Slot, tailBytes: number, sizes: ReadonlyMap<number, number>): Slot {
+    const { lowest } = this.next;
+    let left = 0;
+    for (const bytes of sizes.values()) left += bytes;
+    let slot = 0;
+    let at = 0;
+    for (const [segment, bytes] of sizes) {
+      while (at < this.#starts.length && this.#starts[at]!.segment < segment) at += 1;
+      const start = this.#starts[at];
+      if (start?.segment === segment && segment > lowest) {
+        if (left < tailBytes || start.spokenUpTo > heldUpTo) break;
+        slot = start.spokenUpTo;
+      }
+      left -= bytes;
+    }
+    return slot;
+  }
+}
+
+function notCompacted(upTo: Slot, why: string): Error {
+  return new Error(`the log is not compacted up to slot ${upTo}, for ${why}; start the replica again`);
+}
