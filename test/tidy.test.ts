@@ -244,7 +244,8 @@ describe("tidy: this project", () => {
     assertNone(checkLeftovers(files, MAY_NAME_LEFTOVERS));
   });
   test("every message has its row in docs/protocol.md", () => {
-    const messages = read("src/paxos/message.ts") + read("src/wire/peer-message.ts");
+    const messages =
+      read("src/paxos/message.ts") + read("src/wire/peer-message.ts") + read("src/wire/snapshot-messages.ts");
     assertNone(checkMessageTable(messages, read("docs/protocol.md")));
   });
   test("the lock names no download addresses", () => {

@@ -26,11 +26,11 @@ export type Event =
   | { readonly kind: "transfer"; readonly to: ReplicaId }
   /** This replica stops soon: it hands leadership over, and stands no more by itself. */
   | { readonly kind: "leave" }
-  /** Slots up to `upTo` are gone from the log here; the state that they made is durable (A5). */
-  | { readonly kind: "compacted"; readonly upTo: Slot }
+  /** The state after slot `upTo` is durable, and the log may forget what led to it (A5). */
+  | { readonly kind: "compact"; readonly upTo: Slot }
   /** `from` has a snapshot of the state after slot `upTo`, for what is missing here is gone from its log. */
   | { readonly kind: "offered"; readonly from: ReplicaId; readonly upTo: Slot }
-  /** The state after slot `upTo` was taken from a snapshot, and is durable; so is that the log shows nothing up to it. */
+  /** The state after `upTo` came in a snapshot and is durable, and so is that the log shows nothing up to it. */
   | { readonly kind: "installed"; readonly upTo: Slot }
   /** Nothing happened but time: the deadline has come. */
   | { readonly kind: "tick" };

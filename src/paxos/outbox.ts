@@ -50,6 +50,8 @@ export type Notice =
   | { readonly kind: "serveLog"; readonly to: ReplicaId; readonly fromSlot: Slot }
   /** Offer `to` a snapshot: what it needs is gone from the log here. */
   | { readonly kind: "serveSnapshot"; readonly to: ReplicaId }
+  /** Everything up to `upTo` may go from the log: it is looked for there no more. */
+  | { readonly kind: "compact"; readonly upTo: Slot }
   /** Something an operator should know, as a sentence. */
   | { readonly kind: "alarm"; readonly text: string };
 

@@ -107,8 +107,9 @@ export class Paxos {
       case "leave":
         leave(p, now, outbox);
         return;
-      case "compacted":
+      case "compact":
         p.learner.compact(event.upTo);
+        outbox.notices.push({ kind: "compact", upTo: event.upTo });
         return;
       case "offered":
         onOffered(p, event.from, event.upTo, now, outbox);

@@ -42,6 +42,13 @@ export class Sessions {
     return true;
   }
 
+  /** Whether a command of this life of `origin` has taken effect, or never will. */
+  has(origin: ReplicaId, incarnation: number, number: number): boolean {
+    const session = this.#table.get(origin);
+    if (session === undefined || session.incarnation < incarnation) return false;
+    return session.incarnation > incarnation || number <= session.settled || session.executed.has(number);
+  }
+
   encode(): Uint8Array {
     const writer = new ByteWriter(64);
     const origins = [...this.#table.keys()].sort((a, b) => a - b);

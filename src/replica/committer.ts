@@ -3,17 +3,27 @@
 import type { DurableState } from "../machine/machine.js";
 import type { Slot } from "../paxos/ballot.js";
 
-const COMMIT_BYTES = 8 << 20;
-const COMMIT_MS = 100;
-/** When the log never comes level with what is executed by itself, execution waits for it. */
-const PAUSE_BYTES = 16 << 20;
-const PAUSE_MS = 300;
-/** A fuller overlay slows proposers. */
-const OVERLAY_BYTES = 64 << 20;
+/** How often a machine is committed. */
+export interface CommitPace {
+  /** After so many bytes of commands, or so long after the first. */
+  readonly bytes: number;
+  readonly ms: number;
+  /** More that is not committed slows proposers. */
+  readonly mostBytes: number;
+  /** Whether an orderly stop commits once more. */
+  readonly atClose: boolean;
+}
+
+/** For a machine that keeps its state in a store of its own. */
+export const STORE_PACE: CommitPace = { bytes: 8 << 20, ms: 100, mostBytes: 64 << 20, atClose: true };
+/** When the log never comes level with what is executed by itself, execution waits for it: so much later. */
+const PAUSE_BYTES = 8 << 20;
+const PAUSE_MS = 200;
 const NEVER = Number.POSITIVE_INFINITY;
 
 export interface CommitterPorts {
   readonly log: { readonly syncedChosenUpTo: Slot; flush(): void };
+  readonly pace?: CommitPace;
   readonly executor: { readonly appliedUpTo: Slot; isPaused: boolean };
   /** The session table's bytes as of now. */
   meta(): Uint8Array;
@@ -23,38 +33,47 @@ export interface CommitterPorts {
 }
 
 export class Committer {
-  readonly #durable: DurableState | undefined;
+  readonly #durable: DurableState;
   readonly #ports: CommitterPorts;
+  readonly #pace: CommitPace;
   #heldUpTo: Slot;
   /** When the oldest state that is not committed was made; Infinity: everything is committed. */
   #since: number;
   #commit: Promise<void> | null;
+  #isSuspended: boolean;
   /** Call `poke` at this time at the latest. */
   deadline: number;
 
-  constructor(durable: DurableState | undefined, heldUpTo: Slot, ports: CommitterPorts) {
+  constructor(durable: DurableState, heldUpTo: Slot, ports: CommitterPorts) {
     this.#durable = durable;
     this.#ports = ports;
+    this.#pace = ports.pace ?? STORE_PACE;
     this.#heldUpTo = heldUpTo;
     this.#since = NEVER;
     this.#commit = null;
+    this.#isSuspended = false;
     this.deadline = NEVER;
   }
 
+  get heldUpTo(): Slot {
+    return this.#heldUpTo;
+  }
+
   get isOverlayFull(): boolean {
-    return this.#durable !== undefined && this.#durable.uncommittedBytes() > OVERLAY_BYTES;
+    return this.#durable.uncommittedBytes() > this.#pace.mostBytes;
   }
 
   /** Called after something was executed, after a sync of the log, and at the deadline. */
   poke(now: number): void {
-    if (this.#durable === undefined || this.#commit !== null) return;
+    if (this.#commit !== null || this.#isSuspended) return;
     const { log, executor } = this.#ports;
     this.deadline = NEVER;
     if (executor.appliedUpTo <= this.#heldUpTo) return;
     if (this.#since === NEVER) this.#since = now;
     const bytes = this.#durable.uncommittedBytes();
-    if (bytes <= COMMIT_BYTES && now - this.#since < COMMIT_MS) {
-      this.deadline = this.#since + COMMIT_MS;
+    const { bytes: most, ms } = this.#pace;
+    if (bytes <= most && now - this.#since < ms) {
+      this.deadline = this.#since + ms;
       return;
     }
     if (log.syncedChosenUpTo >= executor.appliedUpTo) {
@@ -62,15 +81,29 @@ export class Committer {
       return;
     }
     log.flush();
-    if (bytes > PAUSE_BYTES || now - this.#since >= PAUSE_MS) executor.isPaused = true;
-    else this.deadline = this.#since + PAUSE_MS;
+    if (bytes > most + PAUSE_BYTES || now - this.#since >= ms + PAUSE_MS) executor.isPaused = true;
+    else this.deadline = this.#since + ms + PAUSE_MS;
+  }
+
+  /** Nothing is committed from now on until `resume`; resolves when nothing is. */
+  async suspend(): Promise<void> {
+    this.#isSuspended = true;
+    this.deadline = NEVER;
+    await this.#commit;
+  }
+
+  /** Everything up to `heldUpTo` is held. */
+  resume(heldUpTo: Slot): void {
+    this.#isSuspended = false;
+    this.#heldUpTo = Math.max(this.#heldUpTo, heldUpTo);
+    this.#since = NEVER;
+    this.#ports.executor.isPaused = false;
   }
 
   /** The last commit, unless something failed; what the log on disk does not show is left to the replay. */
   async finish(isWell: boolean): Promise<void> {
-    if (this.#durable === undefined) return;
     await Promise.allSettled([this.#commit]);
-    if (!isWell || this.#commit !== null) return;
+    if (!isWell || this.#commit !== null || !this.#pace.atClose) return;
     const { log, executor } = this.#ports;
     if (executor.appliedUpTo > this.#heldUpTo && log.syncedChosenUpTo >= executor.appliedUpTo) {
       await this.#durable.commit(executor.appliedUpTo, this.#ports.meta());

@@ -5,17 +5,21 @@ import type { Ballot, ReplicaId } from "../paxos/ballot.js";
 import { type ClusterConfig, membershipsOf } from "../paxos/genesis.js";
 import type { Notice, Synced } from "../paxos/outbox.js";
 import type { PaxosOptions } from "../paxos/state.js";
+import { SEGMENT_BYTES } from "../wal/wal.js";
 import { type Opened, open, type Storage } from "./opening.js";
 import { Peers } from "./peers.js";
 import type { Clock, Network } from "./ports.js";
 import type { Proposals } from "./proposals.js";
 import type { Reads } from "./reads.js";
+import { StateTransfer } from "./state-transfer.js";
 import { type Core, Turns } from "./turns.js";
 
 /** Bytes of chosen values in one answer to a replica that is behind. */
 const SERVE_BYTES = 1 << 20;
 /** How long to wait before reading on where the log did not show the next slot yet. */
 const REREAD_MS = 10;
+/** Of the log, in its files. */
+const TAIL_SEGMENTS = 4;
 const NEVER = Number.POSITIVE_INFINITY;
 
 export interface DriverOptions<C, R, Q, A> {
@@ -32,6 +36,10 @@ export interface DriverOptions<C, R, Q, A> {
   readonly electionMs: number;
   /** Size of a file of the log; 16 MiB. */
   readonly segmentBytes?: number;
+  /** Bytes of log that stay when it is compacted, for replicas that were away for a while; four of its files. */
+  readonly tailBytes?: number;
+  /** A volatile machine is written to a snapshot after so many bytes of commands, or as many as it has; 32 MiB. */
+  readonly snapshotBytes?: number;
 }
 
 export interface DriverEvents {
@@ -52,6 +60,7 @@ export class Driver<C, R, Q, A> {
   #peers: Peers | null;
   #core: Core | null;
   #turns: Turns | null;
+  #transfer: StateTransfer<C, R, Q, A> | null;
   /** The one timer: when it is due, Infinity: it is not set. */
   #timerAt: number;
   #timer: unknown;
@@ -76,6 +85,7 @@ export class Driver<C, R, Q, A> {
     this.#peers = null;
     this.#core = null;
     this.#turns = null;
+    this.#transfer = null;
     this.#timerAt = NEVER;
     this.#timer = null;
     this.#onTimer = () => this.#timeIsUp();
@@ -116,12 +126,14 @@ export class Driver<C, R, Q, A> {
       turns: this.#turns?.turn ?? 0,
       executedCommands: this.#opened?.executor.executed ?? 0,
       ignoredMessages: this.#peers?.ignored ?? 0,
+      ...this.#transfer?.counters,
     };
   }
 
   /** Reads the disk and brings the machine up to it. Rejects with what is wrong with the directory. */
   async open(): Promise<void> {
     const { openStorage, id, cluster, clock, randomHex, segmentBytes, network, heartbeatMs } = this.#options;
+    const { snapshotBytes } = this.#options;
     this.#storage = await openStorage();
     this.#opened = await open(this.#storage, {
       id,
@@ -129,10 +141,14 @@ export class Driver<C, R, Q, A> {
       clock,
       randomHex,
       segmentBytes,
+      snapshotBytes,
       heartbeatMs,
       replies: this.#proposals,
       onSynced: (proof) => this.#onSynced(proof),
-      onCommitted: () => this.#execute(),
+      onCommitted: () => {
+        this.#transfer?.compact();
+        this.#execute();
+      },
       onFailed: (error) => this.#events.onBroken(error),
     });
     this.#peers = new Peers({
@@ -141,9 +157,16 @@ export class Driver<C, R, Q, A> {
       clock,
       saveGenesis: this.#opened.saveGenesis,
       onComplete: () => this.#begin(),
+      onSnapshot: (from, message) => {
+        this.#transfer?.onMessage(from, message);
+        this.#rearm();
+      },
       onFault: (text) => this.#events.onFault(text),
       onFailed: (error) => this.#events.onBroken(error),
     });
+    for (const name of this.#opened.held.snapshots.damaged) {
+      this.#events.onFault(`a snapshot was damaged, and is put aside as ${name}`);
+    }
   }
 
   /** Joins the network. Rejects when the address cannot be used. */
@@ -177,6 +200,7 @@ export class Driver<C, R, Q, A> {
     this.#isStopped = true;
     this.#turns?.stop();
     this.#peers?.stop();
+    this.#transfer?.stop();
     if (this.#timerAt !== NEVER) this.#options.clock.cancel(this.#timer);
     this.#timerAt = NEVER;
   }
@@ -185,6 +209,7 @@ export class Driver<C, R, Q, A> {
   async finish(isWell: boolean): Promise<void> {
     try {
       await this.#options.network.close();
+      await this.#transfer?.close();
       await this.#opened?.wal.close();
       await this.#opened?.committer.finish(isWell);
       await this.#storage?.machine.durable?.close();
@@ -228,6 +253,18 @@ export class Driver<C, R, Q, A> {
     });
     this.#core = core;
     this.#turns = turns;
+    this.#transfer = new StateTransfer(this.#opened!, {
+      clock,
+      network,
+      tailBytes: this.#options.tailBytes ?? TAIL_SEGMENTS * (this.#options.segmentBytes ?? SEGMENT_BYTES),
+      post: (event) => turns.post(event),
+      onInstalled: (hasExecuted) => {
+        this.#proposals.superseded(hasExecuted);
+        this.#execute();
+      },
+      onFault: (text) => this.#events.onFault(text),
+      onBroken: (error) => this.#events.onBroken(error),
+    });
     this.#peers!.attach((event) => turns.post(event));
     turns.wake();
   }
@@ -278,6 +315,12 @@ export class Driver<C, R, Q, A> {
       case "serveLog":
         this.#serveLog(notice.to, notice.fromSlot);
         return;
+      case "serveSnapshot":
+        this.#transfer!.serve(notice.to);
+        return;
+      case "compact":
+        this.#transfer!.compactLog(notice.upTo);
+        return;
       case "alarm":
         this.#events.onFault(notice.text);
         return;
@@ -310,6 +353,7 @@ export class Driver<C, R, Q, A> {
       this.#opened?.committer.deadline ?? NEVER,
       this.#proposals.deadline,
       this.#reads.deadline,
+      this.#transfer?.deadline ?? NEVER,
     );
     if (at >= this.#timerAt) return;
     if (this.#timerAt !== NEVER) clock.cancel(this.#timer);
@@ -323,6 +367,7 @@ export class Driver<C, R, Q, A> {
     const now = this.#options.clock.now();
     this.#proposals.expire(now);
     this.#reads.expire(now);
+    this.#transfer?.elapse(now);
     if (this.#opened !== null && this.#opened.committer.deadline <= now) this.#opened.committer.poke(now);
     if (this.#core !== null && this.#core.deadline <= now) this.#turns!.wake();
     else this.#rearm();

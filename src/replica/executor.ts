@@ -23,6 +23,7 @@ export interface Replies<Result> {
 
 export interface ExecutorOptions<C, R, Q, A> {
   readonly machine: StateMachine<C, R, Q, A>;
+  /** What of the commands of each origin has taken effect: part of the state. */
   readonly sessions: Sessions;
   /** The origin whose commands are answered here. */
   readonly self: ReplicaId;
@@ -43,6 +44,9 @@ export class Executor<C, R, Q, A> {
   #isReading: boolean;
   /** Holds everything back while the state must stand still for a commit. */
   isPaused: boolean;
+  /** Holds everything back while the state is replaced by a snapshot's. */
+  isReplacing: boolean;
+  sessions: Sessions;
   chosenUpTo: Slot;
   appliedUpTo: Slot;
   /** Commands executed in this life, duplicates apart. */
@@ -55,6 +59,8 @@ export class Executor<C, R, Q, A> {
     this.#queuedBytes = 0;
     this.#isReading = false;
     this.isPaused = false;
+    this.isReplacing = false;
+    this.sessions = options.sessions;
     this.chosenUpTo = options.appliedUpTo;
     this.appliedUpTo = options.appliedUpTo;
     this.executed = 0;
@@ -62,11 +68,13 @@ export class Executor<C, R, Q, A> {
 
   /** Whether `run` would execute something now. */
   get canRun(): boolean {
-    return !this.isPaused && this.#next < this.#queue.length;
+    return !this.isPaused && !this.isReplacing && this.#next < this.#queue.length;
   }
 
   enqueue(entries: readonly ChosenEntry[]): void {
     for (const entry of entries) {
+      // The core may not know of the snapshot yet that was installed.
+      if (entry.slot <= this.appliedUpTo) continue;
       assert(entry.slot === this.chosenUpTo + 1, "chosen values come in slot order, without gaps (L3)");
       const follows = entry.slot === this.appliedUpTo + 1 + this.#queue.length - this.#next;
       this.chosenUpTo = entry.slot;
@@ -90,9 +98,26 @@ export class Executor<C, R, Q, A> {
     }
   }
 
+  /** The machine has the state after `slot`, with these sessions, from a snapshot. */
+  jump(slot: Slot, sessions: Sessions): void {
+    assert(slot > this.appliedUpTo, "a snapshot is void at or below what is executed (A5)");
+    while (this.#next < this.#queue.length && this.#queue[this.#next]!.slot <= slot) {
+      this.#queuedBytes -= this.#queue[this.#next]!.value.length;
+      this.#next += 1;
+    }
+    this.appliedUpTo = slot;
+    this.chosenUpTo = Math.max(this.chosenUpTo, slot);
+    this.sessions = sessions;
+  }
+
   /** Whether the queue has run dry below `chosenUpTo`: the rest must come from the log. */
   get needsLog(): boolean {
-    return !this.#isReading && this.#next === this.#queue.length && this.appliedUpTo < this.chosenUpTo;
+    return (
+      !this.#isReading &&
+      !this.isReplacing &&
+      this.#next === this.#queue.length &&
+      this.appliedUpTo < this.chosenUpTo
+    );
   }
 
   /** Reads on from the log; resolves with whether it showed anything new. */
@@ -117,7 +142,7 @@ export class Executor<C, R, Q, A> {
   #apply(entry: ChosenEntry): void {
     assert(entry.slot === this.appliedUpTo + 1, "values are executed in slot order (L3)");
     for (const command of commandsOf(entry.value)) {
-      if (this.#options.sessions.execute(command)) this.#execute(command, entry.slot);
+      if (this.sessions.execute(command)) this.#execute(command, entry.slot);
     }
     this.appliedUpTo = entry.slot;
   }

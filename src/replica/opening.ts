@@ -1,6 +1,6 @@
 // From a data directory to a replica that may speak: identity, log, machine, and the genesis if there is one. What
 // the disk says is checked here, before the first message (2.8, 2.10).
-import type { StateMachine } from "../machine/machine.js";
+import type { DurableState, StateMachine } from "../machine/machine.js";
 import type { ReplicaId } from "../paxos/ballot.js";
 import { type ClusterConfig, clusterIdOf, decodeGenesis } from "../paxos/genesis.js";
 import type { Synced } from "../paxos/outbox.js";
@@ -10,16 +10,22 @@ import type { Disk } from "../wal/disk.js";
 import { DataDirectory } from "../wal/identity.js";
 import { Wal } from "../wal/wal.js";
 import { Bootstrap } from "./bootstrap.js";
-import { Committer } from "./committer.js";
+import { type CommitPace, Committer, STORE_PACE } from "./committer.js";
 import { Executor, type Replies } from "./executor.js";
 import type { Clock, Identity } from "./ports.js";
 import { recoveredState, replay } from "./replay.js";
+import { SnapshotFiles } from "./snapshot-files.js";
+import { SnapshottedMachine } from "./snapshotted-machine.js";
 
 /**
  * The mark of a batch comes so many heartbeats after it: the watermark that the next heartbeat tells is then written
  * with it, in two syncs for a write that nothing follows instead of three.
  */
 const MARK_AFTER_HEARTBEATS = 1.5;
+
+/** How often a volatile machine is written to a snapshot: after so many bytes of commands, or so long. */
+export const SNAPSHOT_BYTES = 32 << 20;
+const SNAPSHOT_MS = 600_000;
 
 /** Where a replica keeps its log, and the machine. */
 export interface Storage<C, R, Q, A> {
@@ -37,6 +43,7 @@ export interface OpeningOptions<R> {
   readonly randomHex: (bytes: number) => string;
   /** Size of a file of the log; 16 MiB. */
   readonly segmentBytes?: number | undefined;
+  readonly snapshotBytes?: number | undefined;
   readonly heartbeatMs: number;
   readonly replies: Replies<R>;
   onSynced(proof: Synced): void;
@@ -45,8 +52,21 @@ export interface OpeningOptions<R> {
   onFailed(error: Error): void;
 }
 
+/** A machine whose state outlives the process: by itself, or by snapshots. */
+export interface HeldMachine<C, R, Q, A> {
+  readonly machine: StateMachine<C, R, Q, A>;
+  readonly durable: DurableState;
+  readonly snapshots: SnapshotFiles;
+  /** The snapshot files are what holds its state. */
+  readonly isSnapshotted: boolean;
+  readonly pace: CommitPace;
+  /** Slots up to it are not needed in the log for the next start. */
+  safeUpTo(committedUpTo: number): number;
+}
+
 /** What a replica has once its disk is read and its machine is level with it. */
 export interface Opened<C, R, Q, A> {
+  readonly held: HeldMachine<C, R, Q, A>;
   readonly identity: Identity;
   readonly wal: Wal;
   readonly executor: Executor<C, R, Q, A>;
@@ -72,7 +92,12 @@ export async function open<C, R, Q, A>(
   if (directory.genesis !== null && decodeGenesis(directory.genesis) === null) {
     throw new Error("the genesis in the data directory cannot be read: the replica's id must be replaced");
   }
-  const held = machine.durable?.held() ?? { slot: 0, meta: new Uint8Array(0) };
+  const heldMachine = await hold(
+    machine,
+    await SnapshotFiles.open(disk),
+    options.snapshotBytes ?? SNAPSHOT_BYTES,
+  );
+  const held = heldMachine.durable.held();
   const { wal, recovered } = await Wal.open(disk, {
     ...(segmentBytes === undefined ? {} : { segmentBytes }),
     appliedUpTo: held.slot,
@@ -81,7 +106,7 @@ export async function open<C, R, Q, A>(
     onSynced: (proof) => options.onSynced(proof),
     onFailed: (error) => options.onFailed(error),
   });
-  const { executor, committer } = machineSide(machine, wal, held, incarnation, options);
+  const { executor, committer } = machineSide(heldMachine, wal, held, incarnation, options);
   await replay(executor, recovered.chosenUpTo, () => {
     committer.poke(clock.now());
     return new Promise((resolve) => clock.soon(resolve));
@@ -89,6 +114,7 @@ export async function open<C, R, Q, A>(
   const hasVoted = recovered.promised > 0 || recovered.chosenUpTo > 0 || recovered.accepted.length > 0;
   return {
     identity: { clusterId, replica: id, diskId, incarnation, run: Number.parseInt(randomHex(6), 16) },
+    held: heldMachine,
     wal,
     executor,
     committer,
@@ -98,8 +124,31 @@ export async function open<C, R, Q, A>(
   };
 }
 
-function machineSide<C, R, Q, A>(
+async function hold<C, R, Q, A>(
   machine: StateMachine<C, R, Q, A>,
+  snapshots: SnapshotFiles,
+  snapshotBytes: number,
+): Promise<HeldMachine<C, R, Q, A>> {
+  const { durable } = machine;
+  if (durable !== undefined) {
+    return { machine, durable, snapshots, isSnapshotted: false, pace: STORE_PACE, safeUpTo: (slot) => slot };
+  }
+  const own = await SnapshottedMachine.open(machine, snapshots);
+  const safeUpTo = () => own.secondSlot;
+  const pace: CommitPace = {
+    // Where the state is large it is written less often: of all that is written half at most are snapshots.
+    get bytes() {
+      return Math.max(snapshotBytes, snapshots.newest?.bytes ?? 0);
+    },
+    ms: SNAPSHOT_MS,
+    mostBytes: Number.POSITIVE_INFINITY,
+    atClose: false,
+  };
+  return { machine: own, durable: own, snapshots, isSnapshotted: true, pace, safeUpTo };
+}
+
+function machineSide<C, R, Q, A>(
+  { machine, durable, pace }: HeldMachine<C, R, Q, A>,
   wal: Wal,
   held: { readonly slot: number; readonly meta: Uint8Array },
   incarnation: number,
@@ -118,10 +167,11 @@ function machineSide<C, R, Q, A>(
     readChosen: (fromSlot, maxBytes) => wal.readChosen(fromSlot, maxBytes),
     now: () => clock.now(),
   });
-  const committer = new Committer(machine.durable, held.slot, {
+  const committer = new Committer(durable, held.slot, {
     log: wal,
     executor,
-    meta: () => sessions.encode(),
+    pace,
+    meta: () => executor.sessions.encode(),
     onCommitted: () => options.onCommitted(),
     onFailed: (error) => options.onFailed(error),
   });

@@ -3,6 +3,7 @@
 import type { ReplicaId } from "../paxos/ballot.js";
 import type { Event } from "../paxos/event.js";
 import type { PeerMessage } from "../wire/peer-message.js";
+import { isSnapshotMessage, type SnapshotMessage } from "../wire/snapshot-messages.js";
 import type { Bootstrap, BootstrapStep } from "./bootstrap.js";
 import type { Clock, Identity, Network, NetworkHandlers } from "./ports.js";
 
@@ -13,6 +14,7 @@ export interface PeersOptions {
   readonly saveGenesis: (bytes: Uint8Array) => Promise<void>;
   /** The genesis is durable at every first replica: the core may begin. */
   onComplete(): void;
+  onSnapshot(from: ReplicaId, message: SnapshotMessage): void;
   onFault(text: string): void;
   onFailed(error: Error): void;
 }
@@ -88,6 +90,8 @@ export class Peers implements NetworkHandlers {
       this.#do(bootstrap.hear(from, message.bytes));
     } else if (this.#post === null) {
       this.ignored += 1;
+    } else if (isSnapshotMessage(message)) {
+      this.#options.onSnapshot(from, message);
     } else {
       this.#post({ kind: "message", from, message });
     }

@@ -127,6 +127,17 @@ export class Proposals<Result> {
     }
   }
 
+  /** The state came from a snapshot: of what was executed on the way to it nobody here has seen the result. */
+  superseded(hasExecuted: (number: number) => boolean): void {
+    for (const pending of this.#pending.values()) {
+      if (!hasExecuted(pending.number)) continue;
+      this.#giveUp(
+        pending,
+        new OutcomeUnknown("executed, and the result is gone: this replica was far behind"),
+      );
+    }
+  }
+
   /** The replica stops: nothing will have an outcome any more. */
   failAll(reason: string): void {
     for (const pending of this.#queued) {

@@ -93,7 +93,8 @@ export class SnapshottedMachine<Command, Result, Query, Answer>
   }
 
   async #write(state: HeldState, chunks: AsyncIterable<Uint8Array>): Promise<void> {
-    await this.#files.write(state.slot, state.meta, chunks);
+    // One that was just restored from a peer's is there: the state after a slot is the same everywhere.
+    if (this.#files.newest?.slot !== state.slot) await this.#files.write(state.slot, state.meta, chunks);
     this.#held = state;
     for (const info of this.#files.all.slice(0, -2)) await this.#files.remove(info);
   }

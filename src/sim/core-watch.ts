@@ -8,7 +8,7 @@ import type { Paxos } from "../paxos/paxos.js";
 import type { Core } from "../replica/turns.js";
 import { type Ghost, payloadKey } from "./ghost.js";
 import * as invariants from "./invariants.js";
-import { onAppend, onDurable, onExecute } from "./observe.js";
+import { onAppend, onDurable, onExecute, onInstall } from "./observe.js";
 import type { UnsyncedWrites } from "./unsynced-writes.js";
 
 interface AppendedTurn {
@@ -23,6 +23,7 @@ const TOLD: Readonly<Record<Notice["kind"], string>> = {
   readReady: "told readReady",
   serveLog: "told serveLog",
   serveSnapshot: "told serveSnapshot",
+  compact: "told compact",
   alarm: "told alarm",
 };
 
@@ -71,6 +72,8 @@ export class CoreWatch implements Core {
 
   step(event: Event, now: number, outbox: Outbox): void {
     if (event.kind === "synced") this.#synced(event.turn);
+    if (event.kind === "compact") this.#compacts(event.upTo);
+    if (event.kind === "installed") this.#installs(event.upTo);
     if (event.kind === "propose") this.#ghost.submitted.add(payloadKey(event.payload));
     if (event.kind === "read") {
       const { incarnation } = this.#ghost.replica(this.#id);
@@ -78,6 +81,19 @@ export class CoreWatch implements Core {
       this.#ghost.reads.set(`${this.#id}.${incarnation}.${event.id}`, read);
     }
     this.paxos.step(event, now, outbox);
+  }
+
+  #compacts(upTo: Slot): void {
+    const replica = this.#ghost.replica(this.#id);
+    replica.compactedUpTo = Math.max(replica.compactedUpTo, upTo);
+  }
+
+  #installs(upTo: Slot): void {
+    const replica = this.#ghost.replica(this.#id);
+    replica.compactedUpTo = Math.max(replica.compactedUpTo, upTo);
+    const isNews = upTo > this.paxos.chosenUpTo;
+    this.#reached(`${isNews ? "installation" : "void installation"} of a snapshot`);
+    if (isNews) onInstall(this.#ghost, this.#id, upTo);
   }
 
   endTurn(now: number, outbox: Outbox): void {

@@ -4,6 +4,7 @@ import { decodeUtf8 } from "../base/utf8.js";
 import { describeBallot, LAST_SLOT, type Slot } from "../paxos/ballot.js";
 import type { Message } from "../paxos/message.js";
 import { commandsOf, isNoop, type Value } from "../paxos/value.js";
+import type { SnapshotMessage } from "../wire/snapshot-messages.js";
 
 /** The bytes of a command as people read them. */
 function textOf(payload: Uint8Array): string {
@@ -41,7 +42,7 @@ export function describeSlots(entries: readonly { slot: Slot; text: string }[]):
   return parts.join(", ");
 }
 
-export function describeMessage(message: Message): string {
+export function describeMessage(message: Message | SnapshotMessage): string {
   switch (message.kind) {
     case "prepare":
       return `prepare ${describeBallot(message.ballot)} from=${message.fromSlot}`;
@@ -101,6 +102,12 @@ export function describeMessage(message: Message): string {
       return `readIndexReply origin=${message.origin} slot=${message.slot} ${describeBallot(message.ballot)} chosen=${message.chosenUpTo}`;
     case "transfer":
       return `transfer ${describeBallot(message.ballot)} to=${message.to}`;
+    case "snapshotOffer":
+      return `snapshotOffer slot=${message.slot} bytes=${message.bytes}`;
+    case "snapshotRequest":
+      return `snapshotRequest slot=${message.slot} offset=${message.offset}`;
+    case "snapshotChunk":
+      return `snapshotChunk slot=${message.slot} offset=${message.offset} bytes=${message.data.length}`;
     default:
       return unreachable(message);
   }

@@ -123,6 +123,7 @@ export class SimDisk {
     const run = <T>(task: () => Promise<T>) => this.#run(life, task);
     // A promise waits for each step by which a segment is made, and nobody else may stir meanwhile.
     let isMaking = false;
+    const isLog = file.name.startsWith("log-");
     return {
       name: file.name,
       size: () => run(() => file.size()),
@@ -130,8 +131,8 @@ export class SimDisk {
       write: (position, bytes, done) => {
         if (!life.isAlive) return;
         this.unsynced.written(file.name, position);
-        if (!file.name.startsWith("log-")) {
-          file.write(position, bytes, done);
+        if (!isLog) {
+          file.write(position, bytes, this.#stirring(done));
           return;
         }
         this.#writesSinceLie += 1;
@@ -142,7 +143,7 @@ export class SimDisk {
         if (life.isAlive) this.onSync();
         if (!life.isAlive) return;
         const synced = this.unsynced.syncing(file.name);
-        const told = isMaking ? this.#stirring(done) : done;
+        const told = isMaking || !isLog ? this.#stirring(done) : done;
         file.sync((error) => {
           if (error === null) synced();
           told(error);

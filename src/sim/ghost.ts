@@ -25,6 +25,8 @@ export interface GhostReplica {
   durablePromise: Ballot;
   spokenPromise: Ballot;
   chosenUpTo: Slot;
+  /** Its log was told to forget everything up to it. */
+  compactedUpTo: Slot;
   incarnation: number;
   /** The highest slot with a vote, in any life. */
   topVote: Slot;
@@ -79,6 +81,7 @@ export class Ghost {
         durablePromise: 0,
         spokenPromise: 0,
         chosenUpTo: 0,
+        compactedUpTo: 0,
         incarnation: 0,
         topVote: 0,
         appended: [],

@@ -35,6 +35,7 @@ export interface HostOptions {
   readonly electionMs: number;
   readonly requestTimeoutMs: number;
   readonly segmentBytes: number;
+  readonly tailBytes: number;
   violate(broken: Error): void;
   reached(what: string): void;
   /** A line of the trace. */
@@ -154,6 +155,7 @@ export class Host {
       electionMs: this.#options.electionMs,
       requestTimeoutMs: this.#options.requestTimeoutMs,
       segmentBytes: this.#options.segmentBytes,
+      tailBytes: this.#options.tailBytes,
     });
     const running: Running = { life, replica, store, cluster: own, isClosing: false, core: null };
     this.#running = running;

@@ -1,7 +1,9 @@
 // What every full campaign must have reached at least once: a run in which something never happens proves nothing of
 // it ("sometimes" assertions). A campaign that leaves one unreached fails.
-import type { MessageKind } from "../paxos/message.js";
+import type { PeerMessage } from "../wire/peer-message.js";
 import { ALL_FAULTS } from "./all-faults.js";
+
+type MessageKind = Exclude<PeerMessage["kind"], "genesis">;
 
 /** So many seeds reach everything, with a wide margin. */
 export const FULL_CAMPAIGN = 300;
@@ -24,6 +26,9 @@ const ARRIVES: Readonly<Record<MessageKind, readonly ("leader" | "follower")[]>>
   readIndex: ["leader", "follower"],
   readIndexReply: ["follower"],
   transfer: ["follower"],
+  snapshotOffer: ["follower"],
+  snapshotRequest: ["leader", "follower"],
+  snapshotChunk: ["follower"],
 };
 
 const EVENTS = [
@@ -43,6 +48,7 @@ const EVENTS = [
   "client told that the machine refuses",
   "dropped write",
   "handshake refused",
+  "installation of a snapshot",
   "misdirected write",
   "probe another way to the leader",
   "probe connections reset",
@@ -63,8 +69,10 @@ const EVENTS = [
   "shadow recovery of a damaged vote",
   "shadow recovery of a whole disk",
   "shadow recovery of lost writes",
+  "told compact",
   "told readReady",
   "told serveLog",
+  "told serveSnapshot",
   "transfer done",
   "transfer failed",
 ];

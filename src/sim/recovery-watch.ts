@@ -27,6 +27,7 @@ export function onRecovered(
     replica.durableLearned.set(slot, value);
   }
   replica.chosenUpTo = recovered.chosenUpTo;
+  replica.compactedUpTo = Math.max(replica.compactedUpTo, recovered.compactedUpTo);
   replica.promised = recovered.promised;
   replica.durablePromise = Math.max(replica.durablePromise, recovered.promised);
   replica.incarnation = incarnation;
@@ -53,8 +54,9 @@ export function checkRecovered(
   if (!isDamaged && recovered.faulty.length > 0) {
     throw new InvariantBroken(`faultyForNothing: ${id} finds faulty slots on a disk that nothing has hurt`);
   }
-  if (!isDamaged && recovered.compactedUpTo > 0) {
-    const upTo = recovered.compactedUpTo;
+  const upTo = recovered.compactedUpTo;
+  // What it never executed, and holds, came in a snapshot; it died before its core was told.
+  if (!isDamaged && upTo > replica.compactedUpTo && upTo <= replica.chosenUpTo) {
     throw new InvariantBroken(
       `executedIsShown: ${id} has executed up to ${upTo}, which its log does not show (L5)`,
     );

@@ -26,9 +26,9 @@ export class UnsyncedWrites {
     this.#all = 0;
   }
 
-  /** Nothing speaks for a segment that is being made. */
+  /** Nothing speaks for a segment that is being made, nor for a snapshot. */
   written(name: string, position: number): void {
-    if (isMade(name, position)) return;
+    if (isMade(name, position) || name.startsWith("snapshot-")) return;
     this.#add(name, 1);
   }
 

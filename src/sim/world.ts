@@ -7,6 +7,7 @@ import type { ReplicaId } from "../paxos/ballot.js";
 import { type ClusterConfig, DEFAULT_ALPHA, DEFAULT_DIGEST_INTERVAL } from "../paxos/genesis.js";
 import { Memberships, majorityOf } from "../paxos/membership.js";
 import type { PeerMessage } from "../wire/peer-message.js";
+import { isSnapshotMessage } from "../wire/snapshot-messages.js";
 import { describeMessage } from "./describe-message.js";
 import { EventQueue } from "./event-queue.js";
 import { Ghost, InvariantBroken } from "./ghost.js";
@@ -39,6 +40,9 @@ const DURABLE_KINDS: ReadonlySet<string> = new Set(["prepare", "promise", "accep
 /** So many events in a row, each within so little of the one before, are an endless loop. */
 const STILL_EVENTS = 100_000;
 const LEAST_MS = 1e-6;
+
+/** Segments of log that stay when it is compacted: who was away for long, for a while or at all needs a snapshot. */
+const TAILS = [0, 1, 4] as const;
 
 /** So often everything is checked as a whole, in events. */
 const WHOLE_EVERY = 1000;
@@ -108,6 +112,7 @@ export class World {
       electionMs,
       requestTimeoutMs,
       segmentBytes,
+      tailBytes: segmentBytes * TAILS[options.seed % TAILS.length]!,
       violate: (broken: Error) => this.violate(broken),
       reached: (what: string) => this.reach(what),
       tell: (id: ReplicaId, text: string) => this.tell(id, text),
@@ -230,6 +235,9 @@ export class World {
 
   #onSend(from: ReplicaId, to: readonly ReplicaId[], message: PeerMessage): void {
     if (message.kind === "genesis") return;
+    if (this.options.trace !== undefined) this.tell(from, `> ${to.join(",")} ${describeMessage(message)}`);
+    this.#mix(Math.floor(this.queue.now * 1000), from * 64 + to.length + message.kind.length * 4096);
+    if (isSnapshotMessage(message)) return;
     if (DURABLE_KINDS.has(message.kind)) this.onDurableSend(from);
     if (!this.host(from).isUp) return;
     try {
@@ -237,8 +245,6 @@ export class World {
     } catch (error) {
       this.violate(error as Error);
     }
-    if (this.options.trace !== undefined) this.tell(from, `> ${to.join(",")} ${describeMessage(message)}`);
-    this.#mix(Math.floor(this.queue.now * 1000), from * 64 + to.length + message.kind.length * 4096);
   }
 
   #onDeliver(from: ReplicaId, to: ReplicaId, message: PeerMessage): void {

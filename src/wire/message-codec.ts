@@ -19,6 +19,7 @@ import {
   writeNumbers,
 } from "./message-parts.js";
 import type { PeerMessage } from "./peer-message.js";
+import { readSnapshotMessage, writeSnapshotMessage } from "./snapshot-messages.js";
 
 /** Longest encoded message; a longer one is refused before it is read. */
 export const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
@@ -41,6 +42,9 @@ const KINDS: Readonly<Record<PeerMessage["kind"], number>> = {
   readIndexReply: 15,
   transfer: 16,
   genesis: 17,
+  snapshotOffer: 18,
+  snapshotRequest: 19,
+  snapshotChunk: 20,
 };
 const KIND_OF = new Map(Object.entries(KINDS).map(([kind, code]) => [code, kind as PeerMessage["kind"]]));
 
@@ -49,6 +53,11 @@ export function encodeMessage(message: PeerMessage, writer: ByteWriter): void {
   switch (message.kind) {
     case "genesis":
       writer.bytes(message.bytes);
+      break;
+    case "snapshotOffer":
+    case "snapshotRequest":
+    case "snapshotChunk":
+      writeSnapshotMessage(message, writer);
       break;
     case "promise":
     case "accept":
@@ -189,6 +198,10 @@ function decodeFields(kind: PeerMessage["kind"], reader: ByteReader): PeerMessag
   switch (kind) {
     case "genesis":
       return { kind, bytes: reader.bytes() };
+    case "snapshotOffer":
+    case "snapshotRequest":
+    case "snapshotChunk":
+      return readSnapshotMessage(kind, reader);
     case "promise":
     case "accept":
     case "accepted":

@@ -1,5 +1,6 @@
-// What replicas say to each other: the messages of the protocol, and the genesis that first replicas compare.
+// What replicas say to each other: the messages of the protocol, the genesis of first replicas, and snapshots.
 import type { Message } from "../paxos/message.js";
+import type { SnapshotMessage } from "./snapshot-messages.js";
 
 /** What a cluster begins with, as one replica tells it to another (design 2.8). */
 export interface GenesisMessage {
@@ -8,4 +9,4 @@ export interface GenesisMessage {
   readonly bytes: Uint8Array;
 }
 
-export type PeerMessage = Message | GenesisMessage;
+export type PeerMessage = Message | GenesisMessage | SnapshotMessage;

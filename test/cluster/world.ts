@@ -292,7 +292,7 @@ export class World {
       "only what is known chosen, on disk, is compacted",
     );
     disk.compact(executed.slice(0, upTo));
-    this.step(id, { kind: "compacted", upTo });
+    this.step(id, { kind: "compact", upTo });
   }
 
   /** Makes the turns up to `turn` durable (all by default), then sends what waited for it. */

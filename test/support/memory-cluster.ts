@@ -4,6 +4,7 @@ import type { StateMachine } from "../../src/machine/machine.js";
 import { DEFAULT_ALPHA, DEFAULT_DIGEST_INTERVAL } from "../../src/paxos/genesis.js";
 import { Paxos } from "../../src/paxos/paxos.js";
 import { MemoryHub } from "../../src/replica/memory-network.js";
+import { SNAPSHOT_BYTES } from "../../src/replica/opening.js";
 import type { Network } from "../../src/replica/ports.js";
 import { Replica } from "../../src/replica/replica.js";
 import { MemoryDisk } from "../../src/wal/memory-disk.js";
@@ -14,6 +15,9 @@ export interface MemoryClusterOptions<C, R, Q, A> {
   readonly machine: (id: number) => StateMachine<C, R, Q, A>;
   readonly seed?: number;
   readonly makeDisk?: (id: number) => MemoryDisk;
+  readonly segmentBytes?: number;
+  readonly tailBytes?: number;
+  readonly snapshotBytes?: number;
 }
 
 interface Life<C, R, Q, A> {
@@ -61,7 +65,9 @@ export class MemoryCluster<C, R, Q, A> {
       heartbeatMs: 50,
       electionMs: 500,
       requestTimeoutMs: 6000,
-      segmentBytes: 1 << 18,
+      segmentBytes: this.#options.segmentBytes ?? 1 << 18,
+      tailBytes: this.#options.tailBytes ?? 1 << 20,
+      snapshotBytes: this.#options.snapshotBytes ?? SNAPSHOT_BYTES,
     });
     const faults: string[] = [];
     replica.on("fault", ({ text }) => faults.push(text));

@@ -1,0 +1,152 @@
+// Serves replicas that are behind the log (L4): offers a snapshot, makes one where there is none, sends the pieces
+// asked for. Rule: while somebody may be fetching one, the log is kept from its slot on, for that is what comes next.
+import type { ReplicaId, Slot } from "../paxos/ballot.js";
+import type { PeerMessage } from "../wire/peer-message.js";
+import type { SnapshotRequestMessage } from "../wire/snapshot-messages.js";
+import type { SnapshotFiles } from "./snapshot-files.js";
+import type { SnapshotInfo } from "./snapshot-format.js";
+
+/** One is under way at a time, so that commands and heartbeats get through between them. */
+const PIECE_BYTES = 256 << 10;
+/** One that nobody has asked for for so long is not needed any more, nor the log after it. */
+const KEPT_MS = 60_000;
+const NEVER = Number.POSITIVE_INFINITY;
+
+/** The state of this moment. */
+export interface Captured {
+  readonly slot: Slot;
+  readonly meta: Uint8Array;
+  readonly chunks: AsyncIterable<Uint8Array>;
+}
+
+export interface SnapshotSenderPorts {
+  readonly files: SnapshotFiles;
+  /** The files are the machine's own, which removes them itself. */
+  readonly areMachines: boolean;
+  /** Slots up to it are gone from the log: a snapshot of an older one helps nobody. */
+  compactedUpTo(): Slot;
+  /** Null: the state is being replaced, or there is none yet. */
+  capture(): Captured | null;
+  send(to: readonly ReplicaId[], message: PeerMessage): void;
+  now(): number;
+  onFault(text: string): void;
+  /** A failed write: the replica must stop. */
+  onFailed(error: Error): void;
+}
+
+export class SnapshotSender {
+  readonly #ports: SnapshotSenderPorts;
+  /** When a snapshot was last offered or asked for, by its slot. */
+  readonly #usedAt: Map<Slot, number>;
+  /** To be offered the snapshot that is being made. */
+  #waiting: Set<ReplicaId>;
+  #making: Promise<void> | null;
+  /** Peers to whom a piece is on its way. */
+  readonly #serving: Set<ReplicaId>;
+  /** Pieces sent in this life. */
+  pieces: number;
+
+  constructor(ports: SnapshotSenderPorts) {
+    this.#ports = ports;
+    this.#usedAt = new Map();
+    this.#waiting = new Set();
+    this.#making = null;
+    this.#serving = new Set();
+    this.pieces = 0;
+    // An earlier life may have offered it.
+    if (!ports.areMachines) for (const { slot } of ports.files.all) this.#usedAt.set(slot, ports.now());
+  }
+
+  /** The log must be kept after this slot; Infinity: nobody fetches anything. */
+  get keepFrom(): Slot {
+    let lowest = NEVER;
+    for (const slot of this.#usedAt.keys()) lowest = Math.min(lowest, slot);
+    return lowest;
+  }
+
+  /** When `tidy` has something to do. */
+  get deadline(): number {
+    let earliest = NEVER;
+    for (const at of this.#usedAt.values()) earliest = Math.min(earliest, at + KEPT_MS);
+    return earliest;
+  }
+
+  /** `to` needs slots that are gone from the log here. */
+  offer(to: ReplicaId): void {
+    const info = this.#usable();
+    if (info === null) {
+      this.#waiting.add(to);
+      this.#make();
+      return;
+    }
+    this.#usedAt.set(info.slot, this.#ports.now());
+    this.#ports.send([to], { kind: "snapshotOffer", ...info });
+  }
+
+  /** The newest, if the log goes on from it. */
+  #usable(): SnapshotInfo | null {
+    const { newest } = this.#ports.files;
+    return newest !== null && newest.slot >= this.#ports.compactedUpTo() ? newest : null;
+  }
+
+  #make(): void {
+    if (this.#making !== null) return;
+    const captured = this.#ports.capture();
+    if (captured === null) return;
+    const { slot, meta, chunks } = captured;
+    this.#usedAt.set(slot, this.#ports.now());
+    this.#making = this.#ports.files.write(slot, meta, chunks).then(
+      () => {
+        this.#making = null;
+        const waiting = this.#waiting;
+        this.#waiting = new Set();
+        for (const to of waiting) this.offer(to);
+      },
+      (error: Error) => {
+        this.#making = null;
+        this.#usedAt.delete(slot);
+        this.#ports.onFailed(error);
+      },
+    );
+  }
+
+  /** Resolves when no snapshot is being made. */
+  async idle(): Promise<void> {
+    await this.#making;
+  }
+
+  asked(from: ReplicaId, { slot, bytes, sum, offset }: SnapshotRequestMessage): void {
+    const { files, now } = this.#ports;
+    const info = files.all.find((held) => held.slot === slot && held.bytes === bytes && held.sum === sum);
+    if (info === undefined) {
+      this.offer(from);
+      return;
+    }
+    this.#usedAt.set(slot, now());
+    if (this.#serving.has(from) || offset >= bytes) return;
+    this.#serving.add(from);
+    files.read(info, offset, PIECE_BYTES).then(
+      (data) => {
+        this.#serving.delete(from);
+        this.pieces += 1;
+        this.#ports.send([from], { kind: "snapshotChunk", ...info, offset, data });
+      },
+      (error: Error) => {
+        this.#serving.delete(from);
+        this.#ports.onFault(`the snapshot of slot ${slot} cannot be read: ${error.message}`);
+      },
+    );
+  }
+
+  /** Lets go of what nobody has asked for for long. */
+  tidy(now: number): void {
+    const { files, areMachines } = this.#ports;
+    for (const [slot, at] of this.#usedAt) {
+      if (now < at + KEPT_MS || this.#making !== null) continue;
+      this.#usedAt.delete(slot);
+      const info = files.all.find((held) => held.slot === slot);
+      if (areMachines || info === undefined) continue;
+      files.remove(info).catch((error: Error) => this.#ports.onFailed(error));
+    }
+  }
+}

@@ -1,0 +1,148 @@
+// What of the log may go, and what takes its place: compaction after commits, snapshots for those who are behind, and
+// one from a peer when this replica is (A5, L4). Rule: only what the durable state covers goes, a tail stays, and so
+// does what somebody needs who is fetching a snapshot.
+import type { ReplicaId, Slot } from "../paxos/ballot.js";
+import type { Event } from "../paxos/event.js";
+import type { SnapshotMessage } from "../wire/snapshot-messages.js";
+import { install } from "./installing.js";
+import type { Opened } from "./opening.js";
+import type { Clock, Network } from "./ports.js";
+import { SnapshotReceiver } from "./snapshot-receiver.js";
+import { SnapshotSender } from "./snapshot-sender.js";
+
+export interface StateTransferPorts {
+  readonly clock: Clock;
+  readonly network: Pick<Network, "send">;
+  /** Bytes of log that stay, for replicas that were away for a while. */
+  readonly tailBytes: number;
+  post(event: Event): void;
+  /** The state has come from a snapshot; `hasExecuted`: which of the own commands of this life are in it. */
+  onInstalled(hasExecuted: (number: number) => boolean): void;
+  onFault(text: string): void;
+  onBroken(error: Error): void;
+}
+
+export class StateTransfer<C, R, Q, A> {
+  readonly #opened: Opened<C, R, Q, A>;
+  readonly #ports: StateTransferPorts;
+  readonly #sender: SnapshotSender;
+  readonly #receiver: SnapshotReceiver;
+  #isCompacting: boolean;
+  #isStopped: boolean;
+
+  constructor(opened: Opened<C, R, Q, A>, ports: StateTransferPorts) {
+    const { held, executor, wal } = opened;
+    this.#opened = opened;
+    this.#ports = ports;
+    this.#isCompacting = false;
+    this.#isStopped = false;
+    const common = {
+      files: held.snapshots,
+      send: ports.network.send.bind(ports.network),
+      now: () => ports.clock.now(),
+      onFault: (text: string) => ports.onFault(text),
+      onFailed: (error: Error) => ports.onBroken(error),
+    };
+    this.#sender = new SnapshotSender({
+      ...common,
+      areMachines: held.isSnapshotted,
+      compactedUpTo: () => wal.compactedUpTo,
+      capture: () => {
+        const { appliedUpTo: slot, sessions, isReplacing } = executor;
+        if (isReplacing || held.isSnapshotted || slot < wal.compactedUpTo) return null;
+        return { slot, meta: sessions.encode(), chunks: held.machine.snapshot() };
+      },
+    });
+    this.#receiver = new SnapshotReceiver({
+      ...common,
+      appliedUpTo: () => executor.appliedUpTo,
+      install: (info) => this.#install(info),
+    });
+  }
+
+  /** When `elapse` has something to do. */
+  get deadline(): number {
+    return Math.min(this.#sender.deadline, this.#receiver.deadline);
+  }
+
+  get counters(): Record<string, number> {
+    return {
+      snapshotPiecesSent: this.#sender.pieces,
+      snapshotBytesReceived: this.#receiver.bytes,
+      snapshotsInstalled: this.#receiver.installed,
+    };
+  }
+
+  onMessage(from: ReplicaId, message: SnapshotMessage): void {
+    switch (message.kind) {
+      case "snapshotOffer":
+        this.#ports.post({ kind: "offered", from, upTo: message.slot });
+        this.#receiver.offered(from, message);
+        return;
+      case "snapshotRequest":
+        this.#sender.asked(from, message);
+        return;
+      case "snapshotChunk":
+        this.#receiver.chunk(from, message);
+        return;
+    }
+  }
+
+  /** `to` needs slots that are gone from the log here. */
+  serve(to: ReplicaId): void {
+    this.#sender.offer(to);
+  }
+
+  elapse(now: number): void {
+    this.#receiver.elapse(now);
+    this.#sender.tidy(now);
+  }
+
+  /** To be called after a commit. */
+  compact(): void {
+    const { held, committer, wal } = this.#opened;
+    if (this.#isCompacting || this.#isStopped) return;
+    const safe = Math.min(held.safeUpTo(committer.heldUpTo), this.#sender.keepFrom);
+    const upTo = wal.compactable(safe, this.#ports.tailBytes);
+    if (upTo <= wal.compactedUpTo) return;
+    this.#isCompacting = true;
+    this.#ports.post({ kind: "compact", upTo });
+  }
+
+  /** The core looks for nothing up to `upTo` in the log any more. */
+  compactLog(upTo: Slot): void {
+    this.#opened.wal.compact(upTo).then(
+      () => {
+        this.#isCompacting = false;
+      },
+      (error: Error) => {
+        if (!this.#isStopped) this.#ports.onBroken(error);
+      },
+    );
+  }
+
+  async #install(info: {
+    readonly slot: number;
+    readonly bytes: number;
+    readonly sum: number;
+  }): Promise<void> {
+    const { held, executor, committer, wal, identity } = this.#opened;
+    const { snapshots: files, machine, durable } = held;
+    const idle = () => this.#sender.idle();
+    if (!(await install(info, { files, machine, durable, executor, committer, log: wal, idle }))) return;
+    const { sessions } = executor;
+    const { replica, incarnation } = identity;
+    this.#ports.post({ kind: "installed", upTo: info.slot });
+    this.#ports.onInstalled((number) => sessions.has(replica, incarnation, number));
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+  }
+
+  /** Resolves when nothing is under way; what was received stays for the next life. */
+  async close(): Promise<void> {
+    await this.#receiver.close();
+    await this.#sender.idle();
+  }
+}
