@@ -12,6 +12,14 @@ export interface SegmentStart {
   readonly spokenUpTo: Slot;
 }
 
+/** Of a segment: its file, and the batches in it. */
+export interface SegmentSize {
+  readonly bytes: number;
+  readonly used: number;
+}
+
+const MOST_IN_FILES = 4;
+
 interface Waiter {
   readonly upTo: Slot;
   resolve(): void;
@@ -92,22 +100,29 @@ export class Compaction {
 
   /**
    * The slot to compact up to so that as many segments go as can, of those that speak of nothing above `heldUpTo`, and
-   * `tailBytes` of log, the slots of which can all be read still, are left; 0: none would go.
+   * `tailBytes` of batches, the slots of which can all be read still, are left, or four times as much in files, which
+   * short lives leave nearly empty; 0: none would go.
    */
-  compactable(heldUpTo: Slot, tailBytes: number, sizes: ReadonlyMap<number, number>): Slot {
+  compactable(heldUpTo: Slot, tailBytes: number, sizes: ReadonlyMap<number, SegmentSize>): Slot {
     const { lowest } = this.next;
-    let left = 0;
-    for (const bytes of sizes.values()) left += bytes;
+    let inFiles = 0;
+    let inBatches = 0;
+    for (const { bytes, used } of sizes.values()) {
+      inFiles += bytes;
+      inBatches += used;
+    }
     let slot = 0;
     let at = 0;
-    for (const [segment, bytes] of sizes) {
+    for (const [segment, { bytes, used }] of sizes) {
       while (at < this.#starts.length && this.#starts[at]!.segment < segment) at += 1;
       const start = this.#starts[at];
       if (start?.segment === segment && segment > lowest) {
-        if (left < tailBytes || start.spokenUpTo > heldUpTo) break;
+        const isTail = inBatches < tailBytes && inFiles < MOST_IN_FILES * tailBytes;
+        if (isTail || start.spokenUpTo > heldUpTo) break;
         slot = start.spokenUpTo;
       }
-      left -= bytes;
+      inFiles -= bytes;
+      inBatches -= used;
     }
     return slot;
   }

@@ -1,7 +1,7 @@
 // Opens the log of a data directory: finds its files, recovers, and prepares where the new life goes on. Refusals come
 // before the first change on disk; what was read is durable before the log is used (design 2.10, F10).
 import type { Ballot, Slot } from "../paxos/ballot.js";
-import { Compaction } from "./compaction.js";
+import { Compaction, type SegmentSize } from "./compaction.js";
 import { DataDirectoryError } from "./data-directory-error.js";
 import type { Disk } from "./disk.js";
 import {
@@ -57,13 +57,19 @@ export interface LogOptions {
 }
 
 export async function openLog(disk: Disk, options: LogOptions): Promise<LogParts> {
-  const files = await disk.list();
-  const copies = await readPromises(disk, files);
+  let files = await disk.list();
+  let copies = await readPromises(disk, files);
   if (!files.includes(IDENTITY_NAME) && segmentsAmong(files).length === 0 && isUnreadable(copies)) {
     await createLog(disk);
     return openLog(disk, options);
   }
   const known = checkFiles(files, copies);
+  if (known.highest === 0) {
+    // What a killed first start left of the copies may not be on the disk; a segment without them is a lost log.
+    await createLog(disk);
+    files = await disk.list();
+    copies = await readPromises(disk, files);
+  }
   const recovered = await recover(disk, known);
   const promised = Math.max(known.promised, recovered.recovery.ballot);
   return prepare(disk, { files, copies, known, promised, ...recovered, ...options });
@@ -91,8 +97,7 @@ function isUnreadable(copies: readonly (PromiseState | null)[]): boolean {
 interface Recovered {
   readonly recovery: Recovery;
   readonly end: LogEnd;
-  /** Bytes of each segment. */
-  readonly sizes: ReadonlyMap<number, number>;
+  readonly sizes: ReadonlyMap<number, SegmentSize>;
 }
 
 interface Found extends Recovered, LogOptions {
@@ -104,11 +109,11 @@ interface Found extends Recovered, LogOptions {
 
 async function recover(disk: Disk, known: PromiseState): Promise<Recovered> {
   const recovery = new Recovery(known);
-  const sizes = new Map<number, number>();
+  const sizes = new Map<number, SegmentSize>();
   for (let index = Math.max(known.lowest, 1); index <= known.highest; index += 1) {
     const bytes = await disk.read(segmentName(index));
-    recovery.segment(index, bytes, opensLife(bytes, index));
-    sizes.set(index, bytes.length);
+    const used = recovery.segment(index, bytes, opensLife(bytes, index));
+    sizes.set(index, { bytes: bytes.length, used });
   }
   return { recovery, end: recovery.finish(), sizes };
 }
@@ -120,7 +125,7 @@ async function prepare(disk: Disk, found: Found): Promise<LogParts> {
   const segments = new SegmentFiles(disk, found.segmentBytes, found.onFailed);
   // Segments beyond the highest were made ahead and never used; they may be half made.
   for (const index of segmentsAmong(files)) if (index > known.highest) await disk.remove(segmentName(index));
-  for (const [index, bytes] of found.sizes) segments.recovered(index, bytes);
+  for (const [index, size] of found.sizes) segments.recovered(index, size);
   let opening: readonly WalRecord[] | null = null;
   // A later segment than that of the mark was begun by a life that then died: no orderly end.
   if (end.clean !== null && end.clean.segment === known.highest) {

@@ -98,9 +98,10 @@ export class Recovery {
     this.#tail = "zero";
   }
 
-  /** The segments of the log come here one by one, in order. */
-  segment(index: number, bytes: Uint8Array, opensLife: boolean): void {
+  /** The segments of the log come here one by one, in order; returns how many bytes of batches can be found in it. */
+  segment(index: number, bytes: Uint8Array, opensLife: boolean): number {
     let at = FIRST_BATCH;
+    let used = 0;
     let expected = true;
     while (at < bytes.length) {
       const header = readHeader(bytes, at, index);
@@ -109,11 +110,12 @@ export class Recovery {
         this.#take({ header, bytes: end > bytes.length ? padded(bytes, end) : bytes });
         this.#tail = "zero";
         at = end;
+        used += header.length;
         expected = true;
         continue;
       }
       const next = firstNonZero(bytes, at);
-      if (next < 0) return;
+      if (next < 0) break;
       // The first sector of a batch is never zero: where the next batch had to be, it says whether one was synced.
       const torn = expected && next >= at + SECTOR;
       // Of a batch that opens a life a trace says nothing of the batch before: it was not synced first.
@@ -122,6 +124,7 @@ export class Recovery {
       expected = false;
       at = Math.max(at + SECTOR, next - (next % SECTOR));
     }
+    return used;
   }
 
   #take(batch: Batch): void {

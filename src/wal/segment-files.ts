@@ -2,6 +2,7 @@
 // is made while the present one fills up, so that going over to it does not wait for the disk.
 import { assert } from "../base/assert.js";
 import { crc32 } from "../base/crc32.js";
+import type { SegmentSize } from "./compaction.js";
 import { DataDirectoryError } from "./data-directory-error.js";
 import type { Disk, DiskCallback, DiskFile } from "./disk.js";
 import { settled } from "./promise-file.js";
@@ -72,7 +73,7 @@ export class SegmentFiles {
   /** Under way, with their segments: no file is closed under one, for its number may be another file's by then. */
   readonly #reads: Map<Promise<Uint8Array>, number>;
   /** Bytes of each segment, ascending. */
-  readonly #sizes: Map<number, number>;
+  readonly #sizes: Map<number, { bytes: number; used: number }>;
   /** Segments below it are removed, or being removed. */
   #lowest: number;
   #removing: Promise<void>;
@@ -114,7 +115,7 @@ export class SegmentFiles {
   }
 
   /** Bytes of each segment that has batches or had, until its file is removed; ascending. */
-  get sizes(): ReadonlyMap<number, number> {
+  get sizes(): ReadonlyMap<number, SegmentSize> {
     return this.#sizes;
   }
 
@@ -141,12 +142,18 @@ export class SegmentFiles {
   }
 
   /** A segment that was recovered, of so many bytes. */
-  recovered(index: number, bytes: number): void {
-    this.#grows(index, bytes);
+  recovered(index: number, { bytes, used }: SegmentSize): void {
+    this.#grows(index, bytes, used);
   }
 
-  #grows(index: number, bytes: number): void {
-    this.#sizes.set(index, (this.#sizes.get(index) ?? 0) + bytes);
+  #grows(index: number, bytes: number, used: number): void {
+    const before = this.#sizes.get(index);
+    if (before === undefined) {
+      this.#sizes.set(index, { bytes, used });
+    } else {
+      before.bytes += bytes;
+      before.used += used;
+    }
     this.size += bytes;
   }
 
@@ -154,8 +161,9 @@ export class SegmentFiles {
   retire(lowest: number): void {
     if (lowest <= this.#lowest) return;
     assert(lowest <= this.index, "the active segment stays");
+    const from = this.#lowest;
     this.#lowest = lowest;
-    const gone = [...this.#sizes.keys()].filter((index) => index < lowest);
+    const gone = [...this.#sizes.keys()].filter((index) => index >= from && index < lowest);
     if (gone.length === 0) return;
     this.#removing = this.#removing.then(() => this.#remove(gone)).catch(this.#onFailed);
   }
@@ -168,7 +176,7 @@ export class SegmentFiles {
       this.#files.delete(index);
       if (opened !== undefined) await (await opened).close();
       await this.#disk.remove(segmentName(index));
-      this.size -= this.#sizes.get(index)!;
+      this.size -= this.#sizes.get(index)!.bytes;
       this.#sizes.delete(index);
     }
     await this.#disk.syncDirectory();
@@ -190,7 +198,7 @@ export class SegmentFiles {
     this.#active = segment;
     this.#files.set(segment.index, Promise.resolve(segment.file));
     this.position = FIRST_BATCH;
-    this.#grows(segment.index, segment.size);
+    this.#grows(segment.index, segment.size, 0);
   }
 
   async #create(index: number, opens: boolean): Promise<Segment> {
@@ -217,8 +225,7 @@ export class SegmentFiles {
   /** A batch of `length` bytes was written and synced. */
   advance(length: number): void {
     assert(this.#active !== null, "a segment is active");
-    const excess = this.position + length - this.#active.size;
-    if (excess > 0) this.#grows(this.index, excess);
+    this.#grows(this.index, Math.max(0, this.position + length - this.#active.size), length);
     this.position += length;
     if (this.position > this.#active.size / 2) this.#prepareNext();
   }

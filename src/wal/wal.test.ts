@@ -240,6 +240,31 @@ test("close waits for reads under way, of segments of earlier lives too, and aft
   assert.deepEqual(await readAll(wal), []);
 });
 
+test("a segment that is compacted is closed and removed after the reads under way, and no batch waits for that", async () => {
+  const disk = new MemoryDisk();
+  let open = () => {};
+  const gate = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  const life = await WalLife.open(slowToRead(disk, gate), { segmentBytes: 4096 });
+  for (let slot = 1; slot <= 12; slot += 1)
+    await life.sync([vote(slot, 1, "x".repeat(900)), chosen(slot)], 1);
+  const { size } = life.wal;
+  const read = life.wal.readChosen(1, 1000);
+  await life.wal.compact(5);
+  await life.sync([vote(13, 1, "goes on")]);
+  await life.wal.compact(12);
+  assert.deepEqual([disk.has("log-0000000001"), life.wal.size], [true, size]);
+  open();
+  assert.deepEqual(
+    (await read).map(({ slot }) => slot),
+    [1],
+  );
+  await quiet();
+  assert.ok(disk.names()[0]! > "log-0000000003" && life.wal.size < size);
+  assert.deepEqual(life.failures, []);
+});
+
 test("values of zeros are read back, whole sectors of them too", async () => {
   const disk = new MemoryDisk();
   const life = await WalLife.open(disk, { segmentBytes: 64 * 1024 });
