@@ -8,7 +8,15 @@ import type { Disk } from "../wal/disk.js";
 import { MemoryDisk } from "../wal/memory-disk.js";
 import type { Incoming } from "./incoming-snapshot.js";
 import { SnapshotFiles } from "./snapshot-files.js";
-import { FRAME_BYTES, FRAME_HEAD, SECTOR, SnapshotDamaged, type SnapshotInfo } from "./snapshot-format.js";
+import {
+  encodeFirstSector,
+  FRAME_BYTES,
+  FRAME_HEAD,
+  partSector,
+  SECTOR,
+  SnapshotDamaged,
+  type SnapshotInfo,
+} from "./snapshot-format.js";
 
 const PIECE = FRAME_BYTES - FRAME_HEAD;
 const FIRST_STATE = SECTOR + FRAME_HEAD + 40;
@@ -138,6 +146,22 @@ test("what a failed sync left readable is written once more before it counts", a
   await files.verify(files.newest!);
 });
 
+test("until all of it is checked its first sector says of what it is a part, whatever the peer sends", async () => {
+  const source = await sourceOf(sample(20, 1200));
+  const wrong = source.bytes.slice();
+  wrong.fill(7, 0, SECTOR);
+  const disk = new MemoryDisk();
+  const incoming = await (await SnapshotFiles.open(disk)).receive(source.info);
+  for (const upTo of [100, 600, wrong.length]) {
+    await feed(incoming, wrong, 333, upTo);
+    const first = disk.bytesOf(name(20, ".part")).slice(0, SECTOR);
+    assert.deepEqual(first, encodeFirstSector(partSector(source.info)));
+  }
+  await incoming.close();
+  const again = await (await SnapshotFiles.open(disk)).receive(source.info);
+  assert.equal(again.offset, wrong.length, "the frames are good");
+});
+
 test("it goes on behind the last whole frame, whatever the length of the file", async () => {
   const source = await sourceOf(large);
   for (const [flipped, expected] of [
@@ -217,12 +241,23 @@ test("what is left of another snapshot is removed, be it of the same slot", asyn
   assert.equal((await files.receive(source.info)).offset, 0);
 });
 
-test("one that arrives where a snapshot of that slot was made meanwhile takes its place", async () => {
+test("one that arrives while one of the same slot is made: what is held is what is there", async () => {
+  class UnevenDisk extends MemoryDisk {
+    ticks = 0;
+    override async syncDirectory() {
+      const { ticks } = this;
+      this.ticks = 0;
+      for (let i = 0; i < ticks; i += 1) await Promise.resolve();
+      await super.syncDirectory();
+    }
+  }
   const source = await sourceOf(sample(20, 1200));
-  const disk = new MemoryDisk();
+  const disk = new UnevenDisk();
   const files = await SnapshotFiles.open(disk);
   const incoming = await files.receive(source.info);
   await feed(incoming, source.bytes, 500);
+  // The directory sync of whoever comes first ends last.
+  disk.ticks = 500;
   const made = files.write(20, Uint8Array.of(1), (async function* () {})());
   await Promise.all([made, incoming.finish()]);
   assert.equal(files.all.length, 1);

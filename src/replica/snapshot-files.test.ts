@@ -15,7 +15,14 @@ import { endings, StoppingDisk, stopEverywhere } from "../../test/support/stoppi
 import { DataDirectoryError } from "../wal/data-directory-error.js";
 import { MemoryDisk } from "../wal/memory-disk.js";
 import { SnapshotFiles } from "./snapshot-files.js";
-import { encodeFirstSector, FRAME_BYTES, FRAME_HEAD, SECTOR, wholeSector } from "./snapshot-format.js";
+import {
+  encodeFirstSector,
+  FRAME_BYTES,
+  FRAME_HEAD,
+  partSector,
+  SECTOR,
+  wholeSector,
+} from "./snapshot-format.js";
 
 const PIECE = FRAME_BYTES - FRAME_HEAD;
 
@@ -81,6 +88,7 @@ test("frames are synced before the first sector, and all before the name; in ste
     `rename ${temporary} ${name(3)}`,
     "syncDirectory",
   ]);
+  assert.equal(disk.steps.filter((step) => step.startsWith(`write ${temporary} 0 `)).length, 1);
   let unsynced = 0;
   for (const step of disk.steps) {
     unsynced = step.startsWith("sync ") ? 0 : unsynced + Number(/^write .* (\d+)$/.exec(step)?.[1] ?? 0);
@@ -166,6 +174,25 @@ test("a file under the name of another slot is put aside, not taken for that slo
   assert.deepEqual(disk.names(), [name(10), name(11, ".damaged")]);
 });
 
+test("a part that has got a snapshot's name is put aside", async () => {
+  const disk = new MemoryDisk();
+  const bytes = new Uint8Array(SECTOR + 100);
+  bytes.set(encodeFirstSector(partSector({ slot: 9, bytes: bytes.length, sum: 0 })));
+  disk.put(name(9), bytes);
+  assert.equal((await SnapshotFiles.open(disk)).newest, null);
+  assert.deepEqual(disk.names(), [name(9, ".damaged")]);
+});
+
+test("the newest is the one of the highest slot, not the one that was written last", async () => {
+  const files = await SnapshotFiles.open(new MemoryDisk());
+  for (const slot of [9, 100, 20]) await write(files, sample(slot, 10));
+  assert.deepEqual(
+    files.all.map(({ slot }) => slot),
+    [9, 20, 100],
+  );
+  assert.equal(files.newest?.slot, 100);
+});
+
 test("a file of a newer version is refused, and nothing is changed", async () => {
   const disk = await diskWith(sample(9, 10));
   const first = { ...wholeSector({ slot: 12, bytes: SECTOR, sum: 0 }, 0), format: 2 };
@@ -200,6 +227,34 @@ test("a peer reads raw bytes in pieces, and a removal waits for it", async () =>
   await assert.rejects(files.read(info!, 0, 10), /not held any more/);
   disk.crash();
   assert.deepEqual(disk.names(), [name(10)]);
+});
+
+/** Opens files late. */
+class SlowDisk extends MemoryDisk {
+  override async open(file: string, create: boolean) {
+    for (let i = 0; i < 50; i += 1) await Promise.resolve();
+    return super.open(file, create);
+  }
+}
+
+test("a file keeps its name until those are at it who came before its end", async () => {
+  const disk = new SlowDisk();
+  const files = await SnapshotFiles.open(disk);
+  const old = { ...sample(8, 4000), slot: 9 };
+  const one = await write(files, sample(9, 4000));
+  const bytes = disk.bytesOf(name(9)).slice();
+  const reading = files.read(one, 0, 10_000);
+  const verified = files.verify(one);
+  const other = await write(files, old);
+  assert.deepEqual(await reading, bytes);
+  await verified;
+  for (const end of ["remove", "setAside"] as const) {
+    const last = files.newest ?? (await write(files, old));
+    assert.deepEqual(last, other);
+    const late = files.read(last, 0, 10);
+    await files[end](last);
+    assert.equal((await late).length, 10);
+  }
 });
 
 test("a snapshot of the same slot replaces the one before, and its readers are told", async () => {

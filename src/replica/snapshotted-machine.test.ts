@@ -148,6 +148,16 @@ test("a damaged newest snapshot is put aside, and the one before is taken; witho
   }
 });
 
+test("damage at the end of a large state: nothing of it is restored", async () => {
+  const disk = new MemoryDisk();
+  const machine = await open(disk);
+  machine.apply({ to: "x".repeat(600_000), add: 1 }, 1);
+  await machine.commit(1, Uint8Array.of(1));
+  const bytes = disk.bytesOf(name(1));
+  bytes[bytes.length - 1]! ^= 1;
+  assert.equal(await heldOn(disk), 0);
+});
+
 test("damage that comes between the check and the end of the restoring", async () => {
   for (const isLast of [false, true]) {
     const disk = await committed(...(isLast ? [9] : [5, 9]));
@@ -185,6 +195,8 @@ test("bytes count as uncommitted from the moment of the commit on", async () => 
   assert.equal(machine.uncommittedBytes(), 2 * one);
   const commit = machine.commit(2, new Uint8Array(0));
   run(machine, 3, 3);
+  assert.equal(machine.uncommittedBytes(), one);
+  assert.equal(machine.held().slot, 0, "not durable yet");
   await commit;
   assert.equal(machine.uncommittedBytes(), one);
 });

@@ -43,12 +43,13 @@ export class LogState {
     }
   }
 
-  /** As `describeShown` says it of a log. */
-  describe(): string {
-    let chosenUpTo = 0;
+  /** As `describeShown` says it of a log that is compacted so far, beside a machine that holds so much. */
+  describe(compactedUpTo: Slot = 0, heldUpTo: Slot = 0): string {
+    let chosenUpTo = heldUpTo;
     while (this.slots.get(chosenUpTo + 1)?.chosen) chosenUpTo += 1;
     const lines = [`chosenUpTo ${chosenUpTo}`];
     for (const [slot, { ballot, value, chosen }] of [...this.slots].sort((a, b) => a[0] - b[0])) {
+      if (slot <= compactedUpTo) continue;
       lines.push(chosen ? `${slot}=${value}` : `${slot}@${ballot}=${value}`);
     }
     return lines.join("\n");
@@ -57,12 +58,15 @@ export class LogState {
 
 /** What an opened log shows, values read back included. */
 export async function describeShown({ recovered, wal }: WalLife): Promise<string> {
-  const { chosenUpTo, accepted, learned } = recovered;
+  const { chosenUpTo, compactedUpTo, accepted, learned } = recovered;
+  assert.equal(wal.compactedUpTo, compactedUpTo);
+  assert.ok(wal.syncedChosenUpTo >= compactedUpTo);
+  if (compactedUpTo > 0) assert.deepEqual(await wal.readChosen(compactedUpTo, 1), []);
   const lines: { slot: Slot; line: string }[] = [];
-  for (const { slot, value } of await wal.readChosen(1, 10_000_000)) {
+  for (const { slot, value } of await wal.readChosen(compactedUpTo + 1, 10_000_000)) {
     lines.push({ slot, line: `${slot}=${textOf(value)}` });
   }
-  assert.equal(lines.length, chosenUpTo, "what is chosen can be read");
+  assert.equal(lines.length, chosenUpTo - compactedUpTo, "what is chosen can be read");
   for (const { slot, ballot, value } of accepted)
     lines.push({ slot, line: `${slot}@${ballot}=${textOf(value)}` });
   for (const { slot, value } of learned) lines.push({ slot, line: `${slot}=${textOf(value)}` });
@@ -74,14 +78,20 @@ export async function describeShown({ recovered, wal }: WalLife): Promise<string
  * After a crash without damage: the log shows the state after some number of turns, from `atLeast` to all of them.
  * The least such number: turns that only promise leave no other trace.
  */
-export async function checkPrefix(life: WalLife, turns: readonly Turn[], atLeast: number): Promise<number> {
+export async function checkPrefix(
+  life: WalLife,
+  turns: readonly Turn[],
+  atLeast: number,
+  heldUpTo: Slot = 0,
+): Promise<number> {
+  const { compactedUpTo } = life.recovered;
   const shown = await describeShown(life);
   assert.deepEqual(life.recovered.faulty, []);
   const state = LogState.of(turns.slice(0, atLeast));
   const known = state.promised;
   let found = -1;
   for (let count = atLeast; count <= turns.length; count += 1) {
-    if (found < 0 && state.describe() === shown) found = count;
+    if (found < 0 && state.describe(compactedUpTo, heldUpTo) === shown) found = count;
     if (count < turns.length) state.add(turns[count]!);
   }
   assert.ok(found >= 0, `no prefix from ${atLeast} of ${turns.length} turns shows\n${shown}`);
@@ -91,7 +101,10 @@ export async function checkPrefix(life: WalLife, turns: readonly Turn[], atLeast
   return found;
 }
 
-/** After damage: of every slot the log tells what `state` has, less of it, or that it is faulty. */
+/**
+ * After damage: of every slot the log tells what `state` has, less of it, or that it is faulty. Nothing of what is
+ * compacted; that it is chosen, or faulty where the machine does not hold it.
+ */
 export async function checkDamaged(life: WalLife, state: LogState, later: LogState = state): Promise<void> {
   const { recovered, wal } = life;
   assert.ok(recovered.promised >= state.promised, "promise lowered");
@@ -107,12 +120,19 @@ export async function checkDamaged(life: WalLife, state: LogState, later: LogSta
       isVote: ballot !== null,
     });
   };
-  for (const { slot, value } of await wal.readChosen(1, 10_000_000)) tell(slot, value, null);
+  const { compactedUpTo, chosenUpTo } = recovered;
+  // What is above a gap is in `learned`.
+  const readable = compactedUpTo <= chosenUpTo ? await wal.readChosen(compactedUpTo + 1, 10_000_000) : [];
+  for (const { slot, value } of readable) tell(slot, value, null);
   for (const { slot, value } of recovered.learned) tell(slot, value, null);
   for (const { slot, ballot, value } of recovered.accepted) tell(slot, value, ballot);
-  assert.ok(told.size >= recovered.chosenUpTo);
+  assert.ok(told.size >= chosenUpTo - compactedUpTo);
   for (const slot of new Set([...state.slots.keys(), ...later.slots.keys(), ...told.keys()])) {
     const answer = told.get(slot);
+    if (slot <= compactedUpTo) {
+      assert.ok(answer === undefined && (slot <= chosenUpTo || isFaulty(slot, Number.MAX_SAFE_INTEGER)));
+      continue;
+    }
     const held = [state.slots.get(slot), later.slots.get(slot)];
     if (answer === undefined) {
       if (held[0] === undefined) continue;
