@@ -9,6 +9,8 @@ import { InvariantBroken } from "./ghost.js";
 const OF_CLIENTS = 40;
 /** Slots of a few windows: more are known chosen, and settled, or were never proposed. */
 const OF_SLOTS = 10 * DEFAULT_ALPHA;
+/** What a log has after a slot that is damaged: all since the last snapshot of a volatile machine. */
+const OF_LOG = 2000;
 /** Turns whose sync is not done yet. */
 const OF_TURNS = 1000;
 /** Tasks in virtual time: messages under way, timers of the living, faults to end. */
@@ -21,7 +23,7 @@ const BOUNDS: readonly (readonly [string, number, (state: PaxosState) => number]
   ["slots in flight", DEFAULT_ALPHA, ({ proposer }) => proposer.inFlight.size],
   ["commands to be told chosen", OF_SLOTS, ({ told }) => told.length],
   ["votes", OF_SLOTS, ({ acceptor }) => acceptor.votes.size],
-  ["chosen values after a gap", OF_SLOTS, ({ learner }) => learner.above.size],
+  ["chosen values after a gap", OF_LOG, ({ learner }) => learner.above.size],
   ["reads without an answer", OF_CLIENTS, ({ reads }) => reads.open.size],
   // Each read is asked for again and again, every time under another id.
   ["questions for reads", 256 + OF_CLIENTS, ({ reads }) => reads.attempts.length],

@@ -11,9 +11,17 @@ const NEWEST_SECTORS = 8;
 const MOST_FLIPS = 8;
 const MOST_SECTORS = 4;
 
-/** Hurts the log or one copy of the promise; says how, for the trace. Null: nothing is written yet. */
+/** Hurts the log, a snapshot or one copy of the promise; says how, for the trace. Null: nothing is written yet. */
 export function damage(disk: MemoryDisk, random: Random): string | null {
-  if (random.next() < 0.15) return hurtPromise(disk, random);
+  const dice = random.next();
+  if (dice < 0.15) return hurtPromise(disk, random);
+  const isSnapshot = (name: string) => /^snapshot-\d+(\.part)?$/.test(name) && disk.bytesOf(name).length > 0;
+  const snapshots = disk.names().filter(isSnapshot);
+  if (dice < 0.35 && snapshots.length > 0) {
+    const bytes = disk.bytesOf(snapshots[random.below(snapshots.length)]!);
+    flipBit(bytes, 0, bytes.length, random);
+    return "a bit flip in a snapshot";
+  }
   const logs = disk.names().filter((name) => name.startsWith("log-") && usedOf(disk.bytesOf(name)) > SECTOR);
   if (logs.length === 0) return null;
   const isNew = random.next() < 0.7;

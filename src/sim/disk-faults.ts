@@ -33,7 +33,22 @@ export const DISK_FAULTS: readonly Fault[] = [
       return true;
     },
   },
+  {
+    name: "wiped directory",
+    begin: ({ world, random, damageable }) => {
+      // The atlas: of what is chosen all others must be able to tell.
+      const isRoom = damageable.length === 0 && [...world.hosts.values()].every(({ isLost }) => !isLost);
+      if (!isRoom || random.next() >= WIPES) return false;
+      const host = world.host(world.ids[random.below(world.ids.length)]!);
+      world.tell(host.id, "its directory is emptied");
+      host.wipe();
+      return true;
+    },
+  },
 ];
+
+/** Of all chances to wipe a disk: the cluster has one replica less from then on. */
+const WIPES = 0.1;
 
 /** Hurts the disk under a host whose power fails, at times along with that of all others. */
 function hurt(scene: Scene, host: Host): void {

@@ -43,6 +43,7 @@ export function heal(world: World, random: Random, { core, outside, slowDisk }: 
   world.onDurableSend = () => {};
   for (const host of world.hosts.values()) {
     host.disk.onSync = () => {};
+    host.onRestored = () => {};
     if (!core.includes(host.id)) {
       if (outside === "dead") host.kill();
       continue;

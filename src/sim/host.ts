@@ -21,6 +21,9 @@ import type { CrashImage } from "./shadow-recovery.js";
 import type { StoredStates } from "./stored-states.js";
 import { type Executions, WatchedMachine } from "./watched-machine.js";
 
+/** Of the key index: a run has several, each of several parts. */
+const CHECKPOINTS = { records: 40, keys: 4, keysPerRecord: 4, chunkKeys: 3 };
+
 export type KvReplica = Replica<KvCommand, KvResult, KvQuery, KvAnswer>;
 
 export interface HostOptions {
@@ -36,6 +39,9 @@ export interface HostOptions {
   readonly requestTimeoutMs: number;
   readonly segmentBytes: number;
   readonly tailBytes: number;
+  /** The state is kept in snapshot files, not in a store of its own. */
+  readonly isVolatile: boolean;
+  readonly snapshotBytes: number;
   violate(broken: Error): void;
   reached(what: string): void;
   /** A line of the trace. */
@@ -55,14 +61,16 @@ export class Host {
   readonly id: ReplicaId;
   readonly disk: SimDisk;
   readonly #options: HostOptions;
-  readonly #medium: MemoryMedium;
+  #medium: MemoryMedium;
   #running: Running | null;
   #starts: number;
+  /** Called when a snapshot has replaced its state, in memory. */
+  onRestored: () => void;
   /** Local milliseconds for each of true time. */
   clockRate: number;
   /** A fault has hurt what was on its disk. */
   isDamaged: boolean;
-  /** It refuses to start: its disk is beyond what a replica heals by itself. */
+  /** It refuses to start, or never votes: its disk is beyond what a replica heals by itself. */
   isLost: boolean;
 
   constructor(id: ReplicaId, options: HostOptions) {
@@ -72,6 +80,7 @@ export class Host {
     this.#medium = new MemoryMedium();
     this.#running = null;
     this.#starts = 0;
+    this.onRestored = () => {};
     this.clockRate = 1;
     this.isDamaged = false;
     this.isLost = false;
@@ -121,7 +130,9 @@ export class Host {
       random.below(1_000_000),
     );
     life.awaited += 1;
-    const store = new MemoryRecordStore(this.#medium, () => this.#turn(life));
+    const { isVolatile } = this.#options;
+    const medium = isVolatile ? new MemoryMedium() : this.#medium;
+    const store = new MemoryRecordStore(medium, () => this.#turn(life));
     this.#guard(() => this.#options.storedStates.onStart(this.id, store));
     const own = { ...cluster, ...differing };
     const replica: KvReplica = new Replica({
@@ -129,13 +140,23 @@ export class Host {
       cluster: own,
       openStorage: async () => ({
         disk: this.disk.view(life),
-        machine: new WatchedMachine(await KvMachine.open(store), this.id, executions, () => life.mayAnswer()),
+        machine: new WatchedMachine(
+          await KvMachine.open(store, CHECKPOINTS),
+          this.id,
+          executions,
+          isVolatile,
+          {
+            onUse: () => life.mayAnswer(),
+            onRestored: () => this.onRestored(),
+          },
+        ),
         release: async () => {},
       }),
       network: network.port(this.id, life),
       clock: life,
       randomHex: (bytes) => this.#randomHex(bytes),
       makeCore: (options) => {
+        this.#guard(() => staysOut(this));
         this.#guard(() =>
           onRecovered(ghost, this.id, options.recovered, options.incarnation, this.isDamaged),
         );
@@ -156,6 +177,7 @@ export class Host {
       requestTimeoutMs: this.#options.requestTimeoutMs,
       segmentBytes: this.#options.segmentBytes,
       tailBytes: this.#options.tailBytes,
+      snapshotBytes: this.#options.snapshotBytes,
     });
     const running: Running = { life, replica, store, cluster: own, isClosing: false, core: null };
     this.#running = running;
@@ -217,15 +239,16 @@ export class Host {
    */
   crashImage(random: Random): CrashImage | null {
     const running = this.#running;
-    if (running === null || this.disk.hasLiedUnseen) return null;
+    if (running === null || this.isLost || this.disk.hasLiedUnseen) return null;
     const { disk, lost } = this.disk.memory.crashImage(random);
-    const head = new MemoryRecordStore(this.#medium).head();
+    const head = this.#options.isVolatile ? undefined : new MemoryRecordStore(this.#medium).head();
     return {
       id: this.id,
       clusterId: clusterIdOf(running.cluster),
       disk,
       lost,
       executedUpTo: head === undefined ? 0 : decodeHead(head).slot,
+      isVolatile: this.#options.isVolatile,
       isDamaged: this.isDamaged,
     };
   }
@@ -242,6 +265,15 @@ export class Host {
       this.#options.tell(this.id, "is lost: its disk has lied about the end of its log");
     }
     this.#options.network.gone(this.id);
+  }
+
+  /** Its directory is emptied, and it is started again as if nothing had happened. */
+  wipe(): void {
+    this.kill();
+    this.disk.wipe();
+    this.#medium = new MemoryMedium();
+    this.isLost = true;
+    this.start();
   }
 
   /** An orderly stop: hands leadership over, then the process ends, and `then` is called. */
@@ -281,4 +313,9 @@ export class Host {
     if (this.isPaused) this.#options.tell(this.id, "* goes on");
     this.#running?.life.resume();
   }
+}
+
+/** Amnesia (2, 9): one that has lost its disk never votes again under its id (F15). */
+function staysOut({ id, isLost }: Host): void {
+  if (isLost) throw new InvariantBroken(`staysOut: ${id} joins with a disk that has forgotten its votes`);
 }

@@ -23,6 +23,11 @@ function atSeam(
   return true;
 }
 
+/** Of an installation, from when the state is there in memory. */
+const INSTALLED_MS = 2;
+/** Revisions that a compaction leaves, at most. */
+const MOST_KEPT = 20;
+
 export const PROCESS_FAULTS: readonly Fault[] = [
   {
     name: "kill",
@@ -156,6 +161,47 @@ export const PROCESS_FAULTS: readonly Fault[] = [
         () => world.reach("transfer failed"),
       );
       return host !== null;
+    },
+  },
+  {
+    name: "compaction of revisions",
+    begin: (scene) => {
+      const host = someHost(scene, (one) => one.core?.isLeading === true);
+      const { world } = scene;
+      const last = world.executions.executed.at(-1)?.revision ?? 0;
+      if (host === null || host.replica === null || last < 2) return false;
+      // Often all but the last: what a compaction may do wrong, it does there.
+      const kept = scene.random.next() < 0.5 ? 1 : Math.min(last, MOST_KEPT);
+      const revision = last - scene.random.below(kept);
+      const request = { revision, physical: false };
+      host.replica.propose({ kind: "compact", request }).then(
+        (result) => world.reach(result.kind === "compact" ? "revisions compacted" : "compaction refused"),
+        () => world.reach("compaction failed"),
+      );
+      return true;
+    },
+  },
+  {
+    name: "crash as a snapshot is installed",
+    begin: (scene) => {
+      const { world, random } = scene;
+      for (const host of world.hosts.values()) {
+        host.onRestored = () => {
+          host.onRestored = () => {};
+          // The state is written, then what the log says of it: some operations of the disk.
+          world.queue.after(INSTALLED_MS * random.next(), () => {
+            if (!host.isUp) return;
+            world.reach("crash as a snapshot is installed");
+            if (random.next() < 0.5) host.losePower(random.next() < 0.8);
+            else host.kill();
+            restartLater(scene, host);
+          });
+        };
+        scene.later(scene.duration, () => {
+          host.onRestored = () => {};
+        });
+      }
+      return true;
     },
   },
   {

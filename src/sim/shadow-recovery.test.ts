@@ -67,7 +67,7 @@ class Watched {
   }
 
   image(seed: number, differing: Partial<CrashImage> = {}): CrashImage {
-    const common = { id: ID, clusterId: CLUSTER, executedUpTo: 0, isDamaged: false };
+    const common = { id: ID, clusterId: CLUSTER, executedUpTo: 0, isVolatile: false, isDamaged: false };
     return { ...common, ...this.disk.crashImage(new Random(seed)), ...differing };
   }
 
@@ -220,6 +220,7 @@ test("what is executed must be shown as chosen by the log", async () => {
   const watched = await sound();
   watched.ghost.chosen.set(1, vote(1, B1, big(1)).value);
   watched.ghost.chosenPrefix = 1;
+  watched.ghost.replica(1).chosenUpTo = 1;
   const missing =
     "executedIsShown: 1 has executed up to 1, which its log does not show (L5), if its power fails now";
   assert.deepEqual(await watched.found({ executedUpTo: 1 }), new Set([missing]));

@@ -4,6 +4,8 @@
 import { Random } from "../base/random.js";
 import type { ReplicaId, Slot } from "../paxos/ballot.js";
 import { recoveredState } from "../replica/replay.js";
+import { SnapshotFiles } from "../replica/snapshot-files.js";
+import { SnapshotDamaged } from "../replica/snapshot-format.js";
 import { DataDirectory } from "../wal/identity.js";
 import type { MemoryDisk } from "../wal/memory-disk.js";
 import { Wal, type WalClock } from "../wal/wal.js";
@@ -19,8 +21,10 @@ export interface CrashImage {
   readonly disk: MemoryDisk;
   /** Sectors that were written and are not there. */
   readonly lost: number;
-  /** According to its store. */
+  /** According to its store, if it has one. */
   readonly executedUpTo: Slot;
+  /** Its state is in snapshot files. */
+  readonly isVolatile: boolean;
   /** A fault has hurt what was on its disk. */
   readonly isDamaged: boolean;
 }
@@ -50,12 +54,13 @@ export async function recoverShadow(ghost: Ghost, image: CrashImage): Promise<vo
   }
 }
 
-async function recover(ghost: Ghost, { id, clusterId, disk, executedUpTo }: CrashImage) {
+async function recover(ghost: Ghost, { id, clusterId, disk, ...image }: CrashImage) {
   const directory = await DataDirectory.open(disk, {
     clusterId,
     replica: id,
     randomHex: () => "0".repeat(32),
   });
+  const executedUpTo = image.isVolatile ? await snapshotSlot(disk) : image.executedUpTo;
   const { wal, recovered } = await Wal.open(disk, {
     segmentBytes: LEAST_SEGMENT,
     appliedUpTo: executedUpTo,
@@ -63,6 +68,7 @@ async function recover(ghost: Ghost, { id, clusterId, disk, executedUpTo }: Cras
     onSynced: () => {},
     onFailed: () => {},
   });
+  await checkShown(ghost, id, wal, recovered.compactedUpTo, executedUpTo);
   let appliedUpTo = executedUpTo;
   // What a start would execute again.
   while (appliedUpTo < recovered.chosenUpTo) {
@@ -73,6 +79,30 @@ async function recover(ghost: Ghost, { id, clusterId, disk, executedUpTo }: Cras
   }
   const { incarnation } = directory.identity;
   return { recovered: recoveredState(recovered, appliedUpTo), incarnation };
+}
+
+/** What a log shows to others of the slots that are executed is what is chosen there (L5, F3). */
+async function checkShown(ghost: Ghost, id: ReplicaId, wal: Wal, from: Slot, upTo: Slot): Promise<void> {
+  for (let slot = from + 1; slot <= upTo; ) {
+    const entries = await wal.readChosen(slot, READ_BYTES);
+    for (const entry of entries) learnsOnlyChosen(ghost, id, entry);
+    slot = Math.max(slot + 1, (entries.at(-1)?.slot ?? 0) + 1);
+  }
+}
+
+/** Of the newest snapshot that is whole, as a start finds it. */
+async function snapshotSlot(disk: MemoryDisk): Promise<Slot> {
+  const files = await SnapshotFiles.open(disk);
+  for (let info = files.newest; info !== null; info = files.newest) {
+    try {
+      await files.verify(info);
+      return info.slot;
+    } catch (error) {
+      if (!(error instanceof SnapshotDamaged)) throw error;
+      await files.setAside(info);
+    }
+  }
+  return 0;
 }
 
 /**

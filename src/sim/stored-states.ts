@@ -25,14 +25,14 @@ export class StoredStates {
   /** To be called when `id` starts. Throws `InvariantBroken`. */
   onStart(id: ReplicaId, store: RecordStore): void {
     const bytes = store.head();
-    const { slot, revision } = bytes === undefined ? FRESH_HEAD : decodeHead(bytes);
+    const { slot, revision, compactRevision } = bytes === undefined ? FRESH_HEAD : decodeHead(bytes);
     const expected = this.#executions.revisionAt(slot);
     if (revision !== expected) {
       throw new InvariantBroken(
         `atomicApply: ${id} has stored revision ${revision} with slot ${slot}, after which it is ${expected}`,
       );
     }
-    const from = this.#comparedUpTo.get(id) ?? FRESH_HEAD.revision;
+    const from = Math.max(this.#comparedUpTo.get(id) ?? FRESH_HEAD.revision, compactRevision);
     this.#compare(id, store, from + 1, revision);
     this.#comparedUpTo.set(id, Math.max(from, revision));
   }

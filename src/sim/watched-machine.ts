@@ -77,8 +77,8 @@ export class Executions {
     }
     if (isUnique) this.#places.set(key, slot);
     this.#checkRevision(id, slot, result);
-    // A refusal has no effect, and no place in the order.
-    if (result.kind === "refused") return;
+    // A refusal has no effect, a compaction none that a client of this world sees: they have no place in the order.
+    if (result.kind === "refused" || result.kind === "compact") return;
     const deleted = result.kind === "deleteRange" ? result.response.deleted : 0;
     const { revision } = result;
     this.executed.push({ slot, at, payload: key, bytes: payload, revision, deleted, time: this.#now() });
@@ -135,23 +135,34 @@ function describeResult(result: KvResult): string {
 }
 
 export class WatchedMachine implements StateMachine<KvCommand, KvResult, KvQuery, KvAnswer> {
-  readonly durable: DurableState;
+  readonly durable?: DurableState;
   readonly #machine: KvMachine;
   readonly #id: number;
   readonly #executions: Executions;
   readonly #onUse: () => void;
+  readonly #onRestored: () => void;
   #slot: Slot;
   #at: number;
   /** Of the command decoded last: the one that is applied next. */
   #payload: Uint8Array;
 
-  /** `onUse`: called when a command is applied or a query answered. */
-  constructor(machine: KvMachine, id: number, executions: Executions, onUse: () => void) {
-    this.durable = machine.durable;
+  /**
+   * `onUse`: called when a command is applied or a query answered; `onRestored`: when a snapshot has replaced the
+   * state. `isVolatile`: it hides that it is durable.
+   */
+  constructor(
+    machine: KvMachine,
+    id: number,
+    executions: Executions,
+    isVolatile: boolean,
+    { onUse, onRestored }: { readonly onUse: () => void; readonly onRestored: () => void },
+  ) {
+    if (!isVolatile) this.durable = machine.durable;
     this.#machine = machine;
     this.#id = id;
     this.#executions = executions;
     this.#onUse = onUse;
+    this.#onRestored = onRestored;
     this.#slot = 0;
     this.#at = 0;
     this.#payload = new Uint8Array(0);
@@ -184,7 +195,8 @@ export class WatchedMachine implements StateMachine<KvCommand, KvResult, KvQuery
     return this.#machine.snapshot();
   }
 
-  restore(chunks: AsyncIterable<Uint8Array>): Promise<void> {
-    return this.#machine.restore(chunks);
+  async restore(chunks: AsyncIterable<Uint8Array>): Promise<void> {
+    await this.#machine.restore(chunks);
+    this.#onRestored();
   }
 }

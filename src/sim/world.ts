@@ -41,8 +41,12 @@ const DURABLE_KINDS: ReadonlySet<string> = new Set(["prepare", "promise", "accep
 const STILL_EVENTS = 100_000;
 const LEAST_MS = 1e-6;
 
-/** Segments of log that stay when it is compacted: who was away for long, for a while or at all needs a snapshot. */
-const TAILS = [0, 1, 4] as const;
+/** Bytes of log that stay when it is compacted: who was away for long or only for a while needs a snapshot. */
+const TAILS = [8 << 10, 32 << 10, 128 << 10] as const;
+
+/** In every so many seeds machines are volatile: their states are kept in snapshots. */
+const VOLATILE_EVERY = 4;
+const SNAPSHOT_BYTES = 4096;
 
 /** So often everything is checked as a whole, in events. */
 const WHOLE_EVERY = 1000;
@@ -112,7 +116,9 @@ export class World {
       electionMs,
       requestTimeoutMs,
       segmentBytes,
-      tailBytes: segmentBytes * TAILS[options.seed % TAILS.length]!,
+      tailBytes: TAILS[options.seed % TAILS.length]!,
+      isVolatile: options.seed % VOLATILE_EVERY === 0,
+      snapshotBytes: SNAPSHOT_BYTES,
       violate: (broken: Error) => this.violate(broken),
       reached: (what: string) => this.reach(what),
       tell: (id: ReplicaId, text: string) => this.tell(id, text),

@@ -1,10 +1,11 @@
 // All planted bugs. The command reports each by its name; what has no feature yet has no bug to plant either: digests,
-// leases, snapshots and compaction of the log, and changes of membership, with them F5 and F26.
+// leases, and changes of membership, with them F5 and F26.
 import { ACCEPTOR_MUTANTS } from "./acceptor-mutants.js";
 import { ELECTION_MUTANTS } from "./election-mutants.js";
 import type { Mutant } from "./mutant.js";
 import { PROPOSER_MUTANTS } from "./proposer-mutants.js";
 import { REPLICA_MUTANTS } from "./replica-mutants.js";
+import { SNAPSHOT_MUTANTS } from "./snapshot-mutants.js";
 import { WAL_MUTANTS } from "./wal-mutants.js";
 
 export const MUTANTS: readonly Mutant[] = [
@@ -13,4 +14,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...ELECTION_MUTANTS,
   ...WAL_MUTANTS,
   ...REPLICA_MUTANTS,
+  ...SNAPSHOT_MUTANTS,
 ];

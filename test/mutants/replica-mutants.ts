@@ -20,6 +20,25 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
     replace: "new Sessions()",
   },
   {
+    name: "M6",
+    what: "a replica whose disk was wiped joins again under its id, and nobody minds",
+    file: "src/replica/bootstrap.ts",
+    find: "if (!this.#isComplete && diskOf(this.#self) !== this.#diskId)",
+    replace: "if (false)",
+    also: [
+      {
+        file: "src/replica/bootstrap.ts",
+        find: "if (diskOf(from) !== disk)",
+        replace: "if (false)",
+      },
+      {
+        file: "src/replica/bootstrap.ts",
+        find: "if (known?.diskId === diskId)\n            return NOTHING;",
+        replace: "return NOTHING;",
+      },
+    ],
+  },
+  {
     name: "M37",
     what: "an answer is given when its slot is known chosen, executed or not",
     file: "src/replica/reads.ts",
