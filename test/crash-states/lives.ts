@@ -1,0 +1,48 @@
+// Records the lives of a variant, one after the other: each begins with what a drawn end of the one before has left, be
+// it a failure of power or a kill, after which what was written is still to be synced.
+import type { Random } from "../../src/base/random.js";
+import { imageOf } from "./disk-model.js";
+import { drawChoice } from "./places.js";
+import { killedAt, type Recording, recordingOf } from "./recording.js";
+import { RecordingDisk } from "./recording-disk.js";
+import type { Scene } from "./scene.js";
+import type { Sectors } from "./sectors.js";
+import { Walk, type WalkBeginning } from "./walk.js";
+
+/** The last life, and what was true before the recording. */
+export interface LastLife extends WalkBeginning {
+  readonly recording: Recording;
+  /** Its first step: what is before it was of a life that was killed. */
+  readonly from: number;
+}
+
+/** Throws what a start throws that does not go well. */
+export async function recordLives(
+  scene: Scene,
+  earlier: number,
+  random: Random,
+  sectors: Sectors,
+): Promise<LastLife> {
+  const { beginning, stateAfter } = scene;
+  let life: LastLife = { ...beginning, stateAfter, recording: recordingOf(beginning.image), from: 0 };
+  let version = beginning.version;
+  for (let count = 0; count <= earlier; count += 1) {
+    const { recording, from } = life;
+    await scene.live(new RecordingDisk(recording), version);
+    if (count === earlier) break;
+    const at = from + random.below(recording.steps.length - from + 1);
+    const walk = new Walk(recording, life, sectors);
+    while (walk.at < at) walk.next();
+    const places = walk.model.places();
+    if (random.below(3) === 0) {
+      version = walk.model.version;
+      life = { ...life, recording: killedAt(recording, at), from: at };
+    } else {
+      const state = walk.model.state(places, drawChoice(places, random));
+      version = state.version;
+      const image = recordingOf(imageOf(state, sectors));
+      life = { stateAfter, facts: walk.facts.copy(), version, recording: image, from: 0 };
+    }
+  }
+  return life;
+}
