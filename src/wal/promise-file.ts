@@ -120,6 +120,8 @@ export class PromiseFiles {
       const name = PROMISE_NAMES[at]!;
       files.push(await disk.open(name, !names.includes(name)));
     }
+    // A life that was killed may not have synced it: while the first is written, this is the one that is good.
+    await settled((done) => files[1]!.sync(done));
     return new PromiseFiles(files);
   }
 
