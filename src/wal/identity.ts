@@ -67,6 +67,8 @@ export class DataDirectory {
     else await checkNew(disk, files);
     if (old !== null) await checkLog(disk);
     const genesis = await readGenesis(disk, files, old?.genesisCrc ?? 0);
+    // Its name may be of a life that died before that was durable, and the identity is to say that it is there.
+    if (genesis !== null && old?.genesisCrc === 0) await disk.syncDirectory();
     // The log first: once the identity is there, a directory without a log is one that has lost it.
     if (old === null) await createLog(disk);
     const file: IdentityFile = {
