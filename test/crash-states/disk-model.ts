@@ -1,11 +1,11 @@
 // Walks over a recording, and knows at every step what a failure of power may leave. Rule: a creation, renaming or
-// removal that no sync of the directory covers has happened or not, each by itself; a renaming may also leave both names.
+// removal that no sync of the directory covers has happened or not, each by itself; a renaming may leave both names.
 import { FileModel, type FileState } from "./file-model.js";
 import type { Choice, Place } from "./places.js";
 import type { Image, Step } from "./recording.js";
 import { SECTOR, type Sectors, Sum } from "./sectors.js";
 
-type NameStep = Extract<Step, { kind: "create" | "rename" | "remove" }>;
+export type NameStep = Extract<Step, { kind: "create" | "rename" | "remove" }>;
 
 /** What is left: files by name, and the version of the store, if there is one. */
 export interface State {
@@ -56,7 +56,7 @@ export class DiskModel {
         return;
       case "directory synced":
         for (const { at, step: pending } of this.#pending) {
-          if (at < step.begun) happen(this.#durable, pending, outcomesOf(pending) - 1);
+          if (at < step.begun) happened(this.#durable, pending);
         }
         this.#pending = this.#pending.filter(({ at }) => at >= step.begun);
         return;
@@ -116,6 +116,10 @@ export class DiskModel {
 
 function outcomesOf(step: NameStep): number {
   return step.kind === "rename" ? 3 : 2;
+}
+
+export function happened(names: Map<string, number>, step: NameStep): void {
+  happen(names, step, outcomesOf(step) - 1);
 }
 
 /** 0: it has not happened. A renaming has, 2, as it is read, or 1, the new name is there and the old one still is. */

@@ -32,8 +32,9 @@ export class Judge {
 
   #stateVerdict({ held, chosenUpTo, state, compactedUpTo }: Found, facts: Facts): Verdict {
     if (held < facts.heldUpTo) return `the state of slot ${held} is held, that of ${facts.heldUpTo} was`;
-    const chosen = this.#log(facts, facts.turns.length).chosenAfter(facts.compactedUpTo);
-    const most = Math.max(chosen, facts.heldUpTo, facts.offered);
+    const log = this.#log(facts, facts.turns.length);
+    const from = [facts.compactedUpTo, facts.heldUpTo, facts.offered];
+    const most = Math.max(...from.map((slot) => log.chosenAfter(slot)));
     if (held > most) return `the state of slot ${held} is held, though only ${most} slots were chosen`;
     if (compactedUpTo > held)
       return `the log is compacted up to ${compactedUpTo}, beyond the state of ${held}`;

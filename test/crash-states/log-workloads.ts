@@ -4,7 +4,7 @@ import type { Slot } from "../../src/paxos/ballot.js";
 import { Facts } from "./fact.js";
 import { LogLife, settle } from "./life.js";
 import type { RecordingDisk } from "./recording-disk.js";
-import { formed, NO_STATE, OWN, recoverLog, type Scene, saveGenesis, type Workload } from "./scene.js";
+import { formed, NO_STATE, OWN, pause, recoverLog, type Scene, saveGenesis, type Workload } from "./scene.js";
 import { payload, Traffic, type TrafficOptions, valueWith } from "./traffic.js";
 
 /** The smallest segment and some more: most workloads fill several. */
@@ -24,12 +24,6 @@ function drawValues(random: Random) {
     values.set(slot, value);
     return value;
   };
-}
-
-/** A few microtasks, or everything that waits: what is appended meanwhile goes into the next batch. */
-export async function pause(random: Random): Promise<void> {
-  if (random.below(2) === 0) await settle();
-  else for (let count = random.below(6); count > 0; count -= 1) await Promise.resolve();
 }
 
 interface LogScene {

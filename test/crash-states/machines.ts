@@ -3,7 +3,7 @@
 import { EMPTY_DIGEST, mixBytes, mixNumber } from "../../src/base/digest.js";
 import { KvMachine } from "../../src/kv/machine.js";
 import { MemoryMedium, MemoryRecordStore } from "../../src/kv/memory-record-store.js";
-import type { RecordBatch, RevisionKey } from "../../src/kv/record-store.js";
+import type { RecordBatch, RecordStore, RevisionKey } from "../../src/kv/record-store.js";
 import type { StateMachine } from "../../src/machine/machine.js";
 import type { RecordingDisk } from "./recording-disk.js";
 import type { MachineOfTest } from "./replica-life.js";
@@ -25,9 +25,8 @@ export function volatileMachine(): MachineOfTest {
       return null;
     },
     query: describe,
-    async *snapshot() {
-      yield Buffer.from(describe().padEnd(PADDING + (digest % 600), "."), "latin1");
-    },
+    // Frozen at the call, not when it is read.
+    snapshot: () => oneChunk(describe().padEnd(PADDING + (digest % 600), ".")),
     async restore(chunks) {
       let text = "";
       for await (const chunk of chunks) text += Buffer.from(chunk).toString("latin1");
@@ -39,7 +38,11 @@ export function volatileMachine(): MachineOfTest {
   return { machine: machine as MachineOfTest["machine"], describe: async () => describe() };
 }
 
-/** Versions of the medium of a store, by their numbers. */
+async function* oneChunk(text: string): AsyncGenerator<Uint8Array> {
+  yield Buffer.from(text, "latin1");
+}
+
+/** Versions of the medium of a store, by their numbers: 0 is the fresh one. */
 export class Media {
   readonly #versions: MemoryMedium[] = [new MemoryMedium()];
 
@@ -54,7 +57,7 @@ export class Media {
   }
 }
 
-function copyOf(medium: MemoryMedium): MemoryMedium {
+export function copyOf(medium: MemoryMedium): MemoryMedium {
   const copy = new MemoryMedium();
   for (const { main, sub, sealed } of medium.records.rows) {
     if (sealed !== undefined) copy.records.append({ main, sub, sealed });
@@ -64,8 +67,8 @@ function copyOf(medium: MemoryMedium): MemoryMedium {
   return copy;
 }
 
-/** Notes when it takes something up; null: of a life that nobody records. */
-class RecordedStore extends MemoryRecordStore {
+/** Every version of its medium is kept, and the recording of the disk beside it knows when it was there. */
+export class RecordedStore extends MemoryRecordStore {
   readonly #medium: MemoryMedium;
   readonly #media: Media;
   readonly #disk: RecordingDisk;
@@ -93,12 +96,8 @@ class RecordedStore extends MemoryRecordStore {
 /** Checkpoints of the index in several chunks, over several commits, every few records. */
 const PACE = { records: 6, keys: 2, keysPerRecord: 1, chunkKeys: 2 };
 
-export async function kvMachine(
-  medium: MemoryMedium,
-  media: Media,
-  disk: RecordingDisk,
-): Promise<MachineOfTest> {
-  const machine = await KvMachine.open(new RecordedStore(medium, media, disk), PACE);
+export async function kvMachine(store: RecordStore): Promise<MachineOfTest> {
+  const machine = await KvMachine.open(store, PACE);
   return {
     machine: machine as unknown as MachineOfTest["machine"],
     async describe() {

@@ -16,9 +16,14 @@ export type Choice = readonly number[];
 /** Draws of which nothing new comes, in a row, until no more are made. */
 const PATIENCE = 50;
 
+/** How many choices there are. */
+export function choicesAt(places: readonly Place[]): number {
+  return places.reduce((product, { outcomes }) => product * outcomes, 1);
+}
+
 /** At most `most` choices of all that there are; all of them, if they are no more. */
 export function* choicesOf(places: readonly Place[], most: number, random: Random): Generator<Choice> {
-  const all = places.reduce((product, { outcomes }) => product * outcomes, 1);
+  const all = choicesAt(places);
   if (all <= most) {
     for (let number = 0; number < all; number += 1) yield choiceOf(places, number);
     return;

@@ -22,15 +22,13 @@ export type Step =
 export interface Recording {
   readonly image: Image;
   readonly steps: Step[];
-  /** Where a process that was killed ended: its syncs under way are never done, what it wrote is still to be written. */
-  readonly kills: number[];
 }
 
 export function recordingOf(image: Image): Recording {
-  return { image, steps: [], kills: [] };
+  return { image, steps: [] };
 }
 
-/** What was done before step `at`, as the disk is when the process is killed then. */
-export function killedAt({ image, steps, kills }: Recording, at: number): Recording {
-  return { image, steps: steps.slice(0, at), kills: [...kills.filter((kill) => kill < at), at] };
+/** The process is killed before step `at`: its syncs under way are never done, what it wrote is still to be synced. */
+export function killedAt({ image, steps }: Recording, at: number): Recording {
+  return { image, steps: steps.slice(0, at) };
 }

@@ -1,4 +1,5 @@
-// A life of everything that a replica opens: directory, log, machine, snapshots; driven as a driver does, without a core.
+// A life of everything that a replica opens: directory, log, machine, snapshots; it is driven without a core, by turns
+// that a test makes up.
 import type { StateMachine } from "../../src/machine/machine.js";
 import type { Slot } from "../../src/paxos/ballot.js";
 import { encodeGenesis } from "../../src/paxos/genesis.js";
@@ -37,6 +38,7 @@ export class ReplicaLife implements Life {
   readonly #disk: RecordingDisk;
   readonly #opened: OpenedMachine;
   readonly #appending: Appending;
+  #compactedUpTo: Slot;
 
   private constructor(
     disk: RecordingDisk,
@@ -54,13 +56,16 @@ export class ReplicaLife implements Life {
     this.#appending = appending;
     this.sent = [];
     this.failures = failures;
+    this.#compactedUpTo = found.compactedUpTo;
     this.transfer = new StateTransfer(opened, {
       clock,
       network: { send: (_, message) => void this.sent.push(message) },
       tailBytes,
       post: (event) => {
         // The core looks for nothing in the log: it may go.
-        if (event.kind === "compact") this.transfer.compactLog(event.upTo);
+        if (event.kind !== "compact") return;
+        disk.tell({ kind: "compacting", upTo: event.upTo });
+        this.transfer.compactLog(event.upTo);
       },
       onInstalled: () => this.#held(),
       onFault: (text) => void failures.push(new Error(text)),
@@ -92,7 +97,9 @@ export class ReplicaLife implements Life {
         replies: { resolve: () => {}, reject: (_, error) => onFailed(error) },
         onSynced: ({ turn }) => {
           appending.onSynced(turn);
-          if (life !== null) life.#commit();
+          if (life === null) return;
+          life.#compacted();
+          life.#commit();
         },
         onCommitted: () => {
           if (life === null) return;
@@ -160,6 +167,13 @@ export class ReplicaLife implements Life {
   #held(): void {
     const { committer, held } = this.#opened;
     this.#disk.tell({ kind: "held", slot: Math.max(committer.heldUpTo, held.durable.held().slot) });
+  }
+
+  #compacted(): void {
+    const { compactedUpTo } = this.wal;
+    if (compactedUpTo === this.#compactedUpTo) return;
+    this.#compactedUpTo = compactedUpTo;
+    this.#disk.tell({ kind: "compacted", upTo: compactedUpTo });
   }
 
   async close(): Promise<void> {

@@ -3,7 +3,7 @@ import type { Random } from "../../src/base/random.js";
 import { durableImage } from "./durable-image.js";
 import type { Facts } from "./fact.js";
 import type { StateAfter } from "./judge.js";
-import { genesisWith, hex, type Life, LogLife } from "./life.js";
+import { genesisWith, hex, type Life, LogLife, settle } from "./life.js";
 import type { Image } from "./recording.js";
 import { recordingOf } from "./recording.js";
 import { RecordingDisk } from "./recording-disk.js";
@@ -19,9 +19,7 @@ export interface Beginning {
 /** A life that has started from an image. */
 export interface Started {
   readonly life: Life;
-  /** Of the store, as it is now. */
-  version(): number;
-  /** Starts what the next life begins with, at that version. */
+  /** The next start, with what the store beside the disk has by then. */
   again(disk: RecordingDisk): Promise<Started>;
 }
 
@@ -79,7 +77,12 @@ export async function recoverLog(
   const life = await LogLife.start(disk, { segmentBytes, held: version, digit: ANOTHER });
   return {
     life,
-    version: () => version,
     again: (next) => recoverLog(next, version, segmentBytes),
   };
+}
+
+/** A few microtasks, or everything that waits: what is appended meanwhile goes into the next batch. */
+export async function pause(random: Random): Promise<void> {
+  if (random.below(2) === 0) await settle();
+  else for (let count = random.below(6); count > 0; count -= 1) await Promise.resolve();
 }

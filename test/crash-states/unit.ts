@@ -3,7 +3,7 @@ import { Random } from "../../src/base/random.js";
 import { imageOf, sumOf } from "./disk-model.js";
 import type { Found } from "./fact.js";
 import { type LastLife, recordLives } from "./lives.js";
-import { type Choice, choicesOf, type Place } from "./places.js";
+import { type Choice, choicesAt, choicesOf, type Place } from "./places.js";
 import { killedAt, recordingOf } from "./recording.js";
 import { recover } from "./recovery.js";
 import type { Scene, Workload } from "./scene.js";
@@ -18,7 +18,7 @@ export interface UnitOptions {
   readonly mostOfPoint: number;
   readonly most: number;
   /** Only this is tried. */
-  readonly only?: Spot;
+  readonly alone?: Spot;
 }
 
 export interface Failure {
@@ -28,6 +28,8 @@ export interface Failure {
 
 export interface UnitResult {
   readonly points: number;
+  /** Points that leave more choices than were tried: those were drawn. */
+  readonly sampled: number;
   readonly recoveries: number;
   /** Of the states, each once. */
   readonly sums: Float64Array;
@@ -55,9 +57,12 @@ export class Unit {
   readonly #verdicts: Map<string, string | null>;
   readonly #random: Random;
   #points: number;
+  #sampled: number;
   #recoveries: number;
   /** Where it is, for what ends the process. */
   spot: Spot;
+  /** Told of every point before it is tried. */
+  onPoint: (life: LastLife, walk: Walk) => void;
 
   constructor(workload: Workload, options: UnitOptions) {
     this.#workload = workload;
@@ -68,8 +73,10 @@ export class Unit {
     this.#verdicts = new Map();
     this.#random = new Random(seedOf(workload.name, options));
     this.#points = 0;
+    this.#sampled = 0;
     this.#recoveries = 0;
     this.spot = { workload: workload.name, variant: options.variant, point: 0, choice: [] };
+    this.onPoint = () => {};
   }
 
   /** To the first failure. */
@@ -77,6 +84,7 @@ export class Unit {
     const what = await this.#run().catch((error: Error) => `${error.name}: ${error.message}`);
     return {
       points: this.#points,
+      sampled: this.#sampled,
       recoveries: this.#recoveries,
       sums: Float64Array.from(this.#outcomes.keys()),
       failure: what === null ? null : { spot: this.spot, what },
@@ -101,12 +109,18 @@ export class Unit {
   }
 
   async #tryPoint(scene: Scene, life: LastLife, walk: Walk): Promise<string | null> {
-    const { only, mostOfPoint } = this.#options;
-    if (only !== undefined && only.point !== walk.at) return null;
+    const { alone, mostOfPoint } = this.#options;
+    if (alone !== undefined && alone.point !== walk.at) return null;
     this.#points += 1;
+    this.onPoint(life, walk);
     const places = walk.model.places();
+    if (choicesAt(places) > mostOfPoint) this.#sampled += 1;
+    if (alone !== undefined && !isChoice(places, alone.choice)) {
+      this.#at(walk.at, alone.choice);
+      return `there is no such choice: ${places.length} outcomes are to be told`;
+    }
     const choices =
-      only === undefined ? choicesOf(places, mostOfPoint, this.#drawAt(walk.at)) : [only.choice];
+      alone === undefined ? choicesOf(places, mostOfPoint, this.#drawAt(walk.at)) : [alone.choice];
     for (const choice of choices) {
       if (choice === "killed") continue;
       this.#at(walk.at, choice);
@@ -114,7 +128,7 @@ export class Unit {
       if (what !== null) return what;
       if (this.#outcomes.size >= this.#options.most) break;
     }
-    const isKilled = only === undefined ? walk.at % KILLED_PATIENCE === 0 : only.choice === "killed";
+    const isKilled = alone === undefined ? walk.at % KILLED_PATIENCE === 0 : alone.choice === "killed";
     return isKilled ? this.#tryKill(scene, life, walk) : null;
   }
 
@@ -174,6 +188,11 @@ export class Unit {
     }
     return verdict;
   }
+}
+
+function isChoice(places: readonly Place[], choice: Choice | "killed"): boolean {
+  if (choice === "killed") return true;
+  return choice.length === places.length && places.every(({ outcomes }, at) => choice[at]! < outcomes);
 }
 
 function seedOf(name: string, { seed, variant }: UnitOptions): number {
