@@ -86,6 +86,7 @@ export function describeState(p: PaxosState): string {
     `proposer ${proposer} inFlight=[${flying.join(" ")}]`,
     `election leader=${leader}${p.election.isSuspected ? " suspected" : ""} links=[${links.join(" ")}]`,
     `callers commands=${p.forwarding.pending.size} reads=${p.reads.open.size}`,
+    ...(p.digests.isFenced ? ["fenced: the state here is not that of the majority"] : []),
   ].join("\n");
 }
 
@@ -113,5 +114,9 @@ export function digestState(p: PaxosState): number {
   }
   digest = mixNumber(mixNumber(digest, p.election.leader), p.election.leaderBallot);
   digest = mixNumber(mixNumber(digest, p.forwarding.pending.size), p.reads.nextId);
+  digest = mixNumber(digest, p.digests.isFenced ? 1 : 0);
+  for (const { replica, slot, digest: voice } of p.digests.newest(p.membership.voters)) {
+    digest = mixNumber(mixNumber(mixNumber(digest, replica), slot), voice);
+  }
   return digest;
 }

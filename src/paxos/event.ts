@@ -32,5 +32,11 @@ export type Event =
   | { readonly kind: "offered"; readonly from: ReplicaId; readonly upTo: Slot }
   /** The state after `upTo` came in a snapshot and is durable, and so is that the log shows nothing up to it. */
   | { readonly kind: "installed"; readonly upTo: Slot }
+  /** The state after `slot`, where digests are compared, in short. */
+  | { readonly kind: "digest"; readonly slot: Slot; readonly digest: number }
+  /** An earlier life has found that its state is not that of the majority `members`. */
+  | { readonly kind: "fenced"; readonly members: readonly ReplicaId[] }
+  /** The state of such a replica is one of the majority's again. */
+  | { readonly kind: "resynced" }
   /** Nothing happened but time: the deadline has come. */
   | { readonly kind: "tick" };

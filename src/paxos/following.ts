@@ -1,6 +1,7 @@
 // Steps of a replica that answers a leader: promise, accept, heartbeat. What they rest on is on disk
 // before they leave (S13): the outbox sees to it.
 import { type ReplicaId, replicaOf, type Slot } from "./ballot.js";
+import { onVoices } from "./diverging.js";
 import { onWatermark } from "./learning.js";
 import type { AcceptMessage, HeartbeatMessage, PrepareMessage } from "./message.js";
 import type { Outbox } from "./outbox.js";
@@ -78,13 +79,16 @@ export function onHeartbeat(
   p.election.hear(from, m.ballot);
   if (m.quorumConnected && m.ballot === p.election.leaderBallot) p.election.hearConnected(now);
   onWatermark(p, from, m.ballot, m.chosenUpTo, now + p.heartbeatMs, out);
+  onVoices(p, m.digests, now, out);
+  const asked = m.digests.find(({ replica }) => replica === from)?.slot;
+  const own = p.digests.of(p.self, asked);
   out.send([from], {
     kind: "heartbeatAck",
     ballot: m.ballot,
     round: m.round,
     syncedUpTo: p.syncedBallot === m.ballot ? p.syncedUpTo : 0,
-    digestSlot: 0,
-    digest: 0,
+    digestSlot: own?.slot ?? 0,
+    digest: own?.digest ?? 0,
     lease: false,
   });
 }

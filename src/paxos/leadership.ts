@@ -41,6 +41,7 @@ export function onTransfer(
   out: Outbox,
 ): void {
   if (m.to !== p.self || replicaOf(m.ballot) !== from || p.proposer.phase !== "idle") return;
+  if (p.digests.isFenced) return;
   // An older leader's word, or one overtaken by another candidate, is out of date (P1).
   if (m.ballot < p.election.leaderBallot || m.ballot < p.acceptor.promised) return;
   p.election.see(m.ballot);
@@ -115,8 +116,7 @@ export function sendHeartbeat(p: PaxosState, now: number, out: Outbox): void {
     chosenUpTo: p.learner.chosenUpTo,
     round,
     quorumConnected: p.isQuorumConnected(now),
-    digestSlot: 0,
-    digest: 0,
+    digests: p.digests.newest(p.membership.voters),
   });
 }
 
@@ -168,7 +168,7 @@ export function elapse(p: PaxosState, now: number, out: Outbox): void {
 function elapseIdle(p: PaxosState, now: number, out: Outbox): void {
   const { election, membership } = p;
   if (!membership.voters.includes(p.self)) return;
-  if (election.isLeaving && p.others.length > 0) {
+  if ((election.isLeaving || p.digests.isFenced) && p.others.length > 0) {
     election.candidacyAt = Number.POSITIVE_INFINITY;
     return;
   }

@@ -67,6 +67,13 @@ export interface RejectMessage {
   readonly promised: Ballot;
 }
 
+/** What `replica` has for a state after `slot`, in short: equal states have equal digests. */
+export interface StateDigest {
+  readonly replica: ReplicaId;
+  readonly slot: Slot;
+  readonly digest: number;
+}
+
 export interface HeartbeatMessage {
   readonly kind: "heartbeat";
   readonly ballot: Ballot;
@@ -74,9 +81,8 @@ export interface HeartbeatMessage {
   /** Grows with every heartbeat of a ballot: an acknowledgement names the round that it answers. */
   readonly round: number;
   readonly quorumConnected: boolean;
-  /** Digest of the state at `digestSlot`; slot 0: none. */
-  readonly digestSlot: Slot;
-  readonly digest: number;
+  /** The newest digests that the leader knows, its own and those that others have told it. */
+  readonly digests: readonly StateDigest[];
 }
 
 export interface HeartbeatAckMessage {
@@ -85,6 +91,7 @@ export interface HeartbeatAckMessage {
   readonly round: number;
   /** As `accepted.upTo`. */
   readonly syncedUpTo: Slot;
+  /** Digest of the state after `digestSlot`, one that the leader has told its own of if possible; slot 0: none. */
   readonly digestSlot: Slot;
   readonly digest: number;
   /** Whether this acknowledgement grants a leader lease. */

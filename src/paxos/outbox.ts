@@ -52,6 +52,10 @@ export type Notice =
   | { readonly kind: "serveSnapshot"; readonly to: ReplicaId }
   /** Everything up to `upTo` may go from the log: it is looked for there no more. */
   | { readonly kind: "compact"; readonly upTo: Slot }
+  /** The state here after `slot` is not the one that the majority `members` has: it must not be shown to anyone. */
+  | { readonly kind: "diverged"; readonly slot: Slot; readonly members: readonly ReplicaId[] }
+  /** States after `slot` differ, and no majority agrees on one; slot 0: a majority agrees with this one again. */
+  | { readonly kind: "divided"; readonly slot: Slot }
   /** Something an operator should know, as a sentence. */
   | { readonly kind: "alarm"; readonly text: string };
 

@@ -4,6 +4,7 @@
 import { assert, unreachable } from "../base/assert.js";
 import type { Ballot, ReplicaId, Slot } from "./ballot.js";
 import { describeState, digestState } from "./describe.js";
+import { onDigest, onFenced, onResynced, watchDigests } from "./diverging.js";
 import type { Event } from "./event.js";
 import { onAccept, onHeartbeat, onPrepare } from "./following.js";
 import { onInstalled, onOffered } from "./installing.js";
@@ -117,6 +118,15 @@ export class Paxos {
       case "installed":
         onInstalled(p, event.upTo, now, outbox);
         return;
+      case "digest":
+        onDigest(p, event.slot, event.digest, now, outbox);
+        return;
+      case "fenced":
+        onFenced(p, event.members, now, outbox);
+        return;
+      case "resynced":
+        onResynced(p, now);
+        return;
       case "tick":
         return;
       default:
@@ -127,6 +137,7 @@ export class Paxos {
   /** Ends a turn: what time brings, what waits to be proposed or asked, and the next deadline. */
   endTurn(now: number, outbox: Outbox): void {
     const p = this.state;
+    watchDigests(p, now, outbox);
     elapse(p, now, outbox);
     resendLate(p, now, outbox);
     handOver(p, now, outbox);
@@ -181,7 +192,7 @@ function onMessage(p: PaxosState, from: ReplicaId, m: Message, now: number, out:
       onHeartbeat(p, from, m, now, out);
       return;
     case "heartbeatAck":
-      onHeartbeatAck(p, from, m, out);
+      onHeartbeatAck(p, from, m, now, out);
       return;
     case "canvass":
       onCanvass(p, from, m, now, out);

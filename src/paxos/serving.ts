@@ -1,5 +1,6 @@
 // Steps that serve callers, here or at other replicas: commands forwarded to the leader, and read indexes (2.7, 2.9).
 import type { ReplicaId } from "./ballot.js";
+import { onVoices } from "./diverging.js";
 import { sendHeartbeat } from "./leadership.js";
 import { onWatermark } from "./learning.js";
 import type {
@@ -134,8 +135,17 @@ export function startReadRound(p: PaxosState, now: number, out: Outbox): void {
   confirmReads(p, out);
 }
 
-export function onHeartbeatAck(p: PaxosState, from: ReplicaId, m: HeartbeatAckMessage, out: Outbox): void {
+export function onHeartbeatAck(
+  p: PaxosState,
+  from: ReplicaId,
+  m: HeartbeatAckMessage,
+  now: number,
+  out: Outbox,
+): void {
   if (!p.isLeading || m.ballot !== p.proposer.ballot) return;
+  // First, for the state here may turn out to be one that nobody must read.
+  onVoices(p, [{ replica: from, slot: m.digestSlot, digest: m.digest }], now, out);
+  if (!p.isLeading) return;
   p.heartbeats.acknowledge(from, m.round);
   confirmReads(p, out);
 }

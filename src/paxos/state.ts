@@ -3,6 +3,7 @@
 import { Acceptor } from "./acceptor.js";
 import type { ReplicaId, Slot } from "./ballot.js";
 import { CatchUp } from "./catch-up.js";
+import { Digests } from "./digests.js";
 import { Election } from "./election.js";
 import { Forwarding } from "./forwarding.js";
 import { Heartbeats } from "./heartbeats.js";
@@ -60,6 +61,7 @@ export class PaxosState {
   readonly reads: Reads;
   readonly catchUp: CatchUp;
   readonly forwarding: Forwarding;
+  readonly digests: Digests;
   told: Told[];
   /** The newest `chosenUpTo` in the log. */
   recordedUpTo: Slot;
@@ -97,6 +99,7 @@ export class PaxosState {
     this.reads = new Reads(options.incarnation);
     this.catchUp = new CatchUp();
     this.forwarding = new Forwarding(options.self, options.incarnation);
+    this.digests = new Digests();
     this.told = [];
     this.recordedUpTo = recovered.chosenUpTo;
     this.unsyncedUpTo = [];
@@ -146,6 +149,7 @@ export class PaxosState {
       reads: this.reads.copy(),
       catchUp: this.catchUp.copy(),
       forwarding: this.forwarding.copy(),
+      digests: this.digests.copy(),
       told: [...this.told],
       unsyncedUpTo: [...this.unsyncedUpTo],
     });

@@ -24,6 +24,8 @@ const TOLD: Readonly<Record<Notice["kind"], string>> = {
   serveLog: "told serveLog",
   serveSnapshot: "told serveSnapshot",
   compact: "told compact",
+  diverged: "told diverged",
+  divided: "told divided",
   alarm: "told alarm",
 };
 

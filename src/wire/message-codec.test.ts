@@ -48,8 +48,7 @@ const message: fc.Arbitrary<PeerMessage> = fc.oneof(
     chosenUpTo: number,
     round: number,
     quorumConnected: fc.boolean(),
-    digestSlot: number,
-    digest: number,
+    digests: list(record({ replica, slot, digest: number })),
   }),
   record({
     kind: is("heartbeatAck"),

@@ -7,6 +7,7 @@ import { readCommands, writeCommands } from "../paxos/value.js";
 import {
   readAccepted,
   readBoolean,
+  readDigests,
   readEntries,
   readFaulty,
   readNumbers,
@@ -15,6 +16,7 @@ import {
   readSlot,
   readValues,
   writeAccepted,
+  writeDigests,
   writeFaulty,
   writeNumbers,
 } from "./message-parts.js";
@@ -138,8 +140,7 @@ function encodeNumbers(message: NumberMessage, writer: ByteWriter): void {
       writer.varint(message.chosenUpTo);
       writer.varint(message.round);
       writer.u8(message.quorumConnected ? 1 : 0);
-      writer.varint(message.digestSlot);
-      writer.varint(message.digest);
+      writeDigests(writer, message.digests);
       break;
     case "heartbeatAck":
       writer.varint(message.ballot);
@@ -268,8 +269,7 @@ function decodeNumbers(kind: Exclude<MessageKind, ListKind>, reader: ByteReader)
         chosenUpTo: r.varint(),
         round: r.varint(),
         quorumConnected: readBoolean(r),
-        digestSlot: r.varint(),
-        digest: r.varint(),
+        digests: readDigests(r),
       };
     case "heartbeatAck":
       return {

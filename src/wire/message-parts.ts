@@ -1,7 +1,7 @@
 // The parts of messages: ids, flags and lists. A reader's count is checked against the bytes left before anything
 // is made for it; what is out of range sets `failed`.
 import type { ByteReader, ByteWriter } from "../base/bytes.js";
-import type { Accepted, ChosenEntry, Faulty } from "../paxos/message.js";
+import type { Accepted, ChosenEntry, Faulty, StateDigest } from "../paxos/message.js";
 import type { Value } from "../paxos/value.js";
 
 /** Most elements of a list in a message. */
@@ -101,4 +101,21 @@ export function readFaulty(reader: ByteReader): Faulty[] {
     faulty.push(range);
   }
   return faulty;
+}
+
+export function writeDigests(writer: ByteWriter, digests: readonly StateDigest[]): void {
+  writer.varint(digests.length);
+  for (const { replica, slot, digest } of digests) {
+    writer.varint(replica);
+    writer.varint(slot);
+    writer.varint(digest);
+  }
+}
+
+export function readDigests(reader: ByteReader): StateDigest[] {
+  const digests: StateDigest[] = [];
+  for (let count = readCount(reader, 3); count > 0 && !reader.failed; count -= 1) {
+    digests.push({ replica: readReplica(reader), slot: readSlot(reader), digest: reader.varint() });
+  }
+  return digests;
 }

@@ -1,0 +1,123 @@
+// What each replica said of its state after every k-th slot (2.10). Rule: each counts the voices for itself, and the
+// leader's is one of them: a corrupt leader must not fence the healthy (F14).
+import type { ReplicaId, Slot } from "./ballot.js";
+import type { StateDigest } from "./message.js";
+
+/** Voices kept of each replica, so that one that is behind still meets those of the others. */
+const KEPT = 16;
+const NONE: readonly StateDigest[] = [];
+
+export type Verdict =
+  /** Too few have spoken, and none of them differs. */
+  | { readonly kind: "open" }
+  /** A majority has the own digest. */
+  | { readonly kind: "sound" }
+  /** A majority, `members`, has another one. */
+  | { readonly kind: "diverged"; readonly slot: Slot; readonly members: readonly ReplicaId[] }
+  /** Some differ, and no majority agrees; `isFinal`: nor will, whatever the silent ones say. */
+  | { readonly kind: "divided"; readonly slot: Slot; readonly isFinal: boolean };
+
+const OPEN: Verdict = { kind: "open" };
+const SOUND: Verdict = { kind: "sound" };
+
+/** What `self` can tell from the digests `at` one slot. */
+export function judgeSlot(
+  self: ReplicaId,
+  voters: readonly ReplicaId[],
+  slot: Slot,
+  at: (replica: ReplicaId) => number | undefined,
+): Verdict {
+  const own = at(self);
+  if (own === undefined) return OPEN;
+  const camps = new Map<number, ReplicaId[]>();
+  let silent = 0;
+  for (const voter of voters) {
+    const digest = at(voter);
+    if (digest === undefined) silent += 1;
+    else if (camps.has(digest)) camps.get(digest)!.push(voter);
+    else camps.set(digest, [voter]);
+  }
+  const majority = Math.floor(voters.length / 2) + 1;
+  let largest = 0;
+  for (const [digest, members] of camps) {
+    if (members.length >= majority) return digest === own ? SOUND : { kind: "diverged", slot, members };
+    largest = Math.max(largest, members.length);
+  }
+  return camps.size > 1 ? { kind: "divided", slot, isFinal: largest + silent < majority } : OPEN;
+}
+
+export class Digests {
+  /** Of each replica the newest, ascending by slot. */
+  voices: Map<ReplicaId, readonly StateDigest[]>;
+  /** The own state is not that of the majority: it is not shown to anyone, and this replica does not lead. */
+  isFenced: boolean;
+  /** Since when some differ and no majority agrees; Infinity: they do not. */
+  dividedSince: number;
+  /** The slot of which that was told; 0: it was not. */
+  dividedAt: Slot;
+
+  constructor() {
+    this.voices = new Map();
+    this.isFenced = false;
+    this.dividedSince = Number.POSITIVE_INFINITY;
+    this.dividedAt = 0;
+  }
+
+  /** Takes a voice down; whether it is news. What a replica said last of a slot counts. */
+  note(voice: StateDigest): boolean {
+    const { replica, slot, digest } = voice;
+    const before = this.voices.get(replica) ?? NONE;
+    const known = before.find((other) => other.slot === slot);
+    if (known?.digest === digest || slot < 1) return false;
+    const after = [...before.filter((other) => other.slot !== slot), voice];
+    after.sort((a, b) => a.slot - b.slot);
+    if (after.length > KEPT) after.shift();
+    this.voices.set(replica, after);
+    return after.includes(voice);
+  }
+
+  forget(replica: ReplicaId): void {
+    this.voices.delete(replica);
+  }
+
+  /** The newest voice of `replica` up to `upTo`. */
+  of(replica: ReplicaId, upTo: Slot = Number.POSITIVE_INFINITY): StateDigest | undefined {
+    return this.voices.get(replica)?.findLast(({ slot }) => slot <= upTo);
+  }
+
+  /** The newest voice of each. */
+  newest(voters: readonly ReplicaId[]): readonly StateDigest[] {
+    if (this.voices.size === 0) return NONE;
+    const all: StateDigest[] = [];
+    for (const voter of voters) {
+      const voice = this.of(voter);
+      if (voice !== undefined) all.push(voice);
+    }
+    return all;
+  }
+
+  /** By the newest slot that tells anything, for a state that differs once differs for good. */
+  judge(self: ReplicaId, voters: readonly ReplicaId[]): Verdict {
+    const own = this.voices.get(self) ?? NONE;
+    let divided: Verdict = OPEN;
+    for (let i = own.length - 1; i >= 0; i -= 1) {
+      const { slot } = own[i]!;
+      const verdict = judgeSlot(self, voters, slot, (replica) => this.#at(replica, slot));
+      if (verdict.kind === "diverged") return verdict;
+      // What was agreed on before says nothing of a later difference.
+      if (verdict.kind === "sound") return divided.kind === "divided" ? divided : verdict;
+      if (divided.kind === "open") divided = verdict;
+    }
+    return divided;
+  }
+
+  #at(replica: ReplicaId, slot: Slot): number | undefined {
+    return this.voices.get(replica)?.find((voice) => voice.slot === slot)?.digest;
+  }
+
+  copy(): Digests {
+    const copy = Object.assign(new Digests(), this);
+    copy.voices = new Map(this.voices);
+    return copy;
+  }
+}
