@@ -8,9 +8,9 @@ import { executeDelete, executePut, executeTxn } from "./txn.js";
 
 export function applyCommand(store: MvccStore, command: KvCommand): KvResult {
   const outcome = execute(store, command);
-  return typeof outcome === "string"
-    ? { kind: "refused", revision: store.revision, refusal: outcome }
-    : outcome;
+  if (typeof outcome !== "string") return outcome;
+  store.digest.refusal(outcome);
+  return { kind: "refused", revision: store.revision, refusal: outcome };
 }
 
 function execute(store: MvccStore, command: KvCommand): KvResult | KvRefusal {

@@ -21,6 +21,7 @@ import {
   txn,
   txnRequest,
 } from "./requests-for-tests.js";
+import { FRESH_DIGEST } from "./running-digest.js";
 
 const some = putRequest("k", "v");
 
@@ -125,7 +126,7 @@ describe("codec of commands", () => {
         return changed;
       }),
     );
-    const store = new MvccStore(new MemoryRecordStore(), new KeyIndex(), 1, -1);
+    const store = new MvccStore(new MemoryRecordStore(), new KeyIndex(), 1, -1, FRESH_DIGEST);
     fc.assert(
       fc.property(any, (bytes) => {
         let command: KvCommand;

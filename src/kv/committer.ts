@@ -89,12 +89,13 @@ export class Committer {
     if (this.compactor.failure !== null) throw this.compactor.failure;
     this.#isCommitting = true;
     const { revision, compactRevision, overlay } = this.#store;
+    const digest = this.#store.digest.lanes;
     const append = overlay.beginCommit();
     const chunks = await this.#advanceCheckpoint(append.length, revision);
     const checkpoint = this.#finishedCheckpoint() ?? this.#head.checkpoint;
     const isNew = checkpoint !== this.#head.checkpoint;
     const remove: RevisionKey[] = isNew ? this.compactor.takeDeferred(checkpoint.base) : [];
-    const head: Head = { slot, meta: meta.slice(), revision, compactRevision, checkpoint };
+    const head: Head = { slot, meta: meta.slice(), revision, compactRevision, digest, checkpoint };
     const keepGenerations = [checkpoint.generation, this.#underWay?.generation ?? checkpoint.generation];
     await this.#records.commit({ head: encodeHead(head), revision, append, remove, chunks, keepGenerations });
     overlay.committed();

@@ -2,8 +2,9 @@
 import { ByteReader, ByteWriter } from "../base/bytes.js";
 import { FIRST_REVISION, NEVER_COMPACTED } from "./mvcc-store.js";
 import { StoreCorrupt } from "./record-store.js";
+import { type DigestLanes, FRESH_DIGEST } from "./running-digest.js";
 
-const FORMAT = 1;
+const FORMAT = 2;
 
 /** A checkpoint of the index: every change up to `base`, in `chunks` chunks. */
 export interface Checkpoint {
@@ -17,6 +18,7 @@ export interface Head {
   readonly meta: Uint8Array;
   readonly revision: number;
   readonly compactRevision: number;
+  readonly digest: DigestLanes;
   /** `chunks` 0 and `base` 0: none yet. */
   readonly checkpoint: Checkpoint;
 }
@@ -26,6 +28,7 @@ export const FRESH_HEAD: Head = {
   meta: new Uint8Array(0),
   revision: FIRST_REVISION,
   compactRevision: NEVER_COMPACTED,
+  digest: FRESH_DIGEST,
   checkpoint: { generation: 0, chunks: 0, base: 0 },
 };
 
@@ -35,6 +38,8 @@ export function encodeHead(head: Head): Uint8Array {
   writer.varint(head.slot);
   writer.varint(head.revision);
   writer.varint(head.compactRevision + 1);
+  writer.u32(head.digest.a);
+  writer.u32(head.digest.b);
   writer.varint(head.checkpoint.generation);
   writer.varint(head.checkpoint.chunks);
   writer.varint(head.checkpoint.base);
@@ -47,14 +52,15 @@ export function decodeHead(bytes: Uint8Array): Head {
   const format = reader.u8();
   if (format !== FORMAT) {
     throw new StoreCorrupt(
-      `the store has format ${format}, this program reads ${FORMAT}: use the newer program`,
+      `the store has format ${format}, this program reads ${FORMAT}: use the program that wrote it`,
     );
   }
   const slot = reader.varint();
   const revision = reader.varint();
   const compactRevision = reader.varint() - 1;
+  const digest = { a: reader.u32(), b: reader.u32() };
   const checkpoint = { generation: reader.varint(), chunks: reader.varint(), base: reader.varint() };
   const meta = reader.bytes().slice();
   if (reader.failed || !reader.atEnd) throw new StoreCorrupt("head of the store is intact and yet no head");
-  return { slot, meta, revision, compactRevision, checkpoint };
+  return { slot, meta, revision, compactRevision, digest, checkpoint };
 }

@@ -11,6 +11,7 @@ import {
   type StoredRecord,
   sealedCopy,
 } from "./record-store.js";
+import { FRESH_DIGEST } from "./running-digest.js";
 import { BadSnapshot, framesOf } from "./snapshot.js";
 
 /** Records between two pauses: about 4 ms. */
@@ -39,7 +40,7 @@ export async function loadStore(records: RecordStore): Promise<{ head: Head; sto
     sub = last.sub + 1;
     await records.turn();
   }
-  return { head, store: new MvccStore(records, index, head.revision, head.compactRevision) };
+  return { head, store: new MvccStore(records, index, head.revision, head.compactRevision, head.digest) };
 }
 
 function addToIndex(index: KeyIndex, main: number, sub: number, body: Uint8Array): void {
@@ -57,6 +58,7 @@ export async function loadSnapshot(
   const index = new KeyIndex();
   let revision = 0;
   let compactRevision = NEVER_COMPACTED;
+  let digest = FRESH_DIGEST;
   let count = 0;
   let isComplete = false;
   for await (const frame of framesOf(chunks)) {
@@ -66,6 +68,7 @@ export async function loadSnapshot(
     if (frame.kind === "header") {
       revision = frame.revision;
       compactRevision = frame.compactRevision;
+      digest = frame.digest;
     } else if (frame.kind === "records") {
       await replacement.load(
         frame.records.map((record) => takeRecord(index, record.main, record.sub, record.body)),
@@ -78,7 +81,7 @@ export async function loadSnapshot(
     }
   }
   if (!isComplete || revision === 0) throw new BadSnapshot("the snapshot is cut short");
-  return new MvccStore(records, index, revision, compactRevision);
+  return new MvccStore(records, index, revision, compactRevision, digest);
 }
 
 function takeRecord(index: KeyIndex, main: number, sub: number, body: Uint8Array): StoredRecord {

@@ -134,13 +134,19 @@ export class KvMachine implements StateMachine<KvCommand, KvResult, KvQuery, KvA
     const store = this.#store;
     const { revision, compactRevision } = store;
     this.#committer.compactor.pin(compactRevision);
-    return this.#frames(store, revision, compactRevision);
+    const header = encodeHeaderFrame(revision, compactRevision, store.digest.lanes);
+    return this.#frames(store, revision, compactRevision, header);
   }
 
-  async *#frames(store: MvccStore, revision: number, compactRevision: number): AsyncGenerator<Uint8Array> {
+  async *#frames(
+    store: MvccStore,
+    revision: number,
+    compactRevision: number,
+    header: Uint8Array,
+  ): AsyncGenerator<Uint8Array> {
     const compactor = this.#committer.compactor;
     try {
-      yield encodeHeaderFrame(revision, compactRevision);
+      yield header;
       let count = 0;
       for await (const slice of frozenRecords(store, this.#records, revision, compactRevision)) {
         if (store !== this.#store)
@@ -168,6 +174,10 @@ export class KvMachine implements StateMachine<KvCommand, KvResult, KvQuery, KvA
     this.#records.adopt(replacement);
     this.#store = store;
     this.#committer = this.#committer.replacedBy(store);
+  }
+
+  digest(): number {
+    return this.#store.digest.value;
   }
 
   held(): { slot: number; meta: Uint8Array } {

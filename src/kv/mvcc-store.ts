@@ -9,6 +9,7 @@ import { bytesOfLatin1, latin1OfBytes } from "./latin1.js";
 import { Overlay } from "./overlay.js";
 import { decodeRecord, encodePut, encodeTombstone, RecordBlocks } from "./record.js";
 import { type RecordStore, recordName, StoreCorrupt } from "./record-store.js";
+import { type DigestLanes, RunningDigest } from "./running-digest.js";
 
 /** A fresh store is at revision 1; its first change makes revision 2. */
 export const FIRST_REVISION = 1;
@@ -18,6 +19,8 @@ export const NEVER_COMPACTED = -1;
 export class MvccStore {
   readonly index: KeyIndex;
   readonly overlay: Overlay;
+  /** Of every change since the cluster began. */
+  readonly digest: RunningDigest;
   readonly #records: RecordStore;
   readonly #blocks = new RecordBlocks();
   /** Of the last change that is complete. */
@@ -27,10 +30,17 @@ export class MvccStore {
   #parts = 0;
   #isChanging = false;
 
-  constructor(records: RecordStore, index: KeyIndex, revision: number, compactRevision: number) {
+  constructor(
+    records: RecordStore,
+    index: KeyIndex,
+    revision: number,
+    compactRevision: number,
+    digest: DigestLanes,
+  ) {
     this.#records = records;
     this.index = index;
     this.overlay = new Overlay(revision + 1);
+    this.digest = new RunningDigest(digest);
     this.revision = revision;
     this.compactRevision = compactRevision;
   }
@@ -89,8 +99,7 @@ export class MvccStore {
     const id = this.index.put(latin1OfBytes(key), main, sub);
     const created = this.index.created(id);
     const version = this.index.version(id);
-    this.overlay.append(main, sub, encodePut(this.#blocks, main, sub, key, created, version, lease, value));
-    this.#parts += 1;
+    this.#append(main, sub, encodePut(this.#blocks, main, sub, key, created, version, lease, value));
     return main;
   }
 
@@ -118,7 +127,12 @@ export class MvccStore {
     const main = this.revision + 1;
     const sub = this.#parts;
     this.index.delete(id, main, sub);
-    this.overlay.append(main, sub, encodeTombstone(this.#blocks, main, sub, bytesOfLatin1(key)));
+    this.#append(main, sub, encodeTombstone(this.#blocks, main, sub, bytesOfLatin1(key)));
+  }
+
+  #append(main: number, sub: number, sealed: Uint8Array): void {
+    this.overlay.append(main, sub, sealed);
+    this.digest.record(sealed);
     this.#parts += 1;
   }
 
@@ -127,6 +141,7 @@ export class MvccStore {
     if (revision <= this.compactRevision) return "compacted";
     if (revision > this.revision) return "futureRevision";
     this.compactRevision = revision;
+    this.digest.compaction(revision);
     return null;
   }
 }

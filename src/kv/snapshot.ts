@@ -3,8 +3,9 @@
 import { ByteReader, ByteWriter } from "../base/bytes.js";
 import { crc32 } from "../base/crc32.js";
 import type { FrozenRecord } from "./frozen.js";
+import type { DigestLanes } from "./running-digest.js";
 
-const FORMAT = 1;
+const FORMAT = 2;
 const KIND_HEADER = 1;
 const KIND_RECORDS = 2;
 const KIND_END = 3;
@@ -21,6 +22,7 @@ export interface SnapshotHeader {
   readonly kind: "header";
   readonly revision: number;
   readonly compactRevision: number;
+  readonly digest: DigestLanes;
 }
 
 export type SnapshotFrame =
@@ -40,12 +42,18 @@ function framed(write: (writer: ByteWriter) => void): Uint8Array {
   return bytes;
 }
 
-export function encodeHeaderFrame(revision: number, compactRevision: number): Uint8Array {
+export function encodeHeaderFrame(
+  revision: number,
+  compactRevision: number,
+  digest: DigestLanes,
+): Uint8Array {
   return framed((writer) => {
     writer.u8(KIND_HEADER);
     writer.u8(FORMAT);
     writer.varint(revision);
     writer.varint(compactRevision + 1);
+    writer.u32(digest.a);
+    writer.u32(digest.b);
   });
 }
 
@@ -108,7 +116,9 @@ function readHeader(reader: ByteReader): SnapshotHeader {
   const format = reader.u8();
   if (format !== FORMAT)
     throw new BadSnapshot(`the snapshot has format ${format}, this program reads ${FORMAT}`);
-  return { kind: "header", revision: reader.varint(), compactRevision: reader.varint() - 1 };
+  const revision = reader.varint();
+  const compactRevision = reader.varint() - 1;
+  return { kind: "header", revision, compactRevision, digest: { a: reader.u32(), b: reader.u32() } };
 }
 
 function readRecords(reader: ByteReader): SnapshotFrame {

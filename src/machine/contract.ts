@@ -27,6 +27,7 @@ export const machineContract: readonly ContractCase[] = [
   { name: "the same commands give the same state and results", run: isDeterministic },
   { name: "a snapshot restores the state, also over another one", run: restores },
   { name: "a snapshot is of the moment it was taken", run: isFrozen },
+  { name: "the same state has the same digest, and another state another one", run: isDigested },
   { name: "bytes that are no command are refused alike, and change nothing", run: refusesNoise },
   { name: "a durable machine holds what it committed, and says up to which slot", run: holds },
 ];
@@ -79,6 +80,30 @@ async function isFrozen<C, R, Q, A>(subject: ContractSubject<C, R, Q, A>): Promi
   await into.durable?.close();
 }
 
+async function isDigested<C, R, Q, A>(subject: ContractSubject<C, R, Q, A>): Promise<void> {
+  const half = Math.floor(subject.commands.length / 2);
+  const one = await subject.make();
+  const other = await subject.make();
+  const seen = new Set<number | undefined>();
+  for (let at = 0; at <= subject.commands.length; at += 1) {
+    const digest = one.digest?.();
+    assert(digest === other.digest?.(), "two machines that executed the same have the same digest");
+    assert(
+      digest === undefined || (Number.isSafeInteger(digest) && digest >= 0),
+      "a digest is a safe integer",
+    );
+    if (at === 0 || at === half || at === subject.commands.length) seen.add(digest);
+    for (const machine of [one, other]) apply(machine, subject.commands.slice(at, at + 1), at + 1);
+  }
+  assert(one.digest === undefined || seen.size === 3, "commands that change the state change the digest");
+  await other.restore(one.snapshot());
+  assert(other.digest?.() === one.digest?.(), "a state from a snapshot has the digest of the state");
+  for (const machine of [one, other]) apply(machine, subject.commands, subject.commands.length + 1);
+  assert(other.digest?.() === one.digest?.(), "and goes on alike");
+  await one.durable?.close();
+  await other.durable?.close();
+}
+
 async function refusesNoise<C, R, Q, A>(subject: ContractSubject<C, R, Q, A>): Promise<void> {
   const machine = await subject.make();
   const other = await subject.make();
@@ -90,6 +115,7 @@ async function refusesNoise<C, R, Q, A>(subject: ContractSubject<C, R, Q, A>): P
     assert(outcomeOf(machine, noise, slot) === outcomeOf(other, noise, slot), "the same outcome everywhere");
   }
   assert((await subject.describe(machine)) === (await subject.describe(other)), "and the same state");
+  assert(machine.digest?.() === other.digest?.(), "and the same digest");
   await machine.durable?.close();
   await other.durable?.close();
 }
@@ -102,17 +128,21 @@ async function holds<C, R, Q, A>(subject: ContractSubject<C, R, Q, A>): Promise<
   const half = Math.floor(subject.commands.length / 2);
   apply(machine, subject.commands.slice(0, half), 1);
   const before = await subject.describe(machine);
+  const digestBefore = machine.digest?.();
   const commit = durable.commit(half, Uint8Array.of(1, 2, 3));
   apply(machine, subject.commands.slice(half), half + 1);
   await commit;
   const after = await subject.describe(machine);
+  const digestAfter = machine.digest?.();
   const again = await subject.reopen(machine);
   const held = again.durable!.held();
   assert(held.slot === half, "it holds the slot that it was committed with");
   assert(textOf(held.meta) === "1,2,3", "and the bytes");
   assert((await subject.describe(again)) === before, "and the state as of the call of commit");
+  assert(again.digest?.() === digestBefore, "with its digest");
   apply(again, subject.commands.slice(half), half + 1);
   assert((await subject.describe(again)) === after, "the rest applied again gives the same state");
+  assert(again.digest?.() === digestAfter, "and the same digest");
   await again.durable!.commit(subject.commands.length, new Uint8Array(0));
   assert(again.durable!.uncommittedBytes() === 0, "nothing is uncommitted after a commit of everything");
   await again.durable!.close();

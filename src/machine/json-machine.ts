@@ -1,6 +1,7 @@
 // A state machine in a few lines: the state is one JSON value, commands, results, queries and answers are JSON.
 // Volatile: after a restart the log is replayed. For states that are small enough to be one string.
 import { concatBytes } from "../base/bytes.js";
+import { EMPTY_DIGEST, mixBytes } from "../base/digest.js";
 import { decodeUtf8, encodeUtf8 } from "../base/utf8.js";
 import type { StateMachine } from "./machine.js";
 
@@ -28,6 +29,7 @@ export function jsonMachine<State extends object, Command, Result, Query, Answer
     decode: (bytes) => JSON.parse(textOf(bytes)) as Command,
     apply: (command) => options.apply(state, command),
     query: (query) => options.query(state, query),
+    digest: () => digestOf(JSON.stringify(state)),
     snapshot: () => chunksOf(encodeUtf8(JSON.stringify(state))),
     async restore(chunks) {
       const parts: Uint8Array[] = [];
@@ -39,6 +41,12 @@ export function jsonMachine<State extends object, Command, Result, Query, Answer
 
 function copyOf<State>(state: State): State {
   return JSON.parse(JSON.stringify(state)) as State;
+}
+
+/** 53 bits. */
+function digestOf(text: string): number {
+  const bytes = encodeUtf8(text);
+  return (mixBytes(bytes.length, bytes) % 2 ** 21) * 2 ** 32 + mixBytes(EMPTY_DIGEST, bytes);
 }
 
 function textOf(bytes: Uint8Array): string {

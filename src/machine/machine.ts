@@ -29,6 +29,13 @@ export interface StateMachine<Command, Result, Query, Answer> {
   snapshot(): AsyncIterable<Uint8Array>;
   /** Replaces the state by a snapshot's. */
   restore(chunks: AsyncIterable<Uint8Array>): Promise<void>;
+  /**
+   * The state in short, from 0 to `Number.MAX_SAFE_INTEGER`: the same after the same commands, also when a part of
+   * them came as a snapshot. Replicas compare it now and then, and one whose state has become another one is noticed
+   * and healed. Called after every thousand slots or so: it may look at the whole of a small state. Without it only
+   * what is kept about callers is compared.
+   */
+  digest?(): number;
   /** Present in a machine that keeps its state on disk itself. */
   readonly durable?: DurableState;
 }

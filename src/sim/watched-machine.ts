@@ -191,6 +191,10 @@ export class WatchedMachine implements StateMachine<KvCommand, KvResult, KvQuery
     return this.#machine.query(query);
   }
 
+  digest(): number {
+    return this.#machine.digest();
+  }
+
   snapshot(): AsyncIterable<Uint8Array> {
     return this.#machine.snapshot();
   }
