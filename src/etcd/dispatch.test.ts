@@ -4,7 +4,11 @@ import { connect as connectHttp2 } from "node:http2";
 import test from "node:test";
 import type { Client, ServiceError } from "@grpc/grpc-js";
 import { putRequest, range } from "../kv/requests-for-tests.js";
-import { HealthCheckRequest, HealthCheckResponse } from "../proto/gen/health.js";
+import {
+  HealthCheckRequest,
+  HealthCheckResponse,
+  HealthCheckResponse_ServingStatus as ServingStatus,
+} from "../proto/gen/health.js";
 import {
   MemberListRequest,
   MemberListResponse,
@@ -153,6 +157,18 @@ test("requests that stay incomplete are evicted above a limit, when they may hol
   await until(() => evicted === 3);
   await call(client, PUT, puts, putRequest("k", "v"));
   session.destroy();
+});
+
+test("a member whose state differs from the majority's says so, and serves nothing", async (t) => {
+  const { client, replica } = await run(t);
+  await call(client, PUT, puts, putRequest("k", "v"));
+  replica.fence = "the state differs";
+  const status = await call(client, "/etcdserverpb.Maintenance/Status", [StatusRequest, StatusResponse], {});
+  assert.deepEqual(status.errors, ["the state differs"]);
+  assert.equal(status.header!.revision, 0);
+  const check = [HealthCheckRequest, HealthCheckResponse] as const;
+  const health = await call(client, "/grpc.health.v1.Health/Check", check, { service: "" });
+  assert.equal(health.status, ServingStatus.NOT_SERVING);
 });
 
 test("status, members and health", async (t) => {

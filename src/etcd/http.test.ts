@@ -39,6 +39,16 @@ test("/version names etcd's version and Synod's own", async (t) => {
   assert.deepEqual([etcdcluster, synod], ["3.6.0", packageVersion()]);
 });
 
+test("a member whose state differs from the majority's is unhealthy, and its metrics say so", async (t) => {
+  const { address, replica } = await run(t);
+  replica.fence = "the state differs";
+  for (const path of ["/health", "/health?serializable=true"]) {
+    assert.match((await get(address, path)).text, /"health":"false".*the state differs/, path);
+  }
+  const { text } = await get(address, "/metrics");
+  for (const line of ["synod_fenced 1", "synod_alarms 1"]) assert.ok(text.split("\n").includes(line), line);
+});
+
 test("anything else is not found", async (t) => {
   const { address } = await run(t);
   for (const path of ["/", "/v3/kv/range", "/health/x", "//"]) {

@@ -11,6 +11,10 @@ export interface KvReplicaStatus {
   readonly round: number;
   readonly chosenUpTo: number;
   readonly appliedUpTo: number;
+  /** Its state differs from that of the majority: it serves nobody until it has that one. */
+  readonly isFenced: boolean;
+  /** What an operator should know now, as sentences. */
+  readonly alarms: readonly string[];
   /** What the replica counts, by name in camelCase. */
   readonly counters: Readonly<Record<string, number>>;
 }

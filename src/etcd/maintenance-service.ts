@@ -3,13 +3,13 @@ import { StatusRequest, StatusResponse } from "../proto/gen/rpc.js";
 import type { Headers } from "./header.js";
 import type { KvReplica } from "./kv-replica.js";
 import { type Method, unary } from "./service.js";
+import { NO_STORE_STATUS, storeStatusOf } from "./store-status.js";
 import { API_CLUSTER_VERSION, API_VERSION } from "./version.js";
 
 export function maintenanceMethods(replica: KvReplica, headers: Headers): Method[] {
   const status = async (): Promise<StatusResponse> => {
-    const store = await replica.read({ kind: "status" }, { local: true });
-    if (store.kind !== "status") throw new TypeError(`the machine answered status with ${store.kind}`);
-    const { leader, round, chosenUpTo, appliedUpTo } = replica.status();
+    const store = (await storeStatusOf(replica)) ?? NO_STORE_STATUS;
+    const { leader, round, chosenUpTo, appliedUpTo, alarms } = replica.status();
     return {
       header: headers.at(store.revision),
       version: API_VERSION,
@@ -18,7 +18,7 @@ export function maintenanceMethods(replica: KvReplica, headers: Headers): Method
       raftIndex: chosenUpTo,
       raftTerm: round,
       raftAppliedIndex: appliedUpTo,
-      errors: leader === 0 ? ["etcdserver: no leader"] : [],
+      errors: [...(leader === 0 ? ["etcdserver: no leader"] : []), ...alarms],
       dbSizeInUse: store.sizeInUse,
       isLearner: false,
       storageVersion: API_CLUSTER_VERSION,

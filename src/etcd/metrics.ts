@@ -1,7 +1,6 @@
 // /metrics in Prometheus' format: etcd's names where they are true here, so that its dashboards work, the process,
 // gRPC calls, and `synod_*` for the rest. Everything is read when it is scraped: a call costs no metric.
 import { Counter, Gauge, Registry } from "prom-client";
-import type { KvAnswer } from "../kv/commands.js";
 import type { Admission } from "./admission.js";
 import type { Dispatch, MethodCounts } from "./dispatch.js";
 import { Code } from "./errors.js";
@@ -9,6 +8,7 @@ import type { KvReplica } from "./kv-replica.js";
 import type { ProposalCounts } from "./kv-service.js";
 import type { PortCounts } from "./port.js";
 import { addProcessMetrics } from "./process-metrics.js";
+import { NO_STORE_STATUS, type StoreStatus, storeStatusOf } from "./store-status.js";
 import { API_VERSION, packageVersion } from "./version.js";
 
 export interface MetricSources {
@@ -20,8 +20,6 @@ export interface MetricSources {
   readonly proposals: ProposalCounts;
   readonly port: PortCounts;
 }
-
-type StoreStatus = KvAnswer & { readonly kind: "status" };
 
 export class Metrics {
   readonly #registry: Registry;
@@ -36,7 +34,7 @@ export class Metrics {
     this.#sources = sources;
     this.#replicaCounters = new Map();
     this.#leaderChanges = 0;
-    this.#store = { kind: "status", revision: 0, compactRevision: 0, keys: 0, size: 0, sizeInUse: 0 };
+    this.#store = NO_STORE_STATUS;
     let leader = sources.replica.status().leader;
     sources.replica.on("leader", (event) => {
       // As etcd counts: a leader that was lost and found again, or another one, is one change.
@@ -52,8 +50,7 @@ export class Metrics {
 
   async text(): Promise<{ readonly text: string; readonly contentType: string }> {
     const { replica } = this.#sources;
-    const store = await replica.read({ kind: "status" }, { local: true });
-    if (store.kind === "status") this.#store = store;
+    this.#store = (await storeStatusOf(replica)) ?? this.#store;
     for (const [name, value] of Object.entries(replica.status().counters)) {
       this.#replicaCounter(name, value);
     }
@@ -102,6 +99,10 @@ export class Metrics {
     this.#info("etcd_server_version", "Version of the API served.", { server_version: API_VERSION });
     this.#info("etcd_server_id", "Id of this member.", { server_id: memberId.toString(16) });
     this.#info("synod_info", "Version and name of this member.", { version: packageVersion(), name });
+    this.#gauge("synod_fenced", "1 while the state here differs from the majority's.", () =>
+      Number(status().isFenced),
+    );
+    this.#gauge("synod_alarms", "Alarms now; the status has them as text.", () => status().alarms.length);
     this.#gauge("synod_round", "Round of the leader's ballot.", () => status().round);
   }
 

@@ -5,7 +5,7 @@ import type { KvAnswer, KvCommand, KvQuery, KvResult } from "../kv/commands.js";
 import { KvMachine } from "../kv/machine.js";
 import { MemoryRecordStore } from "../kv/memory-record-store.js";
 import type { CancelSignal } from "../replica/cancel.js";
-import { OutcomeUnknown } from "../replica/errors.js";
+import { OutcomeUnknown, Unavailable } from "../replica/errors.js";
 import type { KvReplica, KvReplicaStatus } from "./kv-replica.js";
 
 interface Wait {
@@ -19,6 +19,8 @@ export class ReplicaForTests implements KvReplica {
   readonly #held: (() => void)[];
   #slot: number;
   leader: number;
+  /** Why nobody may see the state here; null: they may. */
+  fence: string | null;
   /** What every proposal ends with instead. */
   failure: Error | null;
   /** Nothing is proposed or read from a quorum until `release`, or the signal. */
@@ -34,6 +36,7 @@ export class ReplicaForTests implements KvReplica {
     this.#held = [];
     this.#slot = 0;
     this.leader = 1;
+    this.fence = null;
     this.failure = null;
     this.isHolding = false;
     this.proposed = 0;
@@ -69,6 +72,7 @@ export class ReplicaForTests implements KvReplica {
   }
 
   async read(query: KvQuery, { signal, local = false }: Wait = {}): Promise<KvAnswer> {
+    if (this.fence !== null) throw new Unavailable(this.fence);
     if (local) this.localReads += 1;
     else this.quorumReads += 1;
     if (!local) await this.#hold(signal, () => signal?.reason);
@@ -94,6 +98,8 @@ export class ReplicaForTests implements KvReplica {
       round: 7,
       chosenUpTo: this.#slot,
       appliedUpTo: this.#slot,
+      isFenced: this.fence !== null,
+      alarms: this.fence === null ? [] : [this.fence],
       counters: { badFrames: 3 },
     };
   }

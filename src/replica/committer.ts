@@ -41,6 +41,8 @@ export class Committer {
   #since: number;
   #commit: Promise<void> | null;
   #isSuspended: boolean;
+  /** Somebody waits for the next commit. */
+  #isWanted: boolean;
   /** Call `poke` at this time at the latest. */
   deadline: number;
 
@@ -52,6 +54,7 @@ export class Committer {
     this.#since = NEVER;
     this.#commit = null;
     this.#isSuspended = false;
+    this.#isWanted = false;
     this.deadline = NEVER;
   }
 
@@ -68,11 +71,14 @@ export class Committer {
     if (this.#commit !== null || this.#isSuspended) return;
     const { log, executor } = this.#ports;
     this.deadline = NEVER;
-    if (executor.appliedUpTo <= this.#heldUpTo) return;
+    if (executor.appliedUpTo <= this.#heldUpTo) {
+      this.#isWanted = false;
+      return;
+    }
     if (this.#since === NEVER) this.#since = now;
     const bytes = this.#durable.uncommittedBytes();
     const { bytes: most, ms } = this.#pace;
-    if (bytes <= most && now - this.#since < ms) {
+    if (bytes <= most && now - this.#since < ms && !this.#isWanted) {
       this.deadline = this.#since + ms;
       return;
     }
@@ -81,8 +87,15 @@ export class Committer {
       return;
     }
     log.flush();
-    if (bytes > most + PAUSE_BYTES || now - this.#since >= ms + PAUSE_MS) executor.isPaused = true;
+    if (this.#isWanted || bytes > most + PAUSE_BYTES || now - this.#since >= ms + PAUSE_MS)
+      executor.isPaused = true;
     else this.deadline = this.#since + ms + PAUSE_MS;
+  }
+
+  /** As soon as can be, whatever the pace; what is there has been committed already, or will be. */
+  hasten(now: number): void {
+    this.#isWanted = true;
+    this.poke(now);
   }
 
   /** Nothing is committed from now on until `resume`; resolves when nothing is. */
@@ -103,7 +116,7 @@ export class Committer {
   /** The last commit, unless something failed; what the log on disk does not show is left to the replay. */
   async finish(isWell: boolean): Promise<void> {
     await Promise.allSettled([this.#commit]);
-    if (!isWell || this.#commit !== null || !this.#pace.atClose) return;
+    if (!isWell || this.#isSuspended || this.#commit !== null || !this.#pace.atClose) return;
     const { log, executor } = this.#ports;
     if (executor.appliedUpTo > this.#heldUpTo && log.syncedChosenUpTo >= executor.appliedUpTo) {
       await this.#durable.commit(executor.appliedUpTo, this.#ports.meta());
@@ -118,6 +131,7 @@ export class Committer {
       this.#commit = null;
     });
     this.#since = NEVER;
+    this.#isWanted = false;
     this.#commit = done;
     executor.isPaused = false;
     done.then(

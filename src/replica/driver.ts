@@ -6,6 +6,9 @@ import { type ClusterConfig, membershipsOf } from "../paxos/genesis.js";
 import type { Notice, Synced } from "../paxos/outbox.js";
 import type { PaxosOptions } from "../paxos/state.js";
 import { SEGMENT_BYTES } from "../wal/wal.js";
+import { Divergence } from "./divergence.js";
+import { Unavailable } from "./errors.js";
+import { LogServer } from "./log-server.js";
 import { type Opened, open, type Storage } from "./opening.js";
 import { Peers } from "./peers.js";
 import type { Clock, Network } from "./ports.js";
@@ -14,8 +17,6 @@ import type { Reads } from "./reads.js";
 import { StateTransfer } from "./state-transfer.js";
 import { type Core, Turns } from "./turns.js";
 
-/** Bytes of chosen values in one answer to a replica that is behind. */
-const SERVE_BYTES = 1 << 20;
 /** How long to wait before reading on where the log did not show the next slot yet. */
 const REREAD_MS = 10;
 /** Of the log, in its files. */
@@ -61,14 +62,14 @@ export class Driver<C, R, Q, A> {
   #core: Core | null;
   #turns: Turns | null;
   #transfer: StateTransfer<C, R, Q, A> | null;
+  #divergence: Divergence<C, R, Q, A> | null;
+  #logServer: LogServer | null;
   /** The one timer: when it is due, Infinity: it is not set. */
   #timerAt: number;
   #timer: unknown;
   readonly #onTimer: () => void;
   #isSliceScheduled: boolean;
   #isStopped: boolean;
-  /** Replicas to which a part of the log is on its way. */
-  readonly #serving: Set<ReplicaId>;
 
   constructor(
     options: DriverOptions<C, R, Q, A>,
@@ -86,12 +87,13 @@ export class Driver<C, R, Q, A> {
     this.#core = null;
     this.#turns = null;
     this.#transfer = null;
+    this.#divergence = null;
+    this.#logServer = null;
     this.#timerAt = NEVER;
     this.#timer = null;
     this.#onTimer = () => this.#timeIsUp();
     this.#isSliceScheduled = false;
     this.#isStopped = false;
-    this.#serving = new Set();
   }
 
   /** Null until the data directory is opened. */
@@ -112,6 +114,11 @@ export class Driver<C, R, Q, A> {
     return this.#opened?.wal.size ?? 0;
   }
 
+  /** Null until the data directory is opened. */
+  get divergence(): Divergence<C, R, Q, A> | null {
+    return this.#divergence;
+  }
+
   get isOverlayFull(): boolean {
     return this.#opened?.committer.isOverlayFull ?? false;
   }
@@ -126,6 +133,7 @@ export class Driver<C, R, Q, A> {
       turns: this.#turns?.turn ?? 0,
       executedCommands: this.#opened?.executor.executed ?? 0,
       ignoredMessages: this.#peers?.ignored ?? 0,
+      fences: this.#divergence?.fences ?? 0,
       ...this.#transfer?.counters,
     };
   }
@@ -146,7 +154,7 @@ export class Driver<C, R, Q, A> {
       replies: this.#proposals,
       onSynced: (proof) => this.#onSynced(proof),
       onCommitted: () => {
-        this.#transfer?.compact();
+        this.#transfer?.committed();
         this.#execute();
       },
       onFailed: (error) => this.#events.onBroken(error),
@@ -163,6 +171,18 @@ export class Driver<C, R, Q, A> {
       },
       onFault: (text) => this.#events.onFault(text),
       onFailed: (error) => this.#events.onBroken(error),
+    });
+    this.#divergence = new Divergence(this.#opened, {
+      clock,
+      network,
+      members: cluster.members.map((member) => member.id),
+      linked: () => this.linked,
+      idle: () => this.#transfer!.idle(),
+      isFetching: () => this.#transfer!.isFetching,
+      post: (event) => this.#turns?.post(event),
+      onFenced: (reason) => this.#shut(reason),
+      onFault: (text) => this.#events.onFault(text),
+      onBroken: (error) => this.#events.onBroken(error),
     });
     for (const name of this.#opened.held.snapshots.damaged) {
       this.#events.onFault(`a snapshot was damaged, and is put aside as ${name}`);
@@ -200,6 +220,7 @@ export class Driver<C, R, Q, A> {
     this.#isStopped = true;
     this.#turns?.stop();
     this.#peers?.stop();
+    this.#logServer?.stop();
     this.#transfer?.stop();
     if (this.#timerAt !== NEVER) this.#options.clock.cancel(this.#timer);
     this.#timerAt = NEVER;
@@ -209,6 +230,7 @@ export class Driver<C, R, Q, A> {
   async finish(isWell: boolean): Promise<void> {
     try {
       await this.#options.network.close();
+      await this.#divergence?.close();
       await this.#transfer?.close();
       await this.#opened?.wal.close();
       await this.#opened?.committer.finish(isWell);
@@ -242,7 +264,7 @@ export class Driver<C, R, Q, A> {
       log: wal,
       network,
       clock,
-      requests: [this.#proposals, this.#reads],
+      requests: [this.#proposals, this.#reads, executor],
       onChosen: (entries) => {
         executor.enqueue(entries);
         this.#execute();
@@ -253,11 +275,18 @@ export class Driver<C, R, Q, A> {
     });
     this.#core = core;
     this.#turns = turns;
+    this.#logServer = new LogServer({
+      network,
+      readChosen: (fromSlot, maxBytes) => wal.readChosen(fromSlot, maxBytes),
+      onFault: (text) => this.#events.onFault(text),
+    });
     this.#transfer = new StateTransfer(this.#opened!, {
       clock,
       network,
       tailBytes: this.#options.tailBytes ?? TAIL_SEGMENTS * (this.#options.segmentBytes ?? SEGMENT_BYTES),
       post: (event) => turns.post(event),
+      isWanted: (from, slot) => this.#divergence!.isWanted(from, slot),
+      onHealed: () => this.#divergence!.healed(),
       onInstalled: (hasExecuted) => {
         this.#proposals.superseded(hasExecuted);
         this.#execute();
@@ -265,6 +294,7 @@ export class Driver<C, R, Q, A> {
       onFault: (text) => this.#events.onFault(text),
       onBroken: (error) => this.#events.onBroken(error),
     });
+    this.#divergence!.start();
     this.#peers!.attach((event) => turns.post(event));
     turns.wake();
   }
@@ -276,6 +306,13 @@ export class Driver<C, R, Q, A> {
     } catch (error) {
       this.#events.onBroken(error instanceof Error ? error : new Error(String(error)));
     }
+  }
+
+  /** Whoever waits for something of the state waits no more. */
+  #shut(reason: string): void {
+    this.#transfer!.giveUp();
+    this.#proposals.giveUpAll(reason);
+    this.#reads.failAll(new Unavailable(reason));
   }
 
   /** One slice, then whatever it made possible. */
@@ -313,7 +350,7 @@ export class Driver<C, R, Q, A> {
         this.#reads.ready(notice.id, notice.slot, this.appliedUpTo);
         return;
       case "serveLog":
-        this.#serveLog(notice.to, notice.fromSlot);
+        this.#logServer!.serve(notice.to, notice.fromSlot);
         return;
       case "serveSnapshot":
         this.#transfer!.serve(notice.to);
@@ -321,28 +358,14 @@ export class Driver<C, R, Q, A> {
       case "compact":
         this.#transfer!.compactLog(notice.upTo);
         return;
+      case "diverged":
+      case "divided":
+        this.#divergence!.onNotice(notice);
+        return;
       case "alarm":
         this.#events.onFault(notice.text);
         return;
     }
-  }
-
-  /** One part at a time for each replica: it asks for the next when it has this one. */
-  #serveLog(to: ReplicaId, fromSlot: number): void {
-    if (this.#serving.has(to)) return;
-    this.#serving.add(to);
-    this.#opened!.wal.readChosen(fromSlot, SERVE_BYTES).then(
-      (entries) => {
-        this.#serving.delete(to);
-        if (entries.length > 0 && !this.#isStopped) {
-          this.#options.network.send([to], { kind: "learned", entries });
-        }
-      },
-      (error: Error) => {
-        this.#serving.delete(to);
-        this.#events.onFault(`the log cannot be read from slot ${fromSlot} on: ${error.message}`);
-      },
-    );
   }
 
   #rearm(): void {
@@ -354,6 +377,7 @@ export class Driver<C, R, Q, A> {
       this.#proposals.deadline,
       this.#reads.deadline,
       this.#transfer?.deadline ?? NEVER,
+      this.#divergence?.deadline ?? NEVER,
     );
     if (at >= this.#timerAt) return;
     if (this.#timerAt !== NEVER) clock.cancel(this.#timer);
@@ -368,6 +392,7 @@ export class Driver<C, R, Q, A> {
     this.#proposals.expire(now);
     this.#reads.expire(now);
     this.#transfer?.elapse(now);
+    this.#divergence?.elapse(now);
     if (this.#opened !== null && this.#opened.committer.deadline <= now) this.#opened.committer.poke(now);
     if (this.#core !== null && this.#core.deadline <= now) this.#turns!.wake();
     else this.#rearm();

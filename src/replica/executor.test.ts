@@ -36,6 +36,8 @@ function fixture(log: ChosenEntry[] = [], now = () => 0) {
     self: 1,
     incarnation: 2,
     appliedUpTo: 0,
+    noted: null,
+    digestInterval: 2,
     replies: {
       resolve: (number, result) => outcomes.set(number, result),
       reject: (number, error) => outcomes.set(number, error),

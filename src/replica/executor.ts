@@ -4,16 +4,21 @@
 import { assert } from "../base/assert.js";
 import { StateCorrupt, type StateMachine } from "../machine/machine.js";
 import type { ReplicaId, Slot } from "../paxos/ballot.js";
+import type { Event } from "../paxos/event.js";
 import type { ChosenEntry } from "../paxos/message.js";
 import type { Sessions } from "../paxos/sessions.js";
 import { type Command, commandsOf } from "../paxos/value.js";
 import { CommandRefused } from "./errors.js";
+import { digestOf, encodeMeta, type NotedDigest, type StateMeta } from "./state-meta.js";
 
 /** How long one slice may hold the event loop; a slot is never cut. */
 const SLICE_MS = 5;
 /** Chosen values kept in memory for a machine that is slower than the log; more are read back from the log. */
 const QUEUE_BYTES = 64 << 20;
 const READ_BYTES = 1 << 20;
+/** Digests kept for a core that has no turn, as while the log is replayed. */
+const UNTOLD = 16;
+const NOTHING: readonly Event[] = [];
 
 /** Where outcomes of the own commands go. */
 export interface Replies<Result> {
@@ -29,6 +34,10 @@ export interface ExecutorOptions<C, R, Q, A> {
   readonly self: ReplicaId;
   readonly incarnation: number;
   readonly appliedUpTo: Slot;
+  /** The last digest in the state so far. */
+  readonly noted: NotedDigest | null;
+  /** A digest is noted after each slot that it divides; 0: never. */
+  readonly digestInterval: number;
   readonly replies: Replies<R>;
   /** Chosen entries from the log, from a slot on; none when it does not show them (yet). */
   readonly readChosen: (fromSlot: Slot, maxBytes: number) => Promise<ChosenEntry[]>;
@@ -46,7 +55,13 @@ export class Executor<C, R, Q, A> {
   isPaused: boolean;
   /** Holds everything back while the state is replaced by a snapshot's. */
   isReplacing: boolean;
+  /** Holds everything back while the state is not that of the majority: it comes anew. */
+  isFenced: boolean;
   sessions: Sessions;
+  /** The last digest: part of the state. */
+  #noted: NotedDigest | null;
+  /** Digests that the core was not told. */
+  #untold: NotedDigest[];
   chosenUpTo: Slot;
   appliedUpTo: Slot;
   /** Commands executed in this life, duplicates apart. */
@@ -60,7 +75,10 @@ export class Executor<C, R, Q, A> {
     this.#isReading = false;
     this.isPaused = false;
     this.isReplacing = false;
+    this.isFenced = false;
     this.sessions = options.sessions;
+    this.#noted = options.noted;
+    this.#untold = options.noted === null ? [] : [options.noted];
     this.chosenUpTo = options.appliedUpTo;
     this.appliedUpTo = options.appliedUpTo;
     this.executed = 0;
@@ -68,7 +86,7 @@ export class Executor<C, R, Q, A> {
 
   /** Whether `run` would execute something now. */
   get canRun(): boolean {
-    return !this.isPaused && !this.isReplacing && this.#next < this.#queue.length;
+    return !this.isPaused && !this.isReplacing && !this.isFenced && this.#next < this.#queue.length;
   }
 
   enqueue(entries: readonly ChosenEntry[]): void {
@@ -98,9 +116,10 @@ export class Executor<C, R, Q, A> {
     }
   }
 
-  /** The machine has the state after `slot`, with these sessions, from a snapshot. */
-  jump(slot: Slot, sessions: Sessions): void {
-    assert(slot > this.appliedUpTo, "a snapshot is void at or below what is executed (A5)");
+  /** The machine has the state after `slot`, with what belongs to it, from a snapshot. */
+  jump(slot: Slot, { sessions, noted }: StateMeta): void {
+    const isNewer = slot > this.appliedUpTo || (this.isFenced && slot === this.appliedUpTo);
+    assert(isNewer, "a snapshot is void at or below what is executed (A5)");
     while (this.#next < this.#queue.length && this.#queue[this.#next]!.slot <= slot) {
       this.#queuedBytes -= this.#queue[this.#next]!.value.length;
       this.#next += 1;
@@ -108,6 +127,21 @@ export class Executor<C, R, Q, A> {
     this.appliedUpTo = slot;
     this.chosenUpTo = Math.max(this.chosenUpTo, slot);
     this.sessions = sessions;
+    this.#noted = noted;
+    this.#untold = noted === null ? [] : [noted];
+  }
+
+  /** What is kept along with the state of the machine. */
+  meta(): Uint8Array {
+    return encodeMeta({ sessions: this.sessions, noted: this.#noted });
+  }
+
+  /** For the core: digests that it was not told. */
+  take(): readonly Event[] {
+    if (this.#untold.length === 0) return NOTHING;
+    const events = this.#untold.map(({ slot, digest }) => ({ kind: "digest", slot, digest }) as const);
+    this.#untold = [];
+    return events;
   }
 
   /** Whether the queue has run dry below `chosenUpTo`: the rest must come from the log. */
@@ -115,6 +149,7 @@ export class Executor<C, R, Q, A> {
     return (
       !this.#isReading &&
       !this.isReplacing &&
+      !this.isFenced &&
       this.#next === this.#queue.length &&
       this.appliedUpTo < this.chosenUpTo
     );
@@ -145,6 +180,14 @@ export class Executor<C, R, Q, A> {
       if (this.sessions.execute(command)) this.#execute(command, entry.slot);
     }
     this.appliedUpTo = entry.slot;
+    const { digestInterval } = this.#options;
+    if (digestInterval > 0 && entry.slot % digestInterval === 0) this.#note(entry.slot);
+  }
+
+  #note(slot: Slot): void {
+    this.#noted = { slot, digest: digestOf(this.sessions, this.#options.machine) };
+    this.#untold.push(this.#noted);
+    if (this.#untold.length > UNTOLD) this.#untold.shift();
   }
 
   #execute(command: Command, slot: Slot): void {

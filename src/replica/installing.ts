@@ -3,11 +3,11 @@
 // (F3), and only then the core is told.
 import type { DurableState, StateMachine } from "../machine/machine.js";
 import type { Slot } from "../paxos/ballot.js";
-import { Sessions } from "../paxos/sessions.js";
 import type { Committer } from "./committer.js";
 import type { Executor } from "./executor.js";
 import type { SnapshotFiles } from "./snapshot-files.js";
 import { SnapshotDamaged, type SnapshotInfo } from "./snapshot-format.js";
+import { decodeMeta, type StateMeta } from "./state-meta.js";
 
 export interface InstallingPorts<C, R, Q, A> {
   readonly files: SnapshotFiles;
@@ -20,22 +20,29 @@ export interface InstallingPorts<C, R, Q, A> {
   idle(): Promise<void>;
 }
 
-/** Resolves with whether the state was replaced: not by one that is no newer. Rejects when the replica must stop. */
+/**
+ * Resolves with whether the state was replaced: not by one that is no newer, unless the own one is fenced, which it is
+ * no more then. Rejects when the replica must stop.
+ */
 export async function install<C, R, Q, A>(
   info: SnapshotInfo,
   ports: InstallingPorts<C, R, Q, A>,
 ): Promise<boolean> {
   const { executor, committer } = ports;
+  const { isFenced } = executor;
   executor.isReplacing = true;
   try {
     await committer.suspend();
     await ports.idle();
-    if (info.slot <= executor.appliedUpTo) return false;
-    const sessions = await restore(info, ports);
-    executor.jump(info.slot, sessions);
+    // A snapshot that was fetched before the fence need not be better than what is fenced.
+    if (executor.isFenced !== isFenced) return false;
+    if (info.slot < executor.appliedUpTo || (info.slot === executor.appliedUpTo && !isFenced)) return false;
+    const meta = await restore(info, ports);
+    executor.jump(info.slot, meta);
+    if (isFenced) executor.isFenced = false;
     return true;
   } finally {
-    committer.resume(executor.appliedUpTo === info.slot ? info.slot : 0);
+    if (!executor.isFenced) committer.resume(executor.appliedUpTo === info.slot ? info.slot : 0);
     executor.isReplacing = false;
   }
 }
@@ -43,16 +50,16 @@ export async function install<C, R, Q, A>(
 async function restore<C, R, Q, A>(
   info: SnapshotInfo,
   { files, machine, durable, log }: InstallingPorts<C, R, Q, A>,
-): Promise<Sessions> {
+): Promise<StateMeta> {
   try {
     const { meta, chunks } = await files.load(info);
-    const sessions = Sessions.decode(meta);
-    if (sessions === null)
+    const decoded = decodeMeta(meta);
+    if (decoded === null)
       throw new Error(`the session table in the snapshot of slot ${info.slot} cannot be read`);
     await machine.restore(chunks);
     await durable.commit(info.slot, meta);
     await log.compact(info.slot);
-    return sessions;
+    return decoded;
   } catch (error) {
     if (error instanceof SnapshotDamaged) await files.setAside(info);
     throw error;

@@ -12,10 +12,12 @@ import { Wal } from "../wal/wal.js";
 import { Bootstrap } from "./bootstrap.js";
 import { type CommitPace, Committer, STORE_PACE } from "./committer.js";
 import { Executor, type Replies } from "./executor.js";
+import { FenceFile } from "./fence-file.js";
 import type { Clock, Identity } from "./ports.js";
 import { recoveredState, replay } from "./replay.js";
 import { SnapshotFiles } from "./snapshot-files.js";
 import { SnapshottedMachine } from "./snapshotted-machine.js";
+import { decodeMeta } from "./state-meta.js";
 
 /**
  * The mark of a batch comes so many heartbeats after it: the watermark that the next heartbeat tells is then written
@@ -67,6 +69,8 @@ export interface HeldMachine<C, R, Q, A> {
 /** What a replica has once its disk is read and its machine is level with it. */
 export interface Opened<C, R, Q, A> {
   readonly held: HeldMachine<C, R, Q, A>;
+  /** Whether the state is one that must not be used. */
+  readonly fence: FenceFile;
   readonly identity: Identity;
   readonly wal: Wal;
   readonly executor: Executor<C, R, Q, A>;
@@ -92,6 +96,7 @@ export async function open<C, R, Q, A>(
   if (directory.genesis !== null && decodeGenesis(directory.genesis) === null) {
     throw new Error("the genesis in the data directory cannot be read: the replica's id must be replaced");
   }
+  const fence = await FenceFile.open(disk);
   const heldMachine = await hold(
     machine,
     await SnapshotFiles.open(disk),
@@ -111,10 +116,13 @@ export async function open<C, R, Q, A>(
     committer.poke(clock.now());
     return new Promise((resolve) => clock.soon(resolve));
   });
+  // The state goes on from what it is, but nobody sees it until it has come anew.
+  executor.isFenced = fence.found !== null;
   const hasVoted = recovered.promised > 0 || recovered.chosenUpTo > 0 || recovered.accepted.length > 0;
   return {
     identity: { clusterId, replica: id, diskId, incarnation, run: Number.parseInt(randomHex(6), 16) },
     held: heldMachine,
+    fence,
     wal,
     executor,
     committer,
@@ -154,15 +162,17 @@ function machineSide<C, R, Q, A>(
   incarnation: number,
   options: OpeningOptions<R>,
 ): { executor: Executor<C, R, Q, A>; committer: Committer } {
-  const { id, clock, replies } = options;
-  const sessions = held.slot === 0 ? new Sessions() : Sessions.decode(held.meta);
-  if (sessions === null) throw new Error("the session table that the state machine holds cannot be read");
+  const { id, cluster, clock, replies } = options;
+  const meta = held.slot === 0 ? { sessions: new Sessions(), noted: null } : decodeMeta(held.meta);
+  if (meta === null) throw new Error("the session table that the state machine holds cannot be read");
   const executor = new Executor<C, R, Q, A>({
     machine,
-    sessions,
+    sessions: meta.sessions,
     self: id,
     incarnation,
     appliedUpTo: held.slot,
+    noted: meta.noted,
+    digestInterval: cluster.digestInterval,
     replies,
     readChosen: (fromSlot, maxBytes) => wal.readChosen(fromSlot, maxBytes),
     now: () => clock.now(),
@@ -171,7 +181,7 @@ function machineSide<C, R, Q, A>(
     log: wal,
     executor,
     pace,
-    meta: () => executor.sessions.encode(),
+    meta: () => executor.meta(),
     onCommitted: () => options.onCommitted(),
     onFailed: (error) => options.onFailed(error),
   });

@@ -138,6 +138,15 @@ export class Proposals<Result> {
     }
   }
 
+  /** What is executed here from now on is not to be told to anyone. */
+  giveUpAll(reason: string): void {
+    for (const pending of this.#queued) {
+      this.#remove(pending);
+      pending.reject(new Unavailable(`${reason}: nothing was proposed`));
+    }
+    for (const pending of this.#pending.values()) this.#giveUp(pending, new OutcomeUnknown(reason));
+  }
+
   /** The replica stops: nothing will have an outcome any more. */
   failAll(reason: string): void {
     for (const pending of this.#queued) {

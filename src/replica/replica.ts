@@ -157,6 +157,8 @@ export class Replica<C, R, Q, A> {
       clusterId: this.#clusterId,
       members: cluster.members,
       logBytes: this.#driver.logBytes,
+      isFenced: this.#driver.divergence?.isFenced ?? false,
+      alarms: this.#driver.divergence?.alarms ?? [],
       counters: { ...this.#driver.counters, faults: this.#faults, ...counters?.() },
     };
   }
@@ -205,6 +207,8 @@ export class Replica<C, R, Q, A> {
 
   #checkOpen(): void {
     if (this.#phase !== "starting" && this.#phase !== "running") throw this.#closed();
+    const fence = this.#driver.divergence?.reason ?? null;
+    if (fence !== null) throw new Unavailable(fence);
   }
 
   async #close(): Promise<void> {

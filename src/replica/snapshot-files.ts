@@ -23,6 +23,7 @@ import {
 import { SteppedFile, writeFrames } from "./snapshot-writer.js";
 
 const NAME = /^snapshot-\d{16}$/;
+const DIVERGED = ".diverged";
 const NEW = /^snapshot-\d{16}\.new$/;
 
 function snapshotName(slot: Slot): string {
@@ -207,16 +208,26 @@ export class SnapshotFiles {
     }
   }
 
-  /** It was found damaged: kept under another name for who wants to look at it, and never used again. */
-  async setAside(info: SnapshotInfo): Promise<void> {
+  /** It was found to be wrong: kept under another name for who wants to look at it, and never used again. */
+  async setAside(info: SnapshotInfo, why: "damaged" | "diverged" = "damaged"): Promise<void> {
     await this.#letGo(info.slot);
-    await this.#putAside(snapshotName(info.slot));
+    const name = snapshotName(info.slot);
+    if (why === "damaged") await this.#putAside(name);
+    else await this.#disk.rename(name, name + DIVERGED);
     await this.#disk.syncDirectory();
   }
 
   async #putAside(name: string): Promise<void> {
     await this.#disk.rename(name, `${name}.damaged`);
     this.damaged.push(`${name}.damaged`);
+  }
+
+  /** Of states that were put aside because they differed only the last is kept. */
+  async removeEvidence(): Promise<void> {
+    for (const name of await this.#disk.list()) {
+      if (name.endsWith(DIVERGED) && NAME.test(name.slice(0, -DIVERGED.length)))
+        await this.#disk.remove(name);
+    }
   }
 
   /** Waits for reads under way. */

@@ -15,7 +15,8 @@ const NEVER = Number.POSITIVE_INFINITY;
 
 export interface SnapshotReceiverPorts {
   readonly files: SnapshotFiles;
-  appliedUpTo(): Slot;
+  /** Whether the state after `slot` from `from` would be better than the own. */
+  isWanted(from: ReplicaId, slot: Slot): boolean;
   /** Puts the state of a whole snapshot in the place of the own. */
   install(info: SnapshotInfo): Promise<void>;
   send(to: readonly ReplicaId[], message: PeerMessage): void;
@@ -31,6 +32,8 @@ interface Fetch {
   incoming: Incoming | null;
   /** A step of the disk or the installation is under way: nothing is asked for. */
   isBusy: boolean;
+  /** It is not wanted any more. */
+  isVoid: boolean;
   askedAt: number;
   heardAt: number;
 }
@@ -62,7 +65,7 @@ export class SnapshotReceiver {
   offered(from: ReplicaId, { slot, bytes, sum }: SnapshotOfferMessage): void {
     const info = { slot, bytes, sum };
     const fetch = this.#fetch;
-    if (this.#isClosed || slot <= this.#ports.appliedUpTo() || bytes < SMALLEST_FILE) return;
+    if (this.#isClosed || !this.#ports.isWanted(from, slot) || bytes < SMALLEST_FILE) return;
     if (fetch === null) {
       this.#begin(from, info);
     } else if (!fetch.isBusy && this.#ports.now() >= fetch.heardAt + SILENT_MS) {
@@ -73,7 +76,15 @@ export class SnapshotReceiver {
 
   #begin(from: ReplicaId, info: SnapshotInfo): void {
     const now = this.#ports.now();
-    const fetch: Fetch = { info, from, incoming: null, isBusy: false, askedAt: now, heardAt: now };
+    const fetch: Fetch = {
+      info,
+      from,
+      incoming: null,
+      isBusy: false,
+      isVoid: false,
+      askedAt: now,
+      heardAt: now,
+    };
     this.#fetch = fetch;
     this.#run(fetch, async () => {
       const { files } = this.#ports;
@@ -92,7 +103,14 @@ export class SnapshotReceiver {
 
   chunk(from: ReplicaId, { slot, bytes, sum, offset, data }: SnapshotChunkMessage): void {
     const fetch = this.#fetch;
-    if (this.#isClosed || fetch === null || fetch.isBusy || !isSame(fetch.info, { slot, bytes, sum })) return;
+    if (
+      this.#isClosed ||
+      fetch === null ||
+      fetch.isBusy ||
+      fetch.isVoid ||
+      !isSame(fetch.info, { slot, bytes, sum })
+    )
+      return;
     const { incoming } = fetch;
     if (incoming === null || incoming.offset !== offset || data.length === 0) return;
     fetch.from = from;
@@ -107,14 +125,26 @@ export class SnapshotReceiver {
   /** Asks for the next piece, or has all of them. */
   async #goOn(fetch: Fetch): Promise<void> {
     const { incoming, info } = fetch;
-    if (incoming === null) return;
+    if (incoming === null || fetch.isVoid) return;
     if (incoming.offset < info.bytes) {
       this.#ask(fetch, fetch.from);
       return;
     }
     fetch.incoming = null;
     await incoming.finish();
-    if (!this.#isClosed) await this.#install(fetch);
+    if (!this.#isClosed && !fetch.isVoid) await this.#install(fetch);
+  }
+
+  get isFetching(): boolean {
+    return this.#fetch !== null;
+  }
+
+  /** What is being fetched is not wanted any more, from whomever it comes. */
+  giveUp(): void {
+    const fetch = this.#fetch;
+    if (fetch === null) return;
+    fetch.isVoid = true;
+    if (!fetch.isBusy) this.#run(fetch, async () => {});
   }
 
   async #install(fetch: Fetch): Promise<void> {
@@ -133,7 +163,7 @@ export class SnapshotReceiver {
   /** One step at a time. */
   #run(fetch: Fetch, step: () => Promise<void>): void {
     fetch.isBusy = true;
-    this.#step = step().then(
+    this.#step = this.#finished(fetch, step).then(
       () => {
         fetch.isBusy = false;
       },
@@ -148,6 +178,15 @@ export class SnapshotReceiver {
         await incoming?.abandon().catch((failure: Error) => this.#ports.onFailed(failure));
       },
     );
+  }
+
+  async #finished(fetch: Fetch, step: () => Promise<void>): Promise<void> {
+    await step();
+    if (!fetch.isVoid || this.#fetch !== fetch) return;
+    const { incoming } = fetch;
+    fetch.incoming = null;
+    await incoming?.abandon();
+    this.#fetch = null;
   }
 
   /** Asks again for what does not come. */

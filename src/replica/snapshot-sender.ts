@@ -4,7 +4,6 @@ import type { ReplicaId, Slot } from "../paxos/ballot.js";
 import type { PeerMessage } from "../wire/peer-message.js";
 import type { SnapshotRequestMessage } from "../wire/snapshot-messages.js";
 import type { SnapshotFiles } from "./snapshot-files.js";
-import type { SnapshotInfo } from "./snapshot-format.js";
 
 /** One is under way at a time, so that commands and heartbeats get through between them. */
 const PIECE_BYTES = 256 << 10;
@@ -27,6 +26,10 @@ export interface SnapshotSenderPorts {
   compactedUpTo(): Slot;
   /** Null: the state is being replaced, or there is none yet. */
   capture(): Captured | null;
+  /** Where the files are the machine's: has it write one soon, after which `made` is called. */
+  hasten(): void;
+  /** The state here is not that of the majority: nobody is given it. */
+  isFenced(): boolean;
   send(to: readonly ReplicaId[], message: PeerMessage): void;
   now(): number;
   onFault(text: string): void;
@@ -39,7 +42,7 @@ export class SnapshotSender {
   /** When a snapshot was last offered or asked for, by its slot. */
   readonly #usedAt: Map<Slot, number>;
   /** To be offered the snapshot that is being made. */
-  #waiting: Set<ReplicaId>;
+  #waiting: Map<ReplicaId, Slot>;
   #making: Promise<void> | null;
   /** Peers to whom a piece is on its way. */
   readonly #serving: Set<ReplicaId>;
@@ -49,7 +52,7 @@ export class SnapshotSender {
   constructor(ports: SnapshotSenderPorts) {
     this.#ports = ports;
     this.#usedAt = new Map();
-    this.#waiting = new Set();
+    this.#waiting = new Map();
     this.#making = null;
     this.#serving = new Set();
     this.pieces = 0;
@@ -71,26 +74,36 @@ export class SnapshotSender {
     return earliest;
   }
 
-  /** `to` needs slots that are gone from the log here. */
-  offer(to: ReplicaId): void {
-    const info = this.#usable();
-    if (info === null) {
-      this.#waiting.add(to);
-      this.#make();
-      return;
-    }
-    this.#usedAt.set(info.slot, this.#ports.now());
-    this.#ports.send([to], { kind: "snapshotOffer", ...info });
+  /** `to` needs slots that are gone from the log here, or the whole state after slot `atLeast`. */
+  offer(to: ReplicaId, atLeast: Slot = 0): void {
+    if (this.#ports.isFenced() || this.#tell(to, atLeast)) return;
+    this.#waiting.set(to, atLeast);
+    this.#make();
   }
 
-  /** The newest, if the log goes on from it. */
-  #usable(): SnapshotInfo | null {
+  #tell(to: ReplicaId, atLeast: Slot): boolean {
     const { newest } = this.#ports.files;
-    return newest !== null && newest.slot >= this.#ports.compactedUpTo() ? newest : null;
+    // The log must go on from it.
+    if (newest === null || newest.slot < Math.max(atLeast, this.#ports.compactedUpTo())) return false;
+    this.#usedAt.set(newest.slot, this.#ports.now());
+    this.#ports.send([to], { kind: "snapshotOffer", ...newest });
+    return true;
+  }
+
+  /** Those who wait are offered what there is now; who gets nothing asks again. */
+  made(): void {
+    const waiting = this.#waiting;
+    if (waiting.size === 0 || this.#ports.isFenced()) return;
+    this.#waiting = new Map();
+    for (const [to, atLeast] of waiting) this.#tell(to, atLeast);
   }
 
   #make(): void {
     if (this.#making !== null) return;
+    if (this.#ports.areMachines) {
+      this.#ports.hasten();
+      return;
+    }
     const captured = this.#ports.capture();
     if (captured === null) return;
     const { slot, meta, chunks } = captured;
@@ -98,9 +111,7 @@ export class SnapshotSender {
     this.#making = this.#ports.files.write(slot, meta, chunks).then(
       () => {
         this.#making = null;
-        const waiting = this.#waiting;
-        this.#waiting = new Set();
-        for (const to of waiting) this.offer(to);
+        this.made();
       },
       (error: Error) => {
         this.#making = null;
@@ -116,10 +127,11 @@ export class SnapshotSender {
   }
 
   asked(from: ReplicaId, { slot, bytes, sum, offset }: SnapshotRequestMessage): void {
-    const { files, now } = this.#ports;
+    const { files, now, isFenced } = this.#ports;
+    if (isFenced()) return;
     const info = files.all.find((held) => held.slot === slot && held.bytes === bytes && held.sum === sum);
     if (info === undefined) {
-      this.offer(from);
+      this.offer(from, bytes === 0 ? slot : 0);
       return;
     }
     this.#usedAt.set(slot, now());

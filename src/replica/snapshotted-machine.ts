@@ -19,6 +19,7 @@ export class SnapshottedMachine<Command, Result, Query, Answer>
   readonly #machine: StateMachine<Command, Result, Query, Answer>;
   readonly #files: SnapshotFiles;
   readonly durable: DurableState;
+  readonly digest?: () => number;
   #held: HeldState;
   #uncommittedBytes: number;
   #commit: Promise<void> | null;
@@ -31,6 +32,7 @@ export class SnapshottedMachine<Command, Result, Query, Answer>
     this.#machine = machine;
     this.#files = files;
     this.durable = this;
+    if (machine.digest !== undefined) this.digest = () => machine.digest!();
     this.#held = held;
     this.#uncommittedBytes = 0;
     this.#commit = null;

@@ -16,6 +16,10 @@ export interface StateTransferPorts {
   /** Bytes of log that stay, for replicas that were away for a while. */
   readonly tailBytes: number;
   post(event: Event): void;
+  /** Whether a snapshot of the state after `slot` is to be fetched from `from`. */
+  isWanted(from: ReplicaId, slot: Slot): boolean;
+  /** The state was fenced, and is one of the majority's again. */
+  onHealed(): void;
   /** The state has come from a snapshot; `hasExecuted`: which of the own commands of this life are in it. */
   onInstalled(hasExecuted: (number: number) => boolean): void;
   onFault(text: string): void;
@@ -31,7 +35,7 @@ export class StateTransfer<C, R, Q, A> {
   #isStopped: boolean;
 
   constructor(opened: Opened<C, R, Q, A>, ports: StateTransferPorts) {
-    const { held, executor, wal } = opened;
+    const { held, executor, committer, wal } = opened;
     this.#opened = opened;
     this.#ports = ports;
     this.#isCompacting = false;
@@ -48,14 +52,16 @@ export class StateTransfer<C, R, Q, A> {
       areMachines: held.isSnapshotted,
       compactedUpTo: () => wal.compactedUpTo,
       capture: () => {
-        const { appliedUpTo: slot, sessions, isReplacing } = executor;
+        const { appliedUpTo: slot, isReplacing } = executor;
         if (isReplacing || held.isSnapshotted || slot < wal.compactedUpTo) return null;
-        return { slot, meta: sessions.encode(), chunks: held.machine.snapshot() };
+        return { slot, meta: executor.meta(), chunks: held.machine.snapshot() };
       },
+      hasten: () => committer.hasten(ports.clock.now()),
+      isFenced: () => executor.isFenced,
     });
     this.#receiver = new SnapshotReceiver({
       ...common,
-      appliedUpTo: () => executor.appliedUpTo,
+      isWanted: (from, slot) => ports.isWanted(from, slot),
       install: (info) => this.#install(info),
     });
   }
@@ -98,8 +104,27 @@ export class StateTransfer<C, R, Q, A> {
     this.#sender.tidy(now);
   }
 
+  /** What is being fetched is not to be had any more: it may be no better than what is fenced. */
+  giveUp(): void {
+    this.#receiver.giveUp();
+  }
+
+  get isFetching(): boolean {
+    return this.#receiver.isFetching;
+  }
+
+  /** Resolves when no snapshot is being made. */
+  idle(): Promise<void> {
+    return this.#sender.idle();
+  }
+
   /** To be called after a commit. */
-  compact(): void {
+  committed(): void {
+    this.#sender.made();
+    this.#compact();
+  }
+
+  #compact(): void {
     const { held, committer, wal } = this.#opened;
     if (this.#isCompacting || this.#isStopped) return;
     const safe = Math.min(held.safeUpTo(committer.heldUpTo), this.#sender.keepFrom);
@@ -129,10 +154,12 @@ export class StateTransfer<C, R, Q, A> {
     const { held, executor, committer, wal, identity } = this.#opened;
     const { snapshots: files, machine, durable } = held;
     const idle = () => this.#sender.idle();
+    const { isFenced } = executor;
     if (!(await install(info, { files, machine, durable, executor, committer, log: wal, idle }))) return;
     const { sessions } = executor;
     const { replica, incarnation } = identity;
     this.#ports.post({ kind: "installed", upTo: info.slot });
+    if (isFenced && !executor.isFenced) this.#ports.onHealed();
     this.#ports.onInstalled((number) => sessions.has(replica, incarnation, number));
   }
 

@@ -20,6 +20,10 @@ export interface ReplicaStatus {
   readonly members: readonly { readonly id: ReplicaId; readonly address: string }[];
   /** Bytes of the log on disk. */
   readonly logBytes: number;
+  /** Its state is not that of the majority: it serves nobody, and takes the state of one of them. */
+  readonly isFenced: boolean;
+  /** What an operator should know now, as sentences. */
+  readonly alarms: readonly string[];
   readonly counters: Readonly<Record<string, number>>;
 }
 

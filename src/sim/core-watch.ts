@@ -122,6 +122,8 @@ export class CoreWatch implements Core {
     if (paxos.isLeading) invariants.leaderHoldsBallot(this.#id, paxos.state.proposer.ballot, paxos.promised);
     for (const notice of outbox.notices) {
       this.#reached(TOLD[notice.kind]);
+      if (notice.kind === "diverged" || notice.kind === "divided")
+        invariants.sameStates(this.#id, notice.slot);
       if (notice.kind !== "readReady") continue;
       invariants.linearizableRead(this.#ghost, this.#id, notice.id, notice.slot);
       this.#ghost.visibleUpTo = Math.max(this.#ghost.visibleUpTo, notice.slot);

@@ -16,8 +16,8 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
     name: "M36 restart",
     what: "the table of sessions is not taken over from the committed state",
     file: "src/replica/opening.ts",
-    find: "held.slot === 0 ? new Sessions() : Sessions.decode(held.meta)",
-    replace: "new Sessions()",
+    find: "held.slot === 0 ? { sessions: new Sessions(), noted: null } : decodeMeta(held.meta)",
+    replace: "{ sessions: new Sessions(), noted: null }",
   },
   {
     name: "M6",

@@ -12,12 +12,13 @@ import { VirtualClock } from "./virtual-clock.js";
 
 export interface MemoryClusterOptions<C, R, Q, A> {
   readonly replicas: number;
-  readonly machine: (id: number) => StateMachine<C, R, Q, A>;
+  readonly machine: (id: number) => StateMachine<C, R, Q, A> | Promise<StateMachine<C, R, Q, A>>;
   readonly seed?: number;
   readonly makeDisk?: (id: number) => MemoryDisk;
   readonly segmentBytes?: number;
   readonly tailBytes?: number;
   readonly snapshotBytes?: number;
+  readonly digestInterval?: number;
 }
 
 interface Life<C, R, Q, A> {
@@ -54,9 +55,9 @@ export class MemoryCluster<C, R, Q, A> {
         members: this.ids.map((member) => ({ id: member, address: `memory:${member}` })),
         alpha: DEFAULT_ALPHA,
         quorum: "majority",
-        digestInterval: DEFAULT_DIGEST_INTERVAL,
+        digestInterval: this.#options.digestInterval ?? DEFAULT_DIGEST_INTERVAL,
       },
-      openStorage: async () => ({ disk, machine: this.#options.machine(id), release: async () => {} }),
+      openStorage: async () => ({ disk, machine: await this.#options.machine(id), release: async () => {} }),
       network,
       clock: this.clock,
       randomHex: (bytes) =>
