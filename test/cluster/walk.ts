@@ -7,6 +7,7 @@ import { sameValue } from "../../src/paxos/value.js";
 import type { Ghost } from "../../src/sim/ghost.js";
 import { Cluster } from "./cluster.js";
 import { type Asked, healForGood, kill, lifeOf } from "./walk-healing.js";
+import { Rot } from "./walk-rot.js";
 import { type Log, Traffic } from "./walk-traffic.js";
 
 export interface WalkOptions {
@@ -31,6 +32,7 @@ class Walk {
   readonly traffic: Traffic;
   readonly log: Log;
   readonly asked: Asked[] = [];
+  readonly rot: Rot;
   /** Milliseconds that pass at most from step to step. */
   readonly hurry: number;
   /** Those who mostly contend for the leadership: the same ones lead again and again. */
@@ -46,6 +48,7 @@ class Walk {
     this.cluster = new Cluster({ replicas, seed, alpha, membership: this.#membership(replicas) });
     this.log = (line) => trace?.push(`${this.cluster.now} ${line()}`);
     this.traffic = new Traffic(this.cluster, this.random, this.log);
+    this.rot = new Rot(this.cluster, seed);
     this.hurry = [20, 60, 600][this.random.below(3)]!;
     this.rivals = [1 + this.random.below(replicas), 1 + this.random.below(replicas)];
     this.steps = this.#draw();
@@ -88,6 +91,7 @@ class Walk {
   }
 
   step(): void {
+    this.rot.tell();
     let dice = this.random.next() * this.total;
     for (const [weight, take] of this.steps) {
       dice -= weight;
@@ -303,22 +307,25 @@ export interface Reached {
   reads: number;
   /** Slots in which two values were voted for. */
   contested: number;
+  /** Replicas that were fenced, in the few walks in which states differ. */
+  fences: number;
 }
 
-function reached(ghost: Ghost): Reached {
+function reached(ghost: Ghost, fences: number): Reached {
   let contested = 0;
   for (const ballots of ghost.proposed.values()) {
     const [first, ...others] = [...ballots.values()];
     if (others.some((value) => !sameValue(value, first!))) contested += 1;
   }
-  return { chosen: ghost.chosen.size, ballots: ghost.ballotLife.size, reads: ghost.reads.size, contested };
+  const [chosen, ballots, reads] = [ghost.chosen.size, ghost.ballotLife.size, ghost.reads.size];
+  return { chosen, ballots, reads, contested, fences };
 }
 
 /** Runs one walk; throws on the first breach. */
 export function walk(options: WalkOptions): Reached {
   const it = new Walk(options);
   for (let i = 0; i < options.steps; i += 1) it.step();
-  const sum = reached(it.cluster.ghost);
+  const sum = reached(it.cluster.ghost, it.rot.fences);
   healForGood(it);
   return sum;
 }

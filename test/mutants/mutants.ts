@@ -1,6 +1,7 @@
-// All planted bugs. The command reports each by its name; what has no feature yet has no bug to plant either: digests,
-// leases, and changes of membership, with them F5 and F26.
+// All planted bugs. The command reports each by its name; what has no feature yet has no bug to plant either: leases,
+// and changes of membership, with them F5 and F26.
 import { ACCEPTOR_MUTANTS } from "./acceptor-mutants.js";
+import { DIGEST_MUTANTS } from "./digest-mutants.js";
 import { ELECTION_MUTANTS } from "./election-mutants.js";
 import type { Mutant } from "./mutant.js";
 import { PROPOSER_MUTANTS } from "./proposer-mutants.js";
@@ -15,4 +16,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...WAL_MUTANTS,
   ...REPLICA_MUTANTS,
   ...SNAPSHOT_MUTANTS,
+  ...DIGEST_MUTANTS,
 ];
