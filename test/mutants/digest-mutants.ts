@@ -4,11 +4,11 @@ import type { Mutant } from "./mutant.js";
 export const DIGEST_MUTANTS: readonly Mutant[] = [
   {
     name: "F14",
-    what: "everyone trusts the leader's digest: whoever differs from it is fenced",
+    what: "the leader's digest is taken for that of all others: whoever differs from it is fenced",
     file: "src/paxos/following.ts",
     find: "onVoices(p, m.digests, now, out);",
     replace:
-      '{ const mine = p.digests.of(p.self); const told = m.digests.find((voice) => voice.replica === from && voice.slot === mine?.slot); if (told !== undefined && told.digest !== mine.digest && !p.digests.isFenced) { out.notices.push({ kind: "diverged", slot: told.slot, members: [from] }); p.digests.isFenced = true; } onVoices(p, m.digests, now, out); }',
+      "const told = m.digests.filter((d) => d.replica === from); for (const replica of p.others) onVoices(p, told.map((d) => ({ ...d, replica })), now, out);",
   },
   {
     name: "F14 two",
