@@ -24,6 +24,8 @@ export interface DivergencePorts {
   post(event: Event): void;
   /** From now on nobody is served: whoever waits is told `reason`. */
   onFenced(reason: string): void;
+  /** They are again. */
+  onHealed(): void;
   onFault(text: string): void;
   onBroken(error: Error): void;
 }
@@ -169,6 +171,7 @@ export class Divergence<C, R, Q, A> {
     this.#fence = null;
     this.#askAt = NEVER;
     this.#ports.post({ kind: "resynced" });
+    this.#ports.onHealed();
     this.#run(() => this.#opened.fence.remove());
   }
 

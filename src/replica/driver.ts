@@ -46,6 +46,8 @@ export interface DriverOptions<C, R, Q, A> {
 export interface DriverEvents {
   onLeader(leader: ReplicaId, ballot: Ballot): void;
   onFault(text: string): void;
+  /** The state is one of the majority's again. */
+  onHealed(): void;
   /** A failed write, read or assertion: the replica must stop. */
   onBroken(error: Error): void;
 }
@@ -140,17 +142,10 @@ export class Driver<C, R, Q, A> {
 
   /** Reads the disk and brings the machine up to it. Rejects with what is wrong with the directory. */
   async open(): Promise<void> {
-    const { openStorage, id, cluster, clock, randomHex, segmentBytes, network, heartbeatMs } = this.#options;
-    const { snapshotBytes } = this.#options;
+    const { openStorage, cluster, clock, network } = this.#options;
     this.#storage = await openStorage();
     this.#opened = await open(this.#storage, {
-      id,
-      cluster,
-      clock,
-      randomHex,
-      segmentBytes,
-      snapshotBytes,
-      heartbeatMs,
+      ...this.#options,
       replies: this.#proposals,
       onSynced: (proof) => this.#onSynced(proof),
       onCommitted: () => {
@@ -181,6 +176,7 @@ export class Driver<C, R, Q, A> {
       isFetching: () => this.#transfer!.isFetching,
       post: (event) => this.#turns?.post(event),
       onFenced: (reason) => this.#shut(reason),
+      onHealed: () => this.#events.onHealed(),
       onFault: (text) => this.#events.onFault(text),
       onBroken: (error) => this.#events.onBroken(error),
     });

@@ -66,6 +66,7 @@ export class Replica<C, R, Q, A> {
     this.#driver = new Driver(options, this.#proposals, this.#reads, {
       onLeader: (leader, ballot) => this.#onLeader(leader, ballot),
       onFault: (text) => this.#onFault(text),
+      onHealed: () => this.#onHealed(),
       onBroken: (error) => this.#crash(error),
     });
     this.#listeners = new Listeners(options.clock);
@@ -107,7 +108,8 @@ export class Replica<C, R, Q, A> {
   ready(): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#wait(() => {
-        if (this.#phase === "running" && this.#leader !== 0) resolve();
+        const isServing = this.#phase === "running" && this.#driver.divergence?.isFenced !== true;
+        if (isServing && this.#leader !== 0) resolve();
         else if (this.#failure !== null) reject(this.#failure);
         else if (this.#phase === "closing" || this.#phase === "closed") reject(this.#closed());
         else if (this.#driver.isFenced)
@@ -289,6 +291,12 @@ export class Replica<C, R, Q, A> {
     this.#faults += 1;
     this.#options.logger?.warn({ replica: this.#options.id }, text);
     this.#listeners.emit("fault", { text });
+    this.#wakeWaiters();
+  }
+
+  #onHealed(): void {
+    const { id, logger } = this.#options;
+    logger?.info({ replica: id }, "the state is the one of the majority again");
     this.#wakeWaiters();
   }
 

@@ -135,8 +135,10 @@ export class SnapshotReceiver {
     if (!this.#isClosed && !fetch.isVoid) await this.#install(fetch);
   }
 
+  /** Whether a snapshot is on its way, and comes. */
   get isFetching(): boolean {
-    return this.#fetch !== null;
+    const fetch = this.#fetch;
+    return fetch !== null && (fetch.isBusy || this.#ports.now() < fetch.heardAt + SILENT_MS);
   }
 
   /** What is being fetched is not wanted any more, from whomever it comes. */

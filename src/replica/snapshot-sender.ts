@@ -24,6 +24,7 @@ export interface SnapshotSenderPorts {
   readonly areMachines: boolean;
   /** Slots up to it are gone from the log: a snapshot of an older one helps nobody. */
   compactedUpTo(): Slot;
+  appliedUpTo(): Slot;
   /** Null: the state is being replaced, or there is none yet. */
   capture(): Captured | null;
   /** Where the files are the machine's: has it write one soon, after which `made` is called. */
@@ -77,6 +78,8 @@ export class SnapshotSender {
   /** `to` needs slots that are gone from the log here, or the whole state after slot `atLeast`. */
   offer(to: ReplicaId, atLeast: Slot = 0): void {
     if (this.#ports.isFenced() || this.#tell(to, atLeast)) return;
+    // Who asked for more than there is asks again.
+    if (this.#ports.appliedUpTo() < atLeast) return;
     this.#waiting.set(to, atLeast);
     this.#make();
   }

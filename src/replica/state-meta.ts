@@ -2,6 +2,7 @@
 // a replica that starts again says the same of its state as before (2.10).
 import { ByteReader, ByteWriter } from "../base/bytes.js";
 import { EMPTY_DIGEST, mixNumber } from "../base/digest.js";
+import { StateCorrupt } from "../machine/machine.js";
 import type { Slot } from "../paxos/ballot.js";
 import { Sessions } from "../paxos/sessions.js";
 
@@ -35,10 +36,20 @@ export function decodeMeta(bytes: Uint8Array): StateMeta | null {
   return { sessions, noted: slot === 0 ? null : { slot, digest } };
 }
 
+/** A machine that throws has no digest here, nor anywhere else: that is no reason to stop, as with its `apply`. */
+function stateOf(machine: { digest?(): number }): number {
+  try {
+    return machine.digest?.() ?? 0;
+  } catch (thrown) {
+    if (thrown instanceof StateCorrupt) throw thrown;
+    return 0;
+  }
+}
+
 /** 53 bits, of the table and of what the machine says, if it says something. */
 export function digestOf(sessions: Sessions, machine: { digest?(): number }): number {
   const table = sessions.digest();
-  const state = machine.digest?.() ?? 0;
+  const state = stateOf(machine);
   const low = mixNumber(mixNumber(EMPTY_DIGEST, table), state);
   return (mixNumber(mixNumber(low, state), table) % 2 ** 21) * 2 ** 32 + low;
 }

@@ -51,6 +51,7 @@ export class StateTransfer<C, R, Q, A> {
       ...common,
       areMachines: held.isSnapshotted,
       compactedUpTo: () => wal.compactedUpTo,
+      appliedUpTo: () => executor.appliedUpTo,
       capture: () => {
         const { appliedUpTo: slot, isReplacing } = executor;
         if (isReplacing || held.isSnapshotted || slot < wal.compactedUpTo) return null;
@@ -109,6 +110,7 @@ export class StateTransfer<C, R, Q, A> {
     this.#receiver.giveUp();
   }
 
+  /** Whether a snapshot is on its way, and comes. */
   get isFetching(): boolean {
     return this.#receiver.isFetching;
   }

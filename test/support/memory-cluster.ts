@@ -7,6 +7,7 @@ import { MemoryHub } from "../../src/replica/memory-network.js";
 import { SNAPSHOT_BYTES } from "../../src/replica/opening.js";
 import type { Network } from "../../src/replica/ports.js";
 import { Replica } from "../../src/replica/replica.js";
+import type { Disk } from "../../src/wal/disk.js";
 import { MemoryDisk } from "../../src/wal/memory-disk.js";
 import { VirtualClock } from "./virtual-clock.js";
 
@@ -15,6 +16,8 @@ export interface MemoryClusterOptions<C, R, Q, A> {
   readonly machine: (id: number) => StateMachine<C, R, Q, A> | Promise<StateMachine<C, R, Q, A>>;
   readonly seed?: number;
   readonly makeDisk?: (id: number) => MemoryDisk;
+  /** What a life sees of its disk; all of it, unless given. */
+  readonly view?: (id: number, disk: MemoryDisk) => Disk;
   readonly segmentBytes?: number;
   readonly tailBytes?: number;
   readonly snapshotBytes?: number;
@@ -57,7 +60,11 @@ export class MemoryCluster<C, R, Q, A> {
         quorum: "majority",
         digestInterval: this.#options.digestInterval ?? DEFAULT_DIGEST_INTERVAL,
       },
-      openStorage: async () => ({ disk, machine: await this.#options.machine(id), release: async () => {} }),
+      openStorage: async () => ({
+        disk: this.#options.view?.(id, disk) ?? disk,
+        machine: await this.#options.machine(id),
+        release: async () => {},
+      }),
       network,
       clock: this.clock,
       randomHex: (bytes) =>
