@@ -53,7 +53,7 @@ export class Digests {
   isFenced: boolean;
   /** Since when some differ and no majority agrees; Infinity: they do not. */
   dividedSince: number;
-  /** The slot of which that was told; 0: it was not. */
+  /** The slot of which it was told that nobody will decide; 0: it was not. */
   dividedAt: Slot;
 
   constructor() {
@@ -74,6 +74,10 @@ export class Digests {
     if (after.length > KEPT) after.shift();
     this.voices.set(replica, after);
     return after.includes(voice);
+  }
+
+  get isDivided(): boolean {
+    return this.dividedSince < Number.POSITIVE_INFINITY;
   }
 
   forget(replica: ReplicaId): void {

@@ -48,11 +48,13 @@ function judge(p: PaxosState, now: number, out: Outbox): void {
       onFenced(p, verdict.members, now, out);
       return;
     case "divided": {
+      const { slot } = verdict;
+      const isNew = !digests.isDivided;
       digests.dividedSince = Math.min(digests.dividedSince, now);
-      const isOver = verdict.isFinal || now >= digests.dividedSince + PATIENCE * p.electionMs;
-      if (!isOver || digests.dividedAt > 0) return;
-      digests.dividedAt = verdict.slot;
-      out.notices.push({ kind: "divided", slot: verdict.slot });
+      const isOpen = !verdict.isFinal && now < digests.dividedSince + PATIENCE * p.electionMs;
+      if (digests.dividedAt > 0 || (isOpen && !isNew)) return;
+      if (!isOpen) digests.dividedAt = slot;
+      out.notices.push({ kind: "divided", slot, isOpen });
       return;
     }
   }
@@ -60,10 +62,10 @@ function judge(p: PaxosState, now: number, out: Outbox): void {
 
 function calm(p: PaxosState, out: Outbox): void {
   const { digests } = p;
+  if (!digests.isDivided) return;
   digests.dividedSince = Number.POSITIVE_INFINITY;
-  if (digests.dividedAt === 0) return;
   digests.dividedAt = 0;
-  out.notices.push({ kind: "divided", slot: 0 });
+  out.notices.push({ kind: "divided", slot: 0, isOpen: false });
 }
 
 /** The state here is not to be used: one of `members` takes the leadership, if it is here. */

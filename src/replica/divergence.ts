@@ -37,6 +37,8 @@ export class Divergence<C, R, Q, A> {
   #fence: Fence | null;
   /** The slot after which states differ and no majority agrees; 0: there is none. */
   #dividedAt: Slot;
+  /** So it is, or may be. */
+  #isDivided: boolean;
   /** The next of those who can be asked. */
   #next: number;
   /** Infinity: not before the evidence is aside. */
@@ -51,6 +53,7 @@ export class Divergence<C, R, Q, A> {
     this.#ports = ports;
     this.#fence = opened.fence.found;
     this.#dividedAt = 0;
+    this.#isDivided = false;
     this.#next = 0;
     this.#askAt = NEVER;
     this.#work = Promise.resolve();
@@ -60,6 +63,14 @@ export class Divergence<C, R, Q, A> {
 
   get isFenced(): boolean {
     return this.#fence !== null;
+  }
+
+  /**
+   * Whether the state here may be given to others: not while it is not known whose is right, for a copy of a wrong one
+   * would speak for it, and make it the majority's.
+   */
+  get isTrusted(): boolean {
+    return this.#fence === null && !this.#isDivided;
   }
 
   /** Why nobody is served here; null: they are. */
@@ -105,8 +116,9 @@ export class Divergence<C, R, Q, A> {
     if (notice.kind === "diverged") {
       this.#diverged({ slot: notice.slot, members: notice.members });
     } else {
-      this.#dividedAt = notice.slot;
-      if (notice.slot > 0) for (const text of this.alarms) this.#ports.onFault(text);
+      this.#isDivided = notice.slot > 0;
+      this.#dividedAt = notice.isOpen ? 0 : notice.slot;
+      if (this.#dividedAt > 0) for (const text of this.alarms) this.#ports.onFault(text);
     }
   }
 

@@ -282,6 +282,7 @@ export class Driver<C, R, Q, A> {
       tailBytes: this.#options.tailBytes ?? TAIL_SEGMENTS * (this.#options.segmentBytes ?? SEGMENT_BYTES),
       post: (event) => turns.post(event),
       isWanted: (from, slot) => this.#divergence!.isWanted(from, slot),
+      isTrusted: () => this.#divergence!.isTrusted,
       onHealed: () => this.#divergence!.healed(),
       onInstalled: (hasExecuted) => {
         this.#proposals.superseded(hasExecuted);

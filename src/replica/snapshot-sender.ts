@@ -29,8 +29,8 @@ export interface SnapshotSenderPorts {
   capture(): Captured | null;
   /** Where the files are the machine's: has it write one soon, after which `made` is called. */
   hasten(): void;
-  /** The state here is not that of the majority: nobody is given it. */
-  isFenced(): boolean;
+  /** Whether the state here may be given to others. */
+  isTrusted(): boolean;
   send(to: readonly ReplicaId[], message: PeerMessage): void;
   now(): number;
   onFault(text: string): void;
@@ -77,7 +77,7 @@ export class SnapshotSender {
 
   /** `to` needs slots that are gone from the log here, or the whole state after slot `atLeast`. */
   offer(to: ReplicaId, atLeast: Slot = 0): void {
-    if (this.#ports.isFenced() || this.#tell(to, atLeast)) return;
+    if (!this.#ports.isTrusted() || this.#tell(to, atLeast)) return;
     // Who asked for more than there is asks again.
     if (this.#ports.appliedUpTo() < atLeast) return;
     this.#waiting.set(to, atLeast);
@@ -96,7 +96,7 @@ export class SnapshotSender {
   /** Those who wait are offered what there is now; who gets nothing asks again. */
   made(): void {
     const waiting = this.#waiting;
-    if (waiting.size === 0 || this.#ports.isFenced()) return;
+    if (waiting.size === 0 || !this.#ports.isTrusted()) return;
     this.#waiting = new Map();
     for (const [to, atLeast] of waiting) this.#tell(to, atLeast);
   }
@@ -130,8 +130,8 @@ export class SnapshotSender {
   }
 
   asked(from: ReplicaId, { slot, bytes, sum, offset }: SnapshotRequestMessage): void {
-    const { files, now, isFenced } = this.#ports;
-    if (isFenced()) return;
+    const { files, now, isTrusted } = this.#ports;
+    if (!isTrusted()) return;
     const info = files.all.find((held) => held.slot === slot && held.bytes === bytes && held.sum === sum);
     if (info === undefined) {
       this.offer(from, bytes === 0 ? slot : 0);

@@ -18,6 +18,8 @@ export interface StateTransferPorts {
   post(event: Event): void;
   /** Whether a snapshot of the state after `slot` is to be fetched from `from`. */
   isWanted(from: ReplicaId, slot: Slot): boolean;
+  /** Whether the state here may be given to others. */
+  isTrusted(): boolean;
   /** The state was fenced, and is one of the majority's again. */
   onHealed(): void;
   /** The state has come from a snapshot; `hasExecuted`: which of the own commands of this life are in it. */
@@ -58,7 +60,7 @@ export class StateTransfer<C, R, Q, A> {
         return { slot, meta: executor.meta(), chunks: held.machine.snapshot() };
       },
       hasten: () => committer.hasten(ports.clock.now()),
-      isFenced: () => executor.isFenced,
+      isTrusted: () => ports.isTrusted(),
     });
     this.#receiver = new SnapshotReceiver({
       ...common,

@@ -276,6 +276,29 @@ test("the state comes from another one of the majority when the first one dies o
   await c.closeAll();
 });
 
+test("of two that differ neither gives its state to a third one that is behind their logs", async () => {
+  const rotten = new Set<number>();
+  const c = newCluster(3, rotten);
+  await c.startAll();
+  const leader = await c.leader();
+  const [bad, behind] = c.ids.filter((id) => id !== leader);
+  await put(c, leader, 5);
+  await c.crash(behind!);
+  for (let i = 0; i < 100; i += 1) {
+    await c.clock.settle(c.replica(leader).propose({ key: 1000 + (i % 20), text: "x".repeat(20_000) }));
+  }
+  await rot(c, rotten, [bad!], leader);
+  await c.clock.pass(100);
+  await c.start(behind!);
+  await c.clock.pass(10_000);
+  for (const id of c.ids) {
+    assert.equal(c.replica(id).status().counters.snapshotPiecesSent, 0);
+    assert.equal(fences(c, id), 0);
+  }
+  for (const id of [leader, bad!]) assert.match(c.replica(id).status().alarms.join(), /no majority/);
+  await c.closeAll();
+});
+
 test("a replica that is fenced gives its state to nobody", async () => {
   const rotten = new Set<number>();
   const c = newCluster(5, rotten);
