@@ -89,3 +89,42 @@ test("a failed commit is told", async () => {
   await new Promise(setImmediate);
   assert.match(ports.errors[0]!.message, /disk/);
 });
+
+test("hastened, it commits as soon as the log shows everything, once; with nothing new it does not", async () => {
+  const { committer, commits, log, executor, store, ports } = fixture();
+  committer.hasten(0);
+  assert.deepEqual(commits, []);
+  executor.appliedUpTo = 4;
+  committer.poke(1);
+  assert.deepEqual([commits, executor.isPaused], [[], false], "what was there before is not waited for");
+  committer.hasten(2);
+  assert.deepEqual([commits, executor.isPaused, ports.flushes], [[], true, 1]);
+  log.syncedChosenUpTo = 4;
+  committer.poke(3);
+  assert.deepEqual([commits, executor.isPaused], [[4], false]);
+  executor.appliedUpTo = log.syncedChosenUpTo = 5;
+  committer.hasten(4);
+  store.finish[0]!();
+  await new Promise(setImmediate);
+  committer.poke(5);
+  assert.deepEqual(commits, [4, 5], "asked for while another one was under way");
+  store.finish[1]!();
+  await new Promise(setImmediate);
+  executor.appliedUpTo = log.syncedChosenUpTo = 6;
+  committer.poke(6);
+  assert.deepEqual(commits, [4, 5]);
+});
+
+test("what is suspended is not committed, not even at the end", async () => {
+  const { committer, commits, log, executor } = fixture();
+  executor.appliedUpTo = log.syncedChosenUpTo = 1;
+  await committer.suspend();
+  committer.hasten(0);
+  committer.poke(1000);
+  await committer.finish(true);
+  assert.deepEqual(commits, []);
+  committer.resume(0);
+  void committer.finish(true);
+  await new Promise(setImmediate);
+  assert.deepEqual(commits, [1]);
+});

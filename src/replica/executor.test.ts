@@ -7,6 +7,7 @@ import { Sessions } from "../paxos/sessions.js";
 import { encodeBatch, NOOP } from "../paxos/value.js";
 import { CommandRefused } from "./errors.js";
 import { Executor } from "./executor.js";
+import { decodeMeta } from "./state-meta.js";
 
 type Machine = StateMachine<string, string, null, string>;
 
@@ -135,4 +136,30 @@ test("what does not fit in memory is read back from the log", async () => {
     applied,
     [2, 3, 4, 5, 6, 7, 8, 9].map((slot) => `${slot}:c${slot}`),
   );
+});
+
+test("a digest is noted after each slot that the interval divides, and told once; a fenced state stands still", () => {
+  const { executor, entry } = fixture();
+  executor.enqueue([entry(1, ["a", 1]), entry(2, ["b", 2]), entry(3, ["c", 3])]);
+  executor.run();
+  const [event, ...none] = executor.take();
+  assert.deepEqual(none, []);
+  assert.ok(event?.kind === "digest" && event.slot === 2);
+  assert.deepEqual(executor.take(), []);
+  assert.deepEqual(decodeMeta(executor.meta())!.noted, { slot: 2, digest: event.digest });
+  executor.isFenced = true;
+  executor.enqueue([entry(4, ["d", 4]), entry(5, ["e", 5])]);
+  executor.run();
+  assert.deepEqual([executor.appliedUpTo, executor.canRun, executor.needsLog], [3, false, false]);
+  // A state of the same slot takes its place, with what belongs to it; then it goes on.
+  executor.jump(3, { sessions: new Sessions(), noted: { slot: 2, digest: 7 } });
+  executor.isFenced = false;
+  assert.deepEqual(executor.take(), [{ kind: "digest", slot: 2, digest: 7 }]);
+  executor.run();
+  assert.equal(executor.appliedUpTo, 5);
+  assert.deepEqual(
+    executor.take().map((told) => told.kind === "digest" && told.slot),
+    [4],
+  );
+  assert.throws(() => executor.jump(5, { sessions: new Sessions(), noted: null }), /void/);
 });

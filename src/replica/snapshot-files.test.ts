@@ -269,3 +269,22 @@ test("a snapshot of the same slot replaces the one before, and its readers are t
   assert.deepEqual(files.all, [info]);
   assert.deepEqual(await load(files, info), other);
 });
+
+test("a state that differed is kept under another name, the last one only, and is never loaded", async () => {
+  const disk = new MemoryDisk();
+  const files = await SnapshotFiles.open(disk);
+  const first = await write(files, sample(7, 300));
+  await files.setAside(first, "diverged");
+  await write(files, sample(9, 300));
+  disk.crash();
+  const again = await SnapshotFiles.open(disk);
+  assert.deepEqual(
+    again.all.map(({ slot }) => slot),
+    [9],
+  );
+  assert.deepEqual(disk.names(), [name(7, ".diverged"), name(9)]);
+  assert.deepEqual(again.damaged, []);
+  await again.removeEvidence();
+  await again.setAside(again.newest!, "diverged");
+  assert.deepEqual(disk.names(), [name(9, ".diverged")]);
+});
