@@ -54,10 +54,7 @@ export type Notice =
   | { readonly kind: "compact"; readonly upTo: Slot }
   /** The state here after `slot` is not the one that the majority `members` has: it must not be shown to anyone. */
   | { readonly kind: "diverged"; readonly slot: Slot; readonly members: readonly ReplicaId[] }
-  /**
-   * States after `slot` differ, and no majority agrees on one; `isOpen`: those who are silent may yet. Slot 0: a majority
-   * agrees.
-   */
+  /** States after `slot` differ and no majority agrees; `isOpen`: the silent may yet. Slot 0: a majority agrees. */
   | { readonly kind: "divided"; readonly slot: Slot; readonly isOpen: boolean }
   /** Something an operator should know, as a sentence. */
   | { readonly kind: "alarm"; readonly text: string };

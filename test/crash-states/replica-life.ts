@@ -67,6 +67,9 @@ export class ReplicaLife implements Life {
         disk.tell({ kind: "compacting", upTo: event.upTo });
         this.transfer.compactLog(event.upTo);
       },
+      isWanted: (_, slot) => slot > opened.executor.appliedUpTo,
+      isTrusted: () => true,
+      onHealed: () => {},
       onInstalled: () => this.#held(),
       onFault: (text) => void failures.push(new Error(text)),
       onBroken: (error) => void failures.push(error),
@@ -104,7 +107,7 @@ export class ReplicaLife implements Life {
         onCommitted: () => {
           if (life === null) return;
           life.#held();
-          life.transfer.compact();
+          life.transfer.committed();
         },
         onFailed,
       },
