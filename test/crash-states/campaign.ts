@@ -14,8 +14,9 @@ export interface CampaignOptions {
 export interface Tally {
   readonly name: string;
   readonly share: number;
-  /** Variants given out. */
+  /** Variants given out, and how many of those that came back last had no state that was new. */
   variants: number;
+  stale: number;
   points: number;
   /** Points of which not every choice was tried. */
   sampled: number;
@@ -28,6 +29,8 @@ export interface Tally {
 const LEAST_OF_POINT = 64;
 const MOST_OF_POINT = 1024;
 const STATES_FOR_EACH = 500;
+/** So many variants in a row without a state that is new: the workload has no more. */
+const PATIENCE = 50;
 
 export class Campaign {
   readonly #options: CampaignOptions;
@@ -46,6 +49,7 @@ export class Campaign {
       name,
       share: shares.get(name)!,
       variants: 0,
+      stale: 0,
       points: 0,
       sampled: 0,
       recoveries: 0,
@@ -58,14 +62,16 @@ export class Campaign {
     await Promise.all(Array.from({ length: this.#options.workers }, () => this.#work()));
   }
 
-  /** Of the workload that has the least of its share; null: all have theirs. */
+  /** Of the workload that has the least of its share, and may have more; null: there are as many as there are to be. */
   #next(): UnitOrder | null {
     let next: Tally | null = null;
+    let all = 0;
     const done = ({ sums, share }: Tally) => sums.size / share;
     for (const tally of this.tallies) {
-      if (done(tally) < 1 && (next === null || done(tally) < done(next))) next = tally;
+      all += tally.sums.size;
+      if (tally.stale < PATIENCE && (next === null || done(tally) < done(next))) next = tally;
     }
-    if (next === null || this.failure !== null) return null;
+    if (next === null || all >= this.#options.states || this.failure !== null) return null;
     next.variants += 1;
     return {
       workload: next.name,
@@ -98,7 +104,9 @@ export class Campaign {
     tally.points += points;
     tally.sampled += sampled;
     tally.recoveries += recoveries;
+    const { size } = tally.sums;
     for (const sum of sums) tally.sums.add(sum);
+    tally.stale = tally.sums.size > size ? 0 : tally.stale + 1;
     this.failure ??= failure;
   }
 }

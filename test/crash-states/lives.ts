@@ -2,6 +2,7 @@
 // it a failure of power or a kill, after which what was written is still to be synced.
 import type { Random } from "../../src/base/random.js";
 import { imageOf } from "./disk-model.js";
+import { settle } from "./life.js";
 import { drawChoice } from "./places.js";
 import { killedAt, type Recording, recordingOf } from "./recording.js";
 import { RecordingDisk } from "./recording-disk.js";
@@ -16,6 +17,25 @@ export interface LastLife extends WalkBeginning {
   readonly from: number;
 }
 
+/** Turns of the process without a step, until a life is taken to wait for something that never comes. */
+const STILL_TURNS = 500;
+
+async function toItsEnd({ steps }: Recording, life: Promise<void>): Promise<void> {
+  let isOver = false;
+  const over = () => {
+    isOver = true;
+  };
+  life.then(over, over);
+  let seen = -1;
+  for (let still = 0; !isOver; still += 1) {
+    if (still > STILL_TURNS) throw new Error(`the workload stands still after step ${steps.length}`);
+    if (seen !== steps.length) still = 0;
+    seen = steps.length;
+    await settle();
+  }
+  await life;
+}
+
 /** Throws what a start throws that does not go well. */
 export async function recordLives(
   scene: Scene,
@@ -28,7 +48,7 @@ export async function recordLives(
   let version = beginning.version;
   for (let count = 0; count <= earlier; count += 1) {
     const { recording, from } = life;
-    await scene.live(new RecordingDisk(recording), version);
+    await toItsEnd(recording, scene.live(new RecordingDisk(recording), version));
     if (count === earlier) break;
     const at = from + random.below(recording.steps.length - from + 1);
     const walk = new Walk(recording, life, sectors);

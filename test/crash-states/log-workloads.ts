@@ -1,5 +1,5 @@
 // Workloads of the directory and the log: a first start, appends, promises, compaction, and starts that are cut short.
-import type { Random } from "../../src/base/random.js";
+import { Random } from "../../src/base/random.js";
 import type { Slot } from "../../src/paxos/ballot.js";
 import { Facts } from "./fact.js";
 import { LogLife, settle } from "./life.js";
@@ -31,10 +31,12 @@ interface LogScene {
   readonly turns: number;
   readonly promises: number;
   readonly segmentBytes: number;
+  /** Of a turn. */
+  readonly mostRecords?: number;
 }
 
-function trafficOptions({ random, promises }: LogScene): TrafficOptions {
-  return { random, promises, valueOf: drawValues(random), mostRecords: 4 };
+function trafficOptions({ random, promises, mostRecords = 4 }: LogScene): TrafficOptions {
+  return { random, promises, valueOf: drawValues(random), mostRecords };
 }
 
 async function appendTurns(
@@ -77,7 +79,8 @@ const firstStart: Workload = {
   earlierLives: (random) => random.below(3),
   async make(random) {
     const segmentBytes = drawSegment(random);
-    const traffic = trafficOptions({ random, turns: 0, promises: 2, segmentBytes });
+    // The same turn every time: what differs is where the lives end.
+    const same = () => trafficOptions({ random: new Random(1), turns: 0, promises: 1, segmentBytes });
     return {
       beginning: { image: new Map(), version: 0, facts: new Facts() },
       stateAfter: NO_STATE,
@@ -85,7 +88,7 @@ const firstStart: Workload = {
         const life = await LogLife.start(disk, { segmentBytes, held: 0, digit: OWN }, async (directory) => {
           if (directory.genesis === null) await saveGenesis(disk, directory);
         });
-        life.append(new Traffic(traffic, life.found).next().turn);
+        life.append(new Traffic(same(), life.found).next().turn);
         await settle();
         await life.close();
       },
@@ -99,7 +102,10 @@ const append: Workload = {
   what: "batches of votes, learned values and watermarks, marks, from one segment to the next",
   earlierLives: () => 0,
   make(random) {
-    const scene = { random, turns: 6 + random.below(8), promises: 8, segmentBytes: drawSegment(random) };
+    const turns = 6 + random.below(8);
+    // Batches of many sectors, too: those that are larger than a segment get one of their own.
+    const mostRecords = 4 + 8 * random.below(2);
+    const scene = { random, turns, promises: 8, segmentBytes: drawSegment(random), mostRecords };
     return logScene(scene, (options, life) => appendTurns(life, new Traffic(options, life.found), scene));
   },
 };

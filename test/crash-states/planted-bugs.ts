@@ -82,6 +82,20 @@ export const PLANTED_BUGS: readonly Mutant[] = [
       "this.#files[1].write(0, bytes, () => { });\n        writeSynced(this.#files[0], 0, bytes, (error) => {",
   },
   {
+    name: "killed copy",
+    what: "a copy of the promise that a killed life has left unsynced stays so while the other is written",
+    file: PROMISES,
+    find: "await settled((done) => files[1].sync(done));",
+    replace: "",
+  },
+  {
+    name: "killed genesis",
+    what: "the identity relies on a genesis whose name a killed life has left unsynced",
+    file: IDENTITY,
+    find: "if (genesis !== null && old?.genesisCrc === 0)",
+    replace: "if (false)",
+  },
+  {
     name: "one copy",
     what: "what rests on a promise leaves when one copy of it is synced, and a start believes the other",
     file: PROMISES,
