@@ -145,7 +145,6 @@ export function onHeartbeatAck(
   if (!p.isLeading || m.ballot !== p.proposer.ballot) return;
   // First, for the state here may turn out to be one that nobody must read.
   onVoices(p, [{ replica: from, slot: m.digestSlot, digest: m.digest }], now, out);
-  if (!p.isLeading) return;
   p.heartbeats.acknowledge(from, m.round);
   confirmReads(p, out);
 }

@@ -155,6 +155,7 @@ test("a digest is noted after each slot that the interval divides, and told once
   executor.jump(3, { sessions: new Sessions(), noted: { slot: 2, digest: 7 } });
   executor.isFenced = false;
   assert.deepEqual(executor.take(), [{ kind: "digest", slot: 2, digest: 7 }]);
+  assert.deepEqual(decodeMeta(executor.meta())!.noted, { slot: 2, digest: 7 });
   executor.run();
   assert.equal(executor.appliedUpTo, 5);
   assert.deepEqual(

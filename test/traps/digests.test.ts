@@ -47,6 +47,55 @@ test("F14: a corrupt leader fences itself, and hands over to one of those who ag
   assert.ok(cluster.run(2000, () => cluster.hasExecuted(leader!, "b") && cluster.hasExecuted(1, "b")));
 });
 
+test("a leader that is fenced hands over to one of the majority, never to another one that differs", () => {
+  const { cluster } = led(5);
+  const transfers: number[] = [];
+  cluster.onMessage = (from, to, message) => {
+    if (message.kind === "transfer") transfers.push(from, to);
+  };
+  // 2 was heard last.
+  cluster.crash(5);
+  for (const id of [1, 2]) digest(cluster, id, 666);
+  for (const id of [3, 4]) digest(cluster, id, 7);
+  cluster.run(200);
+  cluster.restart(5);
+  digest(cluster, 5, 7);
+  cluster.run(49);
+  cluster.run(200);
+  assert.equal(transfers[0], 1);
+  assert.ok(transfers[1]! > 2);
+  assert.ok(cluster.run(400, () => cluster.leaders.length === 1 && cluster.leaders[0]! > 2));
+});
+
+test("one that prepares when it turns out to differ does not lead", () => {
+  for (const value of [7, 666]) {
+    const { cluster } = led(3);
+    for (const id of [1, 2]) digest(cluster, id, 7);
+    cluster.run(200);
+    cluster.crash(1);
+    const { promised } = cluster.core(3);
+    cluster.step(3, { kind: "message", from: 1, message: { kind: "transfer", ballot: promised, to: 3 } });
+    assert.equal(cluster.core(3).state.proposer.phase, "preparing");
+    digest(cluster, 3, value);
+    assert.equal(cluster.core(3).state.proposer.phase, value === 7 ? "preparing" : "idle");
+    cluster.settle();
+    assert.equal(cluster.core(3).isLeading, value === 7);
+  }
+});
+
+test("it is told once", () => {
+  const { cluster, told } = led(5);
+  digest(cluster, 5, 666);
+  for (const id of [1, 2, 3]) digest(cluster, id, 7);
+  cluster.run(200);
+  digest(cluster, 4, 7);
+  cluster.run(200);
+  assert.deepEqual(
+    told.filter(([, { kind }]) => kind === "diverged").map(([id]) => id),
+    [5],
+  );
+});
+
 test("F14: the leader's digest alone moves nobody", () => {
   const { cluster, told } = led(3);
   digest(cluster, 1, 666);
@@ -130,6 +179,8 @@ test("of two that differ both say so at once, once, and when they agree again", 
   const { cluster, told } = led(2);
   digest(cluster, 1, 7);
   digest(cluster, 2, 8);
+  cluster.run(200);
+  assert.equal(told.length, 2);
   cluster.run(3000);
   assert.deepEqual(told.map(([id, notice]) => [id, notice.kind, (notice as { slot: number }).slot]).sort(), [
     [1, "divided", SLOT],

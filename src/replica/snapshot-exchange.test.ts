@@ -1,0 +1,149 @@
+// Who offers a snapshot, of which slot, and when it is given up: sender and receiver, each with a disk of its own.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { name, sample, write } from "../../test/support/snapshot-samples.js";
+import { MemoryDisk } from "../wal/memory-disk.js";
+import type { PeerMessage } from "../wire/peer-message.js";
+import type { SnapshotChunkMessage, SnapshotRequestMessage } from "../wire/snapshot-messages.js";
+import { SnapshotFiles } from "./snapshot-files.js";
+import { SnapshotReceiver } from "./snapshot-receiver.js";
+import { SnapshotSender } from "./snapshot-sender.js";
+
+const settled = async () => {
+  for (let i = 0; i < 50; i += 1) await new Promise(setImmediate);
+};
+
+async function senderOf(areMachines: boolean) {
+  const files = await SnapshotFiles.open(new MemoryDisk());
+  const sent: PeerMessage[] = [];
+  const state = { appliedUpTo: 20, isTrusted: true, captures: 0, hastened: 0 };
+  const sender = new SnapshotSender({
+    files,
+    areMachines,
+    compactedUpTo: () => 0,
+    appliedUpTo: () => state.appliedUpTo,
+    capture: () => {
+      state.captures += 1;
+      const chunks = (async function* () {
+        yield new Uint8Array(1000);
+      })();
+      return { slot: state.appliedUpTo, meta: new Uint8Array(3), chunks };
+    },
+    hasten: () => {
+      state.hastened += 1;
+    },
+    isTrusted: () => state.isTrusted,
+    send: (_to, message) => void sent.push(message),
+    now: () => 0,
+    onFault: (text) => assert.fail(text),
+    onFailed: (error) => assert.fail(error),
+  });
+  const ask = (slot: number) =>
+    sender.asked(9, { kind: "snapshotRequest", slot, bytes: 0, sum: 0, offset: 0 });
+  const slots = () => sent.splice(0).map((message) => ("slot" in message ? message.slot : message.kind));
+  return { sender, files, state, ask, slots };
+}
+
+test("one that is asked for a slot makes a snapshot of it or a later one, when it has got there", async () => {
+  const { files, state, ask, slots } = await senderOf(false);
+  await write(files, sample(10, 500));
+  ask(10);
+  assert.deepEqual([slots(), state.captures], [[10], 0]);
+  ask(21);
+  await settled();
+  assert.deepEqual([slots(), state.captures], [[], 0], "it has not executed that slot: it is asked again");
+  ask(15);
+  await settled();
+  assert.deepEqual([slots(), state.captures], [[20], 1]);
+});
+
+test("where the machine writes its own snapshots it does so soon, and then they are offered", async () => {
+  const { sender, files, state, ask, slots } = await senderOf(true);
+  await write(files, sample(10, 500));
+  ask(12);
+  assert.deepEqual([slots(), state.hastened], [[], 1]);
+  await write(files, sample(20, 500));
+  sender.made();
+  assert.deepEqual(slots(), [20]);
+});
+
+test("a state that is not to be trusted is neither offered nor sent, not even what was begun", async () => {
+  const { sender, files, state, ask, slots } = await senderOf(false);
+  const info = await write(files, sample(20, 500));
+  state.isTrusted = false;
+  ask(5);
+  sender.offer(9);
+  sender.asked(9, { kind: "snapshotRequest", ...info, offset: 0 });
+  await settled();
+  assert.deepEqual([slots(), state.captures], [[], 0]);
+});
+
+async function receiverOf() {
+  const source = await SnapshotFiles.open(new MemoryDisk());
+  const info = await write(source, sample(20, 5000));
+  const disk = new MemoryDisk();
+  const files = await SnapshotFiles.open(disk);
+  const asked: SnapshotRequestMessage[] = [];
+  const state = { now: 0, installed: 0 };
+  const receiver = new SnapshotReceiver({
+    files,
+    isWanted: () => true,
+    install: async () => {
+      state.installed += 1;
+    },
+    send: (_to, message) => void asked.push(message as SnapshotRequestMessage),
+    now: () => state.now,
+    onFault: (text) => assert.fail(text),
+    onFailed: (error) => assert.fail(error),
+  });
+  const piece = async (offset: number, length: number): Promise<SnapshotChunkMessage> => {
+    return { kind: "snapshotChunk", ...info, offset, data: await source.read(info, offset, length) };
+  };
+  const offer = () => receiver.offered(2, { kind: "snapshotOffer", ...info });
+  return { receiver, disk, info, asked, state, piece, offer };
+}
+
+test("what is given up is removed, and begins anew with the next offer", async () => {
+  for (const isBusy of [false, true]) {
+    const { receiver, disk, info, asked, state, piece, offer } = await receiverOf();
+    offer();
+    await settled();
+    receiver.chunk(2, await piece(0, 2000));
+    if (!isBusy) await settled();
+    receiver.giveUp();
+    await settled();
+    assert.deepEqual([disk.names(), receiver.isFetching], [[], false]);
+    const before = asked.length;
+    receiver.chunk(2, await piece(2000, 4000));
+    receiver.elapse(10_000);
+    await settled();
+    assert.equal(asked.length, before);
+    offer();
+    await settled();
+    assert.equal(asked.at(-1)!.offset, 0);
+    receiver.chunk(2, await piece(0, info.bytes));
+    await settled();
+    assert.deepEqual([state.installed, disk.names()], [1, [name(20)]]);
+  }
+});
+
+test("the last piece of what is given up installs nothing", async () => {
+  const { receiver, info, state, piece, offer } = await receiverOf();
+  offer();
+  await settled();
+  const all = await piece(0, info.bytes);
+  receiver.chunk(2, all);
+  receiver.giveUp();
+  await settled();
+  assert.equal(state.installed, 0);
+});
+
+test("one who sends nothing for two seconds is not waited for", async () => {
+  const { receiver, state, offer } = await receiverOf();
+  assert.equal(receiver.isFetching, false);
+  offer();
+  await settled();
+  assert.equal(receiver.isFetching, true);
+  state.now = 2000;
+  assert.equal(receiver.isFetching, false);
+});
