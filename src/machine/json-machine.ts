@@ -1,7 +1,6 @@
 // A state machine in a few lines: the state is one JSON value, commands, results, queries and answers are JSON.
 // Volatile: after a restart the log is replayed. For states that are small enough to be one string.
 import { concatBytes } from "../base/bytes.js";
-import { EMPTY_DIGEST, mixBytes } from "../base/digest.js";
 import { decodeUtf8, encodeUtf8 } from "../base/utf8.js";
 import type { StateMachine } from "./machine.js";
 
@@ -45,8 +44,14 @@ function copyOf<State>(state: State): State {
 
 /** 53 bits. */
 function digestOf(text: string): number {
-  const bytes = encodeUtf8(text);
-  return (mixBytes(bytes.length, bytes) % 2 ** 21) * 2 ** 32 + mixBytes(EMPTY_DIGEST, bytes);
+  let low = text.length;
+  let high = ~text.length;
+  for (let i = 0; i < text.length; i += 1) {
+    const unit = text.charCodeAt(i);
+    low = Math.imul(low ^ unit, 0x01000193);
+    high = Math.imul(high + unit, 0x85ebca6b) ^ (high >>> 13);
+  }
+  return ((high >>> 0) % 2 ** 21) * 2 ** 32 + (low >>> 0);
 }
 
 function textOf(bytes: Uint8Array): string {

@@ -158,12 +158,13 @@ test("a replica that is fenced gives its state to nobody", async () => {
   await c.closeAll();
 });
 
-test("a store of its own is replaced as well, and starts again from what replaced it", async () => {
+/** Replicas whose stores outlive them; `machines` are those that run. */
+function storeCluster(replicas: number) {
   const media = new Map<number, MemoryMedium>();
   const stores = new Map<number, MemoryRecordStore>();
   const machines = new Map<number, KvMachine>();
   const c = new MemoryCluster({
-    replicas: 3,
+    replicas,
     digestInterval: INTERVAL,
     machine: async (id) => {
       const medium = media.get(id) ?? new MemoryMedium();
@@ -174,6 +175,11 @@ test("a store of its own is replaced as well, and starts again from what replace
       return machine;
     },
   });
+  return { c, machines, stores };
+}
+
+test("a store of its own is replaced as well, and starts again from what replaced it", async () => {
+  const { c, machines, stores } = storeCluster(3);
   await c.startAll();
   const leader = await c.leader();
   const bad = c.ids.find((id) => id !== leader)!;
@@ -207,5 +213,21 @@ test("a store of its own is replaced as well, and starts again from what replace
   const after = await hashes();
   assert.equal(new Set(after).size, 1);
   for (const id of c.ids) assert.equal(c.replica(id).status().isFenced, false);
+  await c.closeAll();
+});
+
+test("a replica that starts says the same of its state as before, though it executes nothing again", async () => {
+  const { c, machines } = storeCluster(2);
+  await c.startAll();
+  const leader = await c.leader();
+  for (let i = 0; i < 20; i += 1) await c.clock.settle(c.replica(leader).propose(kvPut("k", `${i}`)));
+  await c.level();
+  machines.get(1)!.apply(kvPut("k", "rotten"));
+  for (let i = 0; i < INTERVAL; i += 1) await c.clock.settle(c.replica(leader).propose(kvPut("k", `${i}`)));
+  const areTold = () => c.ids.every((id) => c.replica(id).status().alarms.length > 0);
+  await c.clock.until(areTold);
+  await c.closeAll();
+  for (const id of c.ids) await c.start(id);
+  await c.clock.until(areTold, 10_000);
   await c.closeAll();
 });
