@@ -96,8 +96,15 @@ test("a fenced replica that crashes at any step stays fenced until it has the st
         assert.equal(isFenced(c, 3), true, where);
         await assert.rejects(c.replica(3).read("state", { local: true }), Unavailable);
       }
+      let wasFenced = isFenced(c, 3);
+      const ready = c.replica(3).ready();
+      void ready.then(() => {
+        wasFenced = isFenced(c, 3);
+      });
       await put(c, leader, 2 * INTERVAL);
       await c.clock.until(() => !isFenced(c, 3) && !c.disks.get(3)!.names().includes("diverged"));
+      await c.clock.settle(ready);
+      assert.equal(wasFenced && isMarked, false, "it is ready when it serves");
       await assertSame(c, c.ids);
       for (const id of [1, 2]) assert.equal(fences(c, id), 0, where);
       for (const id of c.ids) assert.deepEqual(c.replica(id).status().alarms, [], where);
