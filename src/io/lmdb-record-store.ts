@@ -50,8 +50,18 @@ function chunkKey(generation: number, number: number): Buffer {
   return key;
 }
 
-/** lmdb's numbers for: page not found, damaged, not a store, other version. */
-const CODES_OF_DAMAGE: readonly unknown[] = [-30797, -30796, -30793, -30794];
+/**
+ * lmdb's numbers for: page not found, damaged, panic, other version, not a store, cursor or page full, a transaction
+ * that met one of them, a problem that it has no name for.
+ */
+const CODES_OF_DAMAGE: readonly unknown[] = [
+  -30797, -30796, -30795, -30794, -30793, -30787, -30786, -30782, -30779,
+];
+
+function damaged(error: unknown): StoreCorrupt {
+  const text = `the store cannot be read (${(error as Error).message}); this replica's store must be rebuilt`;
+  return new StoreCorrupt(text, { cause: error });
+}
 
 /** Area and revision of the head, before the owner's bytes. */
 const HEAD_FACTS = 10;
@@ -112,27 +122,49 @@ export class LmdbRecordStore implements RecordStore {
       await store.#takeUp();
     } catch (error) {
       await store.close();
-      if (!CODES_OF_DAMAGE.includes((error as { code?: unknown }).code)) throw error;
-      const text = `the store in ${directory} is damaged: set it aside, it will be rebuilt (${(error as Error).message})`;
-      throw new StoreCorrupt(text, { cause: error });
+      throw error;
     }
     return store;
   }
 
+  /** Whatever lmdb throws at a read is damage: a refusal of the command that needs the record it is not (F32). */
+  #reading<T>(read: () => T): T {
+    try {
+      return read();
+    } catch (error) {
+      throw error instanceof StoreCorrupt ? error : damaged(error);
+    }
+  }
+
+  /** A write that fails may be a full disk, too. */
+  async #writing(write: () => Promise<void>): Promise<void> {
+    try {
+      await write();
+    } catch (error) {
+      throw CODES_OF_DAMAGE.includes((error as { code?: unknown }).code) ? damaged(error) : error;
+    }
+  }
+
   /** Reads the head, and removes what a crash left of commits and replacements that never were. */
   async #takeUp(): Promise<void> {
-    const sealed = this.#db.getBinary(Buffer.of(TAG_HEAD));
+    const facts = this.#readHead();
     let revision = 0;
-    if (sealed !== undefined) {
-      const facts = unseal(sealed, 0, 0, headName);
+    if (facts !== undefined) {
       const view = Buffer.from(facts.buffer, facts.byteOffset, facts.length);
       this.#area = view.readUInt16BE(0);
       this.#durableArea = this.#area;
       revision = view.readUInt32BE(2) * 2 ** 32 + view.readUInt32BE(6);
       this.#head = facts.subarray(HEAD_FACTS);
     }
-    await this.#removeKeys(recordKey(0, 0, 0), recordKey(this.#area, 0, 0));
-    await this.#removeKeys(recordKey(this.#area, revision + 1, 0), Buffer.of(TAG_CHUNK));
+    await this.#writing(async () => {
+      await this.#removeKeys(recordKey(0, 0, 0), recordKey(this.#area, 0, 0));
+      await this.#removeKeys(recordKey(this.#area, revision + 1, 0), Buffer.of(TAG_CHUNK));
+    });
+  }
+
+  #readHead(): Uint8Array | undefined {
+    const sealed = this.#reading(() => this.#db.getBinary(Buffer.of(TAG_HEAD)));
+    return sealed === undefined ? undefined : unseal(sealed, 0, 0, headName);
   }
 
   async #removeKeys(start: Buffer, end: Buffer): Promise<void> {
@@ -149,15 +181,20 @@ export class LmdbRecordStore implements RecordStore {
   }
 
   read(main: number, sub: number): Uint8Array | undefined {
-    const sealed = this.#db.getBinary(recordKey(this.#area, main, sub));
+    const sealed = this.#reading(() => this.#db.getBinary(recordKey(this.#area, main, sub)));
     return sealed === undefined ? undefined : unseal(sealed, main, sub, recordName);
   }
 
   scan(main: number, sub: number, limit: number): ReadRecord[] {
+    return this.#reading(() => this.#scan(main, sub, limit));
+  }
+
+  #scan(main: number, sub: number, limit: number): ReadRecord[] {
     const found: ReadRecord[] = [];
     const start = recordKey(this.#area, main, sub);
     const end = this.#area + 1 < AREAS ? recordKey(this.#area + 1, 0, 0) : Buffer.of(TAG_CHUNK);
     for (const { key, value } of this.#db.getRange({ start, end, limit })) {
+      if (key.length !== KEY_BYTES) throw new StoreCorrupt("a record has a key that no record has");
       const at = Buffer.from(key.buffer, key.byteOffset, key.length);
       const foundMain = at.readUInt8(3) * 2 ** 48 + at.readUIntBE(4, 6);
       const foundSub = at.readUInt32BE(10);
@@ -168,13 +205,17 @@ export class LmdbRecordStore implements RecordStore {
   }
 
   chunk(generation: number, number: number): Uint8Array | undefined {
-    const sealed = this.#db.getBinary(chunkKey(generation, number));
+    const sealed = this.#reading(() => this.#db.getBinary(chunkKey(generation, number)));
     if (sealed === undefined) return undefined;
     return unseal(sealed, generation, number, chunkName);
   }
 
   /** Records come before the head in as many transactions of lmdb as it takes: without the head they do not count. */
-  async commit(batch: RecordBatch): Promise<void> {
+  commit(batch: RecordBatch): Promise<void> {
+    return this.#writing(() => this.#commit(batch));
+  }
+
+  async #commit(batch: RecordBatch): Promise<void> {
     await this.#write(this.#area, batch.append);
     const written: Promise<unknown>[] = [];
     for (const { generation, number, sealed } of batch.chunks) {
@@ -192,7 +233,7 @@ export class LmdbRecordStore implements RecordStore {
     this.#head = facts.subarray(HEAD_FACTS);
     // The transaction for reading is renewed now and not a turn later: what was appended must be there.
     this.#db.resetReadTxn();
-    await this.remove(batch.remove);
+    await this.#remove(batch.remove);
     await this.#removeOtherGenerations(batch.keepGenerations);
     if (this.#durableArea !== this.#area) {
       await this.#forget(this.#durableArea);
@@ -214,7 +255,11 @@ export class LmdbRecordStore implements RecordStore {
     return this.#db.put(key, Buffer.from(sealed.buffer, sealed.byteOffset, sealed.length));
   }
 
-  async remove(revisions: readonly RevisionKey[]): Promise<void> {
+  remove(revisions: readonly RevisionKey[]): Promise<void> {
+    return this.#writing(() => this.#remove(revisions));
+  }
+
+  async #remove(revisions: readonly RevisionKey[]): Promise<void> {
     let last: Promise<unknown> | undefined;
     for (let i = 0; i < revisions.length; i += 1) {
       last = this.#db.remove(recordKey(this.#area, revisions[i]!.main, revisions[i]!.sub));

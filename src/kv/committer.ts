@@ -88,14 +88,15 @@ export class Committer {
     assert(slot >= this.#head.slot, "a commit never goes back");
     if (this.compactor.failure !== null) throw this.compactor.failure;
     this.#isCommitting = true;
-    const { revision, compactRevision, overlay } = this.#store;
+    const { revision, compactRevision, overlay, index } = this.#store;
     const digest = this.#store.digest.lanes;
+    const keys = { live: index.live, sum: index.sum };
     const append = overlay.beginCommit();
     const chunks = await this.#advanceCheckpoint(append.length, revision);
     const checkpoint = this.#finishedCheckpoint() ?? this.#head.checkpoint;
     const isNew = checkpoint !== this.#head.checkpoint;
     const remove: RevisionKey[] = isNew ? this.compactor.takeDeferred(checkpoint.base) : [];
-    const head: Head = { slot, meta: meta.slice(), revision, compactRevision, digest, checkpoint };
+    const head: Head = { slot, meta: meta.slice(), revision, compactRevision, digest, checkpoint, keys };
     const keepGenerations = [checkpoint.generation, this.#underWay?.generation ?? checkpoint.generation];
     await this.#records.commit({ head: encodeHead(head), revision, append, remove, chunks, keepGenerations });
     overlay.committed();

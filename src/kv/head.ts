@@ -1,7 +1,7 @@
 // The head of the record store: what a restart begins with, written with every commit.
 import { ByteReader, ByteWriter } from "../base/bytes.js";
 import { FIRST_REVISION, NEVER_COMPACTED } from "./mvcc-store.js";
-import { StoreCorrupt } from "./record-store.js";
+import { StoreCorrupt, StoreTooNew } from "./record-store.js";
 import { type DigestLanes, FRESH_DIGEST } from "./running-digest.js";
 
 const FORMAT = 2;
@@ -13,6 +13,12 @@ export interface Checkpoint {
   readonly base: number;
 }
 
+/** What the index must come to when it is read back: `KeyIndex.live` and `KeyIndex.sum`. */
+export interface KeyCount {
+  readonly live: number;
+  readonly sum: number;
+}
+
 export interface Head {
   readonly slot: number;
   readonly meta: Uint8Array;
@@ -21,6 +27,7 @@ export interface Head {
   readonly digest: DigestLanes;
   /** `chunks` 0 and `base` 0: none yet. */
   readonly checkpoint: Checkpoint;
+  readonly keys: KeyCount;
 }
 
 export const FRESH_HEAD: Head = {
@@ -30,6 +37,7 @@ export const FRESH_HEAD: Head = {
   compactRevision: NEVER_COMPACTED,
   digest: FRESH_DIGEST,
   checkpoint: { generation: 0, chunks: 0, base: 0 },
+  keys: { live: 0, sum: 0 },
 };
 
 export function encodeHead(head: Head): Uint8Array {
@@ -44,6 +52,8 @@ export function encodeHead(head: Head): Uint8Array {
   writer.varint(head.checkpoint.chunks);
   writer.varint(head.checkpoint.base);
   writer.bytes(head.meta);
+  writer.varint(head.keys.live);
+  writer.u32(head.keys.sum);
   return writer.finish();
 }
 
@@ -51,8 +61,8 @@ export function decodeHead(bytes: Uint8Array): Head {
   const reader = new ByteReader(bytes);
   const format = reader.u8();
   if (format !== FORMAT) {
-    throw new StoreCorrupt(
-      `the store has format ${format}, this program reads ${FORMAT}: use the program that wrote it`,
+    throw new StoreTooNew(
+      `the store has format ${format}, this version knows ${FORMAT}: start a version that knows it`,
     );
   }
   const slot = reader.varint();
@@ -61,6 +71,7 @@ export function decodeHead(bytes: Uint8Array): Head {
   const digest = { a: reader.u32(), b: reader.u32() };
   const checkpoint = { generation: reader.varint(), chunks: reader.varint(), base: reader.varint() };
   const meta = reader.bytes().slice();
+  const keys = { live: reader.varint(), sum: reader.u32() };
   if (reader.failed || !reader.atEnd) throw new StoreCorrupt("head of the store is intact and yet no head");
-  return { slot, meta, revision, compactRevision, digest, checkpoint };
+  return { slot, meta, revision, compactRevision, digest, checkpoint, keys };
 }

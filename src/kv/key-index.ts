@@ -51,6 +51,14 @@ class EntryPage {
   }
 }
 
+/** Spreads a revision over 32 bits, for sums that tell sets of revisions apart. */
+export function mixOf(main: number, sub: number): number {
+  let hash =
+    Math.imul(main ^ Math.imul(main / 2 ** 32, 0x85ebca6b), 0x9e3779b1) ^ Math.imul(sub + 1, 0xc2b2ae35);
+  hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
+  return (hash ^ (hash >>> 13)) >>> 0;
+}
+
 /** Takes one revision that is no longer in the index. */
 export type DropRevision = (main: number, sub: number, isTombstone: boolean) => void;
 
@@ -62,6 +70,8 @@ export class KeyIndex {
   #end = 0;
   /** Keys that are there at the newest revision. */
   live = 0;
+  /** Sum of `mixOf` over the newest changes of those keys. */
+  sum = 0;
   /** What `isLiveAt` and `lastChangeUpTo` found. */
   foundMain = 0;
   foundSub = 0;
@@ -146,10 +156,13 @@ export class KeyIndex {
     const id = known === NO_KEY ? this.#newEntry(key) : known;
     const page = this.#page(id);
     const at = id & PAGE_MASK;
-    if (known !== NO_KEY) this.#pushNewest(page, at);
-    if (known === NO_KEY || (page.marks[at]! & 1) === 1) this.live += 1;
+    if (known !== NO_KEY) {
+      this.#pushNewest(page, at);
+      this.#countOut(page, at);
+    }
     page.mains[at] = main;
     page.marks[at] = sub * 2;
+    this.#countIn(page, at);
     page.created[at] = created;
     page.versions[at] = version;
     return id;
@@ -160,7 +173,7 @@ export class KeyIndex {
     const page = this.#page(id);
     const at = id & PAGE_MASK;
     this.#pushNewest(page, at);
-    if ((page.marks[at]! & 1) === 0) this.live -= 1;
+    this.#countOut(page, at);
     page.mains[at] = main;
     page.marks[at] = sub * 2 + 1;
     page.created[at] = 0;
@@ -186,7 +199,19 @@ export class KeyIndex {
     }
     page.created[at] = created;
     page.versions[at] = version;
-    if ((page.marks[at]! & 1) === 0) this.live += 1;
+    this.#countIn(page, at);
+  }
+
+  #countIn(page: EntryPage, at: number): void {
+    if ((page.marks[at]! & 1) === 1) return;
+    this.live += 1;
+    this.sum = (this.sum + mixOf(page.mains[at]!, page.marks[at]! >>> 1)) >>> 0;
+  }
+
+  #countOut(page: EntryPage, at: number): void {
+    if ((page.marks[at]! & 1) === 1) return;
+    this.live -= 1;
+    this.sum = (this.sum - mixOf(page.mains[at]!, page.marks[at]! >>> 1)) >>> 0;
   }
 
   /** Every change of a key, ascending. */

@@ -1,12 +1,15 @@
-// Building the index: from the records of a store, after what a checkpoint tells, or from those of a snapshot.
+// Building the index: from the records of a store, after what a checkpoint tells, or from those of a snapshot. Rule: a
+// record that is missing is noticed. Where the tree of a store is damaged, a walk may skip what is intact: so every
+// change must follow on that of its key before it, and the newest ones be those that the head counted.
 import { decodeHead, FRESH_HEAD, type Head } from "./head.js";
 import { decodeChunk } from "./index-checkpoint.js";
-import { KeyIndex } from "./key-index.js";
+import { KeyIndex, NO_KEY } from "./key-index.js";
 import { MvccStore, NEVER_COMPACTED } from "./mvcc-store.js";
 import { outlineOf } from "./record.js";
 import {
   type RecordStore,
   type Replacement,
+  recordName,
   StoreCorrupt,
   type StoredRecord,
   sealedCopy,
@@ -33,20 +36,44 @@ export async function loadStore(records: RecordStore): Promise<{ head: Head; sto
   let sub = 0;
   while (main <= head.revision) {
     const slice = records.scan(main, sub, SLICE_RECORDS);
-    for (const record of slice) addToIndex(index, record.main, record.sub, record.body);
+    for (const record of slice) {
+      if (record.main > head.revision)
+        throw new StoreCorrupt(`${recordName(record.main, record.sub)} is above the head`);
+      if (!addToIndex(index, record.main, record.sub, record.body, head.compactRevision)) {
+        throw new StoreCorrupt(`a record before that of revision ${record.main}.${record.sub} is missing`);
+      }
+    }
     const last = slice.at(-1);
     if (last === undefined) break;
     main = last.main;
     sub = last.sub + 1;
     await records.turn();
   }
+  const { keys } = head;
+  if (index.live !== keys.live || index.sum !== keys.sum) {
+    throw new StoreCorrupt(`the store has ${index.live} of its ${keys.live} keys, or older values of some`);
+  }
   return { head, store: new MvccStore(records, index, head.revision, head.compactRevision, head.digest) };
 }
 
-function addToIndex(index: KeyIndex, main: number, sub: number, body: Uint8Array): void {
+/** Returns whether the change of the key before this one is there; up to `compactRevision` it may have gone. */
+function addToIndex(
+  index: KeyIndex,
+  main: number,
+  sub: number,
+  body: Uint8Array,
+  compactRevision: number,
+): boolean {
   const { key, createRevision, version } = outlineOf(body, main, sub);
+  if (main > compactRevision) {
+    const id = index.find(key);
+    const isLive = id !== NO_KEY && index.isLive(id);
+    const continues = isLive && index.version(id) === version - 1 && index.created(id) === createRevision;
+    if (version === 0 ? !isLive : version === 1 ? isLive : !continues) return false;
+  }
   if (version === 0) index.restoreDelete(key, main, sub);
   else index.restorePut(key, main, sub, createRevision, version);
+  return true;
 }
 
 /** Reads a whole snapshot into `replacement`. Throws `BadSnapshot`; then the replacement is to be abandoned. */
@@ -71,7 +98,9 @@ export async function loadSnapshot(
       digest = frame.digest;
     } else if (frame.kind === "records") {
       await replacement.load(
-        frame.records.map((record) => takeRecord(index, record.main, record.sub, record.body)),
+        frame.records.map((record) =>
+          takeRecord(index, record.main, record.sub, record.body, compactRevision),
+        ),
       );
       count += frame.records.length;
     } else {
@@ -84,11 +113,19 @@ export async function loadSnapshot(
   return new MvccStore(records, index, revision, compactRevision, digest);
 }
 
-function takeRecord(index: KeyIndex, main: number, sub: number, body: Uint8Array): StoredRecord {
+function takeRecord(
+  index: KeyIndex,
+  main: number,
+  sub: number,
+  body: Uint8Array,
+  compactRevision: number,
+): StoredRecord {
+  let follows: boolean;
   try {
-    addToIndex(index, main, sub, body);
+    follows = addToIndex(index, main, sub, body, compactRevision);
   } catch (error) {
     throw new BadSnapshot("a record of the snapshot makes no sense", { cause: error });
   }
+  if (!follows) throw new BadSnapshot(`the snapshot misses a record before that of revision ${main}.${sub}`);
   return { main, sub, sealed: sealedCopy(body, main, sub) };
 }

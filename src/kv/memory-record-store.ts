@@ -101,6 +101,12 @@ export class MemoryMedium {
     row.sealed[row.sealed.length - 1]! ^= 1;
     row.isIntact = false;
   }
+
+  /** As if a record had never been: what damage of the tree does to a store that keeps its records in one. */
+  lose(main: number, sub: number): void {
+    assert(this.records.get(main, sub)?.sealed !== undefined, "there is a record to lose");
+    this.records.remove(main, sub);
+  }
 }
 
 export class MemoryRecordStore implements RecordStore {

@@ -13,6 +13,12 @@ export class StoreCorrupt extends StateCorrupt {
   override readonly code = "STORE_CORRUPT";
 }
 
+/** The store is of a newer version of this program. Nothing is wrong with it, so it must not be set aside. */
+export class StoreTooNew extends Error {
+  override readonly name = "StoreTooNew";
+  readonly code = "STORE_TOO_NEW";
+}
+
 /** A record and its revision: `main` counts the changes of the store, `sub` those within one change, from 0. */
 export interface StoredRecord {
   readonly main: number;
