@@ -30,11 +30,15 @@ export interface CreateReplicaOptions<Command, Result, Query, Answer> {
   readonly listen?: string | undefined;
   /** A directory of this replica alone; made when it is not there. */
   readonly dataDir: string;
-  /** The state machine; or what opens it, called with the path of the locked data directory. */
+  /**
+   * The state machine; or what opens it, called with the path of the locked data directory, and with what makes a
+   * sentence for the operator a `fault` of the replica.
+   */
   readonly machine:
     | StateMachine<Command, Result, Query, Answer>
     | ((
         dataDir: string,
+        tell: (fault: string) => void,
       ) =>
         | StateMachine<Command, Result, Query, Answer>
         | Promise<StateMachine<Command, Result, Query, Answer>>);

@@ -15,8 +15,7 @@ export const HEALTH_WATCH_MS = 500;
 export function healthMethods(replica: KvReplica, services: ReadonlySet<string>): Method[] {
   const statusOf = (service: string): ServingStatus => {
     if (service !== "" && !services.has(service)) return ServingStatus.SERVICE_UNKNOWN;
-    const { role, isFenced } = replica.status();
-    return role === "starting" || isFenced ? ServingStatus.NOT_SERVING : ServingStatus.SERVING;
+    return replica.status().isServing ? ServingStatus.SERVING : ServingStatus.NOT_SERVING;
   };
   const check = async ({ service }: HealthCheckRequest): Promise<HealthCheckResponse> => {
     const status = statusOf(service);

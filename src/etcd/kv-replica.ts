@@ -11,8 +11,12 @@ export interface KvReplicaStatus {
   readonly round: number;
   readonly chosenUpTo: number;
   readonly appliedUpTo: number;
+  /** Whether reads are served: it has joined its cluster, and its state is good. */
+  readonly isServing: boolean;
   /** Its state differs from that of the majority: it serves nobody until it has that one. */
   readonly isFenced: boolean;
+  /** No reads are served until the state holds this slot; 0: it is whole. */
+  readonly rebuildingUpTo: number;
   /** What an operator should know now, as sentences. */
   readonly alarms: readonly string[];
   /** What the replica counts, by name in camelCase. */

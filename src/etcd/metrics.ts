@@ -96,6 +96,11 @@ export class Metrics {
     this.#gauge("etcd_server_proposals_applied_total", "Last slot applied.", () => status().appliedUpTo);
     this.#gauge("etcd_server_proposals_pending", "Commands without outcome.", () => proposals.pending);
     this.#counter("etcd_server_proposals_failed_total", "Commands that failed.", () => proposals.failed);
+    this.#gauge(
+      "synod_rebuilding_up_to_slot",
+      "The state was damaged, and no reads are served until it holds this slot; 0 when it is whole.",
+      () => status().rebuildingUpTo,
+    );
     this.#info("etcd_server_version", "Version of the API served.", { server_version: API_VERSION });
     this.#info("etcd_server_id", "Id of this member.", { server_id: memberId.toString(16) });
     this.#info("synod_info", "Version and name of this member.", { version: packageVersion(), name });

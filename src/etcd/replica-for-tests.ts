@@ -98,7 +98,9 @@ export class ReplicaForTests implements KvReplica {
       round: 7,
       chosenUpTo: this.#slot,
       appliedUpTo: this.#slot,
+      isServing: this.fence === null,
       isFenced: this.fence !== null,
+      rebuildingUpTo: 0,
       alarms: this.fence === null ? [] : [this.fence],
       counters: { badFrames: 3 },
     };

@@ -16,10 +16,8 @@ import {
   sealedCopy,
   unseal,
 } from "../kv/record-store.js";
-import { assertIsLmdb } from "./lmdb-file.js";
+import { assertIsLmdb, MAP_BYTES } from "./lmdb-file.js";
 
-/** Address space, not memory or disk: the largest store there can be. */
-const MAP_BYTES = 64 * 2 ** 30;
 /** Writes handed to lmdb between two pauses: about 2 ms. */
 const SLICE_WRITES = 1_000;
 
@@ -58,6 +56,29 @@ const CODES_OF_DAMAGE: readonly unknown[] = [
   -30797, -30796, -30795, -30794, -30793, -30787, -30786, -30782, -30779,
 ];
 
+function openDatabase(directory: string): Database<Buffer, Uint8Array> {
+  const options = {
+    path: directory,
+    noSubdir: false,
+    encoding: "binary",
+    keyEncoding: "binary",
+    compression: false,
+    mapSize: MAP_BYTES,
+    overlappingSync: true,
+    noMemInit: true,
+    safeRestore: true,
+  } as const;
+  try {
+    return open<Buffer, Uint8Array>(options);
+  } catch (error) {
+    throw isOfDamage(error) ? damaged(error) : error;
+  }
+}
+
+function isOfDamage(error: unknown): boolean {
+  return CODES_OF_DAMAGE.includes((error as { code?: unknown }).code);
+}
+
 function damaged(error: unknown): StoreCorrupt {
   const text = `the store cannot be read (${(error as Error).message}); this replica's store must be rebuilt`;
   return new StoreCorrupt(text, { cause: error });
@@ -90,34 +111,35 @@ class LmdbReplacement implements Replacement {
   }
 }
 
+/** Told what becomes of a store. */
+export interface StoreWatch {
+  condemn(reason: string): Promise<void>;
+  closed(): Promise<void>;
+}
+
+const UNWATCHED: StoreWatch = { condemn: () => Promise.resolve(), closed: () => Promise.resolve() };
+
 export class LmdbRecordStore implements RecordStore {
   readonly #db: Database<Buffer, Uint8Array>;
+  readonly #watch: StoreWatch;
   /** Records of a replacement lie in another area until a commit makes it this one. */
   #area: number;
   #durableArea: number;
-  #head: Uint8Array | undefined;
+  /** What was handed to lmdb has failed: it may never say that it is flushed. */
+  #hasFailed: boolean;
 
-  private constructor(db: Database<Buffer, Uint8Array>) {
+  private constructor(db: Database<Buffer, Uint8Array>, watch: StoreWatch) {
     this.#db = db;
+    this.#watch = watch;
+    this.#hasFailed = false;
     this.#area = 0;
     this.#durableArea = 0;
   }
 
   /** Opens or makes the store in a directory of its own. Throws `StoreCorrupt`, or what lmdb says. */
-  static async open(directory: string): Promise<LmdbRecordStore> {
-    const options = {
-      path: directory,
-      noSubdir: false,
-      encoding: "binary",
-      keyEncoding: "binary",
-      compression: false,
-      mapSize: MAP_BYTES,
-      overlappingSync: true,
-      noMemInit: true,
-      safeRestore: true,
-    } as const;
+  static async open(directory: string, watch = UNWATCHED): Promise<LmdbRecordStore> {
     await assertIsLmdb(directory);
-    const store = new LmdbRecordStore(open<Buffer, Uint8Array>(options));
+    const store = new LmdbRecordStore(openDatabase(directory), watch);
     try {
       await store.#takeUp();
     } catch (error) {
@@ -141,7 +163,8 @@ export class LmdbRecordStore implements RecordStore {
     try {
       await write();
     } catch (error) {
-      throw CODES_OF_DAMAGE.includes((error as { code?: unknown }).code) ? damaged(error) : error;
+      this.#hasFailed = true;
+      throw isOfDamage(error) ? damaged(error) : error;
     }
   }
 
@@ -154,7 +177,6 @@ export class LmdbRecordStore implements RecordStore {
       this.#area = view.readUInt16BE(0);
       this.#durableArea = this.#area;
       revision = view.readUInt32BE(2) * 2 ** 32 + view.readUInt32BE(6);
-      this.#head = facts.subarray(HEAD_FACTS);
     }
     await this.#writing(async () => {
       await this.#removeKeys(recordKey(0, 0, 0), recordKey(this.#area, 0, 0));
@@ -177,7 +199,7 @@ export class LmdbRecordStore implements RecordStore {
   }
 
   head(): Uint8Array | undefined {
-    return this.#head;
+    return this.#readHead()?.subarray(HEAD_FACTS);
   }
 
   read(main: number, sub: number): Uint8Array | undefined {
@@ -230,7 +252,6 @@ export class LmdbRecordStore implements RecordStore {
     written.push(this.#put(Buffer.of(TAG_HEAD), sealedCopy(facts, 0, 0)));
     // Asked for in the turn of the write, `flushed` stands for exactly this one's flush.
     await Promise.all([...written, this.#db.flushed]);
-    this.#head = facts.subarray(HEAD_FACTS);
     // The transaction for reading is renewed now and not a turn later: what was appended must be there.
     this.#db.resetReadTxn();
     await this.#remove(batch.remove);
@@ -308,9 +329,14 @@ export class LmdbRecordStore implements RecordStore {
     return { total: (stats.lastPageNumber + 1) * stats.pageSize, inUse: pages * stats.pageSize };
   }
 
+  condemn(reason: string): Promise<void> {
+    return this.#watch.condemn(reason);
+  }
+
   async close(): Promise<void> {
-    await this.#db.flushed;
+    if (!this.#hasFailed) await this.#db.flushed;
     await this.#db.close();
+    await this.#watch.closed();
   }
 }
 

@@ -73,6 +73,11 @@ export class Committer {
     return { slot: this.#head.slot, meta: this.#head.meta };
   }
 
+  /** The one of the last commit; null while another may be taking its place. */
+  get checkpoint(): Checkpoint | null {
+    return this.#isCommitting ? null : this.#head.checkpoint;
+  }
+
   uncommittedBytes(): number {
     const isCompacted = this.#store.compactRevision !== this.#head.compactRevision || this.#isReplaced;
     return this.#store.overlay.bytes + (isCompacted ? COMPACTION_BYTES : 0);

@@ -1,7 +1,7 @@
 // The KV store as a replicated state machine that keeps its state on disk itself: commands are applied in memory
 // and to the overlay; a commit takes what is there at its moment to the record store, with the slot.
 import { unreachable } from "../base/assert.js";
-import type { DurableState, StateMachine } from "../machine/machine.js";
+import type { DurableState, ScrubStep, StateMachine } from "../machine/machine.js";
 import type { RangeRequest } from "../proto/gen/rpc.js";
 import { applyCommand } from "./apply.js";
 import { checkQuery } from "./check.js";
@@ -13,6 +13,7 @@ import { loadSnapshot, loadStore } from "./loader.js";
 import type { MvccStore } from "./mvcc-store.js";
 import { RangeRead, STEP_BUDGET } from "./range.js";
 import type { RecordStore } from "./record-store.js";
+import { Scrub } from "./scrub.js";
 import { BadSnapshot, encodeEndFrame, encodeHeaderFrame, encodeRecordsFrame } from "./snapshot.js";
 import { StateHash } from "./state-hash.js";
 import { queryTxn } from "./txn.js";
@@ -22,11 +23,13 @@ export class KvMachine implements StateMachine<KvCommand, KvResult, KvQuery, KvA
   readonly #records: RecordStore;
   #store: MvccStore;
   #committer: Committer;
+  #scrub: Scrub;
 
   private constructor(records: RecordStore, store: MvccStore, committer: Committer) {
     this.#records = records;
     this.#store = store;
     this.#committer = committer;
+    this.#scrub = new Scrub(records, store);
   }
 
   /** Takes up what the store holds, and closes it when it is closed itself. Throws `StoreCorrupt`. */
@@ -174,6 +177,7 @@ export class KvMachine implements StateMachine<KvCommand, KvResult, KvQuery, KvA
     this.#records.adopt(replacement);
     this.#store = store;
     this.#committer = this.#committer.replacedBy(store);
+    this.#scrub = new Scrub(this.#records, store);
   }
 
   digest(): number {
@@ -190,6 +194,14 @@ export class KvMachine implements StateMachine<KvCommand, KvResult, KvQuery, KvA
 
   uncommittedBytes(): number {
     return this.#committer.uncommittedBytes();
+  }
+
+  condemn(reason: string): Promise<void> {
+    return this.#records.condemn(reason);
+  }
+
+  scrub(isOver: () => boolean): ScrubStep {
+    return this.#scrub.step(this.#committer.checkpoint, isOver);
   }
 
   /** Resolves when everything that a compaction lets go is freed; for tests and orderly measurements. */

@@ -92,6 +92,8 @@ export class MemoryMedium {
   records = new Records();
   head: Uint8Array | undefined;
   chunks = new Map<string, CheckpointChunk>();
+  /** Why the next start must not use it; null: it may. */
+  condemned: string | null = null;
 
   /** Flips a bit of a record, for tests of what is done about damage. */
   damage(main: number, sub: number): void {
@@ -190,6 +192,10 @@ export class MemoryRecordStore implements RecordStore {
     let bytes = this.#records.bytes + (this.#medium.head?.length ?? 0);
     for (const chunk of this.#medium.chunks.values()) bytes += chunk.sealed.length;
     return { total: bytes, inUse: bytes };
+  }
+
+  async condemn(reason: string): Promise<void> {
+    this.#medium.condemned = reason;
   }
 
   async close(): Promise<void> {

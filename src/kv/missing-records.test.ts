@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { KvCommand } from "./commands.js";
-import { decodeHead, encodeHead, FRESH_HEAD } from "./head.js";
+import { encodeHead, FRESH_HEAD } from "./head.js";
 import { KvMachine } from "./machine.js";
 import { MemoryMedium, MemoryRecordStore } from "./memory-record-store.js";
 import { StoreCorrupt, sealedCopy } from "./record-store.js";

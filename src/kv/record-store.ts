@@ -69,7 +69,7 @@ export interface Replacement {
 }
 
 export interface RecordStore {
-  /** The head of the last flushed commit; undefined in a fresh store. Throws `StoreCorrupt`. */
+  /** The head of the last flushed commit, read anew; undefined in a fresh store. Throws `StoreCorrupt`. */
   head(): Uint8Array | undefined;
   /** The record's bytes without the seal, a copy. Undefined when there is none. Throws `StoreCorrupt`. */
   read(main: number, sub: number): Uint8Array | undefined;
@@ -88,6 +88,8 @@ export interface RecordStore {
   turn(): Promise<void>;
   /** Bytes of the store: all that it takes up, and in use. */
   size(): { readonly total: number; readonly inUse: number };
+  /** Makes durable that the store is damaged: whoever opens it next sets it aside. */
+  condemn(reason: string): Promise<void>;
   close(): Promise<void>;
 }
 

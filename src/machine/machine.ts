@@ -51,5 +51,25 @@ export interface DurableState {
   commit(slot: number, meta: Uint8Array): Promise<void>;
   /** Bytes applied and not yet committed: the driver commits, and slows proposers, by it. */
   uncommittedBytes(): number;
+  /**
+   * Called when the machine has thrown `StateCorrupt`, before it is closed: makes durable that what is held is damaged,
+   * so that the next start begins with an empty machine, which the log and the peers fill.
+   */
+  condemn?(reason: string): Promise<void>;
+  /**
+   * Checks what is held, from where the call before has ended, until `isOver` says so; after the end begins anew.
+   * Throws `StateCorrupt`.
+   */
+  scrub?(isOver: () => boolean): ScrubStep;
   close(): Promise<void>;
+}
+
+/** What one step of a scrub has done. */
+export interface ScrubStep {
+  /** Things checked: records, or whatever the machine has. */
+  readonly checked: number;
+  /** What part of the whole that was, 0 to 1. */
+  readonly part: number;
+  /** The next step begins anew. */
+  readonly isEnd: boolean;
 }

@@ -24,8 +24,8 @@ export interface DivergencePorts {
   post(event: Event): void;
   /** From now on nobody is served: whoever waits is told `reason`. */
   onFenced(reason: string): void;
-  /** They are again. */
-  onHealed(): void;
+  /** They are again, as `text` says. */
+  onSound(text: string): void;
   onFault(text: string): void;
   onBroken(error: Error): void;
 }
@@ -183,7 +183,7 @@ export class Divergence<C, R, Q, A> {
     this.#fence = null;
     this.#askAt = NEVER;
     this.#ports.post({ kind: "resynced" });
-    this.#ports.onHealed();
+    this.#ports.onSound("the state is the one of the majority again");
     this.#run(() => this.#opened.fence.remove());
   }
 

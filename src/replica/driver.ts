@@ -1,12 +1,11 @@
 // The engine of one replica: reads the disk, forms or joins the cluster, then runs the core in turns, executes
 // what is chosen, commits the machine, and keeps the one timer. `replica.ts` is its face to callers.
-import type { StateMachine } from "../machine/machine.js";
+import { StateCorrupt, type StateMachine } from "../machine/machine.js";
 import type { Ballot, ReplicaId } from "../paxos/ballot.js";
 import { type ClusterConfig, membershipsOf } from "../paxos/genesis.js";
 import type { Notice, Synced } from "../paxos/outbox.js";
 import type { PaxosOptions } from "../paxos/state.js";
 import { SEGMENT_BYTES } from "../wal/wal.js";
-import { Divergence } from "./divergence.js";
 import { Unavailable } from "./errors.js";
 import { LogServer } from "./log-server.js";
 import { type Opened, open, type Storage } from "./opening.js";
@@ -14,6 +13,7 @@ import { Peers } from "./peers.js";
 import type { Clock, Network } from "./ports.js";
 import type { Proposals } from "./proposals.js";
 import type { Reads } from "./reads.js";
+import { Soundness } from "./soundness.js";
 import { StateTransfer } from "./state-transfer.js";
 import { type Core, Turns } from "./turns.js";
 
@@ -46,8 +46,8 @@ export interface DriverOptions<C, R, Q, A> {
 export interface DriverEvents {
   onLeader(leader: ReplicaId, ballot: Ballot): void;
   onFault(text: string): void;
-  /** The state is one of the majority's again. */
-  onHealed(): void;
+  /** The state may be shown again, as `text` says. */
+  onSound(text: string): void;
   /** A failed write, read or assertion: the replica must stop. */
   onBroken(error: Error): void;
 }
@@ -64,7 +64,7 @@ export class Driver<C, R, Q, A> {
   #core: Core | null;
   #turns: Turns | null;
   #transfer: StateTransfer<C, R, Q, A> | null;
-  #divergence: Divergence<C, R, Q, A> | null;
+  #soundness: Soundness<C, R, Q, A> | null;
   #logServer: LogServer | null;
   /** The one timer: when it is due, Infinity: it is not set. */
   #timerAt: number;
@@ -89,7 +89,7 @@ export class Driver<C, R, Q, A> {
     this.#core = null;
     this.#turns = null;
     this.#transfer = null;
-    this.#divergence = null;
+    this.#soundness = null;
     this.#logServer = null;
     this.#timerAt = NEVER;
     this.#timer = null;
@@ -117,8 +117,8 @@ export class Driver<C, R, Q, A> {
   }
 
   /** Null until the data directory is opened. */
-  get divergence(): Divergence<C, R, Q, A> | null {
-    return this.#divergence;
+  get soundness(): Soundness<C, R, Q, A> | null {
+    return this.#soundness;
   }
 
   get isOverlayFull(): boolean {
@@ -135,7 +135,7 @@ export class Driver<C, R, Q, A> {
       turns: this.#turns?.turn ?? 0,
       executedCommands: this.#opened?.executor.executed ?? 0,
       ignoredMessages: this.#peers?.ignored ?? 0,
-      fences: this.#divergence?.fences ?? 0,
+      fences: this.#soundness?.divergence.fences ?? 0,
       ...this.#transfer?.counters,
     };
   }
@@ -167,7 +167,7 @@ export class Driver<C, R, Q, A> {
       onFault: (text) => this.#events.onFault(text),
       onFailed: (error) => this.#events.onBroken(error),
     });
-    this.#divergence = new Divergence(this.#opened, {
+    this.#soundness = new Soundness(this.#opened, {
       clock,
       network,
       members: cluster.members.map((member) => member.id),
@@ -176,13 +176,10 @@ export class Driver<C, R, Q, A> {
       isFetching: () => this.#transfer!.isFetching,
       post: (event) => this.#turns?.post(event),
       onFenced: (reason) => this.#shut(reason),
-      onHealed: () => this.#events.onHealed(),
+      onSound: (text) => this.#events.onSound(text),
       onFault: (text) => this.#events.onFault(text),
       onBroken: (error) => this.#events.onBroken(error),
     });
-    for (const name of this.#opened.held.snapshots.damaged) {
-      this.#events.onFault(`a snapshot was damaged, and is put aside as ${name}`);
-    }
   }
 
   /** Joins the network. Rejects when the address cannot be used. */
@@ -223,13 +220,15 @@ export class Driver<C, R, Q, A> {
   }
 
   /** After `stop`: everything that was appended is on disk and, when all is well, the machine is committed. */
-  async finish(isWell: boolean): Promise<void> {
+  async finish(failure: Error | null): Promise<void> {
     try {
+      // First of all: whatever becomes of this process, the next start must not use what is damaged.
+      if (failure instanceof StateCorrupt) await this.#storage?.machine.durable?.condemn?.(failure.message);
       await this.#options.network.close();
-      await this.#divergence?.close();
+      await this.#soundness?.divergence.close();
       await this.#transfer?.close();
       await this.#opened?.wal.close();
-      await this.#opened?.committer.finish(isWell);
+      await this.#opened?.committer.finish(failure === null);
       await this.#storage?.machine.durable?.close();
     } finally {
       await this.#storage?.release();
@@ -281,9 +280,9 @@ export class Driver<C, R, Q, A> {
       network,
       tailBytes: this.#options.tailBytes ?? TAIL_SEGMENTS * (this.#options.segmentBytes ?? SEGMENT_BYTES),
       post: (event) => turns.post(event),
-      isWanted: (from, slot) => this.#divergence!.isWanted(from, slot),
-      isTrusted: () => this.#divergence!.isTrusted,
-      onHealed: () => this.#divergence!.healed(),
+      isWanted: (from, slot) => this.#soundness!.divergence.isWanted(from, slot),
+      isTrusted: () => this.#soundness!.divergence.isTrusted,
+      onHealed: () => this.#soundness!.divergence.healed(),
       onInstalled: (hasExecuted) => {
         this.#proposals.superseded(hasExecuted);
         this.#execute();
@@ -291,7 +290,7 @@ export class Driver<C, R, Q, A> {
       onFault: (text) => this.#events.onFault(text),
       onBroken: (error) => this.#events.onBroken(error),
     });
-    this.#divergence!.start();
+    this.#soundness!.divergence.start();
     this.#peers!.attach((event) => turns.post(event));
     turns.wake();
   }
@@ -317,6 +316,7 @@ export class Driver<C, R, Q, A> {
     const { clock } = this.#options;
     const { executor, committer } = this.#opened!;
     executor.run();
+    this.#soundness!.applied();
     this.#reads.applied(executor.appliedUpTo);
     committer.poke(clock.now());
     this.#rearm();
@@ -357,7 +357,7 @@ export class Driver<C, R, Q, A> {
         return;
       case "diverged":
       case "divided":
-        this.#divergence!.onNotice(notice);
+        this.#soundness!.divergence.onNotice(notice);
         return;
       case "alarm":
         this.#events.onFault(notice.text);
@@ -374,7 +374,7 @@ export class Driver<C, R, Q, A> {
       this.#proposals.deadline,
       this.#reads.deadline,
       this.#transfer?.deadline ?? NEVER,
-      this.#divergence?.deadline ?? NEVER,
+      this.#soundness?.divergence.deadline ?? NEVER,
     );
     if (at >= this.#timerAt) return;
     if (this.#timerAt !== NEVER) clock.cancel(this.#timer);
@@ -389,7 +389,7 @@ export class Driver<C, R, Q, A> {
     this.#proposals.expire(now);
     this.#reads.expire(now);
     this.#transfer?.elapse(now);
-    this.#divergence?.elapse(now);
+    this.#soundness?.divergence.elapse(now);
     if (this.#opened !== null && this.#opened.committer.deadline <= now) this.#opened.committer.poke(now);
     if (this.#core !== null && this.#core.deadline <= now) this.#turns!.wake();
     else this.#rearm();

@@ -1,13 +1,15 @@
 // From a data directory to a replica that may speak: identity, log, machine, and the genesis if there is one. What
 // the disk says is checked here, before the first message (2.8, 2.10).
 import type { DurableState, StateMachine } from "../machine/machine.js";
-import type { ReplicaId } from "../paxos/ballot.js";
+import type { ReplicaId, Slot } from "../paxos/ballot.js";
 import { type ClusterConfig, clusterIdOf, decodeGenesis } from "../paxos/genesis.js";
 import type { Synced } from "../paxos/outbox.js";
 import { Sessions } from "../paxos/sessions.js";
 import type { RecoveredState } from "../paxos/state.js";
+import { DataDirectoryError } from "../wal/data-directory-error.js";
 import type { Disk } from "../wal/disk.js";
 import { DataDirectory } from "../wal/identity.js";
+import { compactedUpToOf } from "../wal/open-log.js";
 import { Wal } from "../wal/wal.js";
 import { Bootstrap } from "./bootstrap.js";
 import { type CommitPace, Committer, STORE_PACE } from "./committer.js";
@@ -33,6 +35,8 @@ const SNAPSHOT_MS = 600_000;
 export interface Storage<C, R, Q, A> {
   readonly disk: Disk;
   readonly machine: StateMachine<C, R, Q, A>;
+  /** What an operator should know of how they were found. */
+  readonly faults?: readonly string[];
   /** Called when nothing is used any more. */
   release(): Promise<void>;
 }
@@ -77,12 +81,16 @@ export interface Opened<C, R, Q, A> {
   readonly committer: Committer;
   readonly recovered: RecoveredState;
   readonly bootstrap: Bootstrap;
+  /** The log begins after it: a machine that has less has lost what it held. */
+  readonly rebuildUpTo: Slot;
+  /** For the operator: what was found damaged. */
+  readonly faults: readonly string[];
   saveGenesis(bytes: Uint8Array): Promise<void>;
 }
 
 /** Rejects with what is wrong with the directory, as a sentence. */
 export async function open<C, R, Q, A>(
-  { disk, machine }: Storage<C, R, Q, A>,
+  { disk, machine, faults = [] }: Storage<C, R, Q, A>,
   options: OpeningOptions<R>,
 ): Promise<Opened<C, R, Q, A>> {
   const { id, cluster, clock, randomHex, segmentBytes } = options;
@@ -103,6 +111,7 @@ export async function open<C, R, Q, A>(
     options.snapshotBytes ?? SNAPSHOT_BYTES,
   );
   const held = heldMachine.durable.held();
+  if (cluster.members.length === 1) await assertReachesBack(disk, held.slot);
   const { wal, recovered } = await Wal.open(disk, {
     ...(segmentBytes === undefined ? {} : { segmentBytes }),
     appliedUpTo: held.slot,
@@ -118,6 +127,9 @@ export async function open<C, R, Q, A>(
   });
   // The state goes on from what it is, but nobody sees it until it has come anew.
   executor.isFenced = fence.found !== null;
+  const snapshotFaults = heldMachine.snapshots.damaged.map(
+    (name) => `a snapshot was damaged, and is put aside as ${name}`,
+  );
   const hasVoted = recovered.promised > 0 || recovered.chosenUpTo > 0 || recovered.accepted.length > 0;
   return {
     identity: { clusterId, replica: id, diskId, incarnation, run: Number.parseInt(randomHex(6), 16) },
@@ -127,9 +139,21 @@ export async function open<C, R, Q, A>(
     executor,
     committer,
     recovered: recoveredState(recovered, executor.appliedUpTo),
+    rebuildUpTo: recovered.compactedUpTo,
+    faults: [...faults, ...snapshotFaults],
     bootstrap: new Bootstrap(id, diskId, cluster, directory.genesis, hasVoted),
     saveGenesis: (bytes) => directory.saveGenesis(bytes),
   };
+}
+
+/** Where there are no peers, what is neither in the machine nor in the log is nowhere. Nothing has changed on disk. */
+async function assertReachesBack(disk: Disk, heldUpTo: Slot): Promise<void> {
+  const compactedUpTo = await compactedUpToOf(disk);
+  if (compactedUpTo <= heldUpTo) return;
+  throw new DataDirectoryError(
+    `slots ${heldUpTo + 1} to ${compactedUpTo} are neither in the state that is left nor in the log, and this replica has ` +
+      "no peers to take them from: restore the whole data directory from a backup",
+  );
 }
 
 async function hold<C, R, Q, A>(

@@ -1,7 +1,7 @@
 // One replica as its embedder sees it: propose, read, status, transfer, close. Rule: after a failed write or a
 // failed assertion nothing is acknowledged any more; and "failed" is said only of what never has an effect (F17).
 import { assert } from "../base/assert.js";
-import type { StateMachine } from "../machine/machine.js";
+import { StateCorrupt, type StateMachine } from "../machine/machine.js";
 import { type ReplicaId, roundOf } from "../paxos/ballot.js";
 import { clusterIdOf } from "../paxos/genesis.js";
 import type { CancelSignal } from "./cancel.js";
@@ -59,14 +59,14 @@ export class Replica<C, R, Q, A> {
     this.#clusterId = clusterIdOf(options.cluster);
     this.#proposals = new Proposals(requestTimeoutMs, () => this.#driver.wake());
     this.#reads = new Reads(
-      (query) => this.#machine.query(query),
+      (query) => this.#query(query),
       requestTimeoutMs,
       () => this.#driver.wake(),
     );
     this.#driver = new Driver(options, this.#proposals, this.#reads, {
       onLeader: (leader, ballot) => this.#onLeader(leader, ballot),
       onFault: (text) => this.#onFault(text),
-      onHealed: () => this.#onHealed(),
+      onSound: (text) => this.#onSound(text),
       onBroken: (error) => this.#crash(error),
     });
     this.#listeners = new Listeners(options.clock);
@@ -108,8 +108,8 @@ export class Replica<C, R, Q, A> {
   ready(): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#wait(() => {
-        const isServing = this.#phase === "running" && this.#driver.divergence?.isFenced !== true;
-        if (isServing && this.#leader !== 0) resolve();
+        const isServing = this.#leader !== 0 && this.#driver.soundness?.reason === null;
+        if (this.#phase === "running" && isServing) resolve();
         else if (this.#failure !== null) reject(this.#failure);
         else if (this.#phase === "closing" || this.#phase === "closed") reject(this.#closed());
         else if (this.#driver.isFenced)
@@ -139,12 +139,14 @@ export class Replica<C, R, Q, A> {
     if (options.local !== true) return this.#reads.read(query, this.#options.clock.now(), options.signal);
     if (this.#phase === "starting") await this.#started;
     this.#checkOpen();
-    return this.#machine.query(query);
+    const reason = this.#driver.soundness?.reason ?? null;
+    if (reason !== null) throw new Unavailable(reason);
+    return this.#query(query);
   }
 
   status(): ReplicaStatus {
     const { id, cluster, counters } = this.#options;
-    const core = this.#driver.core;
+    const { core, soundness } = this.#driver;
     const role = core === null ? "starting" : core.isLeading ? "leader" : "follower";
     const ballot = core?.ballot ?? 0;
     return {
@@ -159,8 +161,10 @@ export class Replica<C, R, Q, A> {
       clusterId: this.#clusterId,
       members: cluster.members,
       logBytes: this.#driver.logBytes,
-      isFenced: this.#driver.divergence?.isFenced ?? false,
-      alarms: this.#driver.divergence?.alarms ?? [],
+      isServing: core !== null && soundness?.reason === null,
+      isFenced: soundness?.divergence.isFenced ?? false,
+      rebuildingUpTo: soundness?.rebuildingUpTo ?? 0,
+      alarms: soundness?.alarms ?? [],
       counters: { ...this.#driver.counters, faults: this.#faults, ...counters?.() },
     };
   }
@@ -198,6 +202,17 @@ export class Replica<C, R, Q, A> {
     return machine;
   }
 
+  /** Damage that a query meets is this replica's alone: it stops, and another has to be asked. */
+  async #query(query: Q): Promise<A> {
+    try {
+      return await this.#machine.query(query);
+    } catch (error) {
+      if (!(error instanceof StateCorrupt)) throw error;
+      this.#crash(error);
+      throw new Unavailable(`replica ${this.#options.id} has stopped, for its state is damaged`);
+    }
+  }
+
   get #leader(): ReplicaId {
     return this.#driver.core?.leader ?? 0;
   }
@@ -209,7 +224,7 @@ export class Replica<C, R, Q, A> {
 
   #checkOpen(): void {
     if (this.#phase !== "starting" && this.#phase !== "running") throw this.#closed();
-    const fence = this.#driver.divergence?.reason ?? null;
+    const fence = this.#driver.soundness?.divergence.reason ?? null;
     if (fence !== null) throw new Unavailable(fence);
   }
 
@@ -229,7 +244,7 @@ export class Replica<C, R, Q, A> {
     }
     this.#driver.stop();
     this.#failAll(`replica ${id} was closed`);
-    await this.#driver.finish(this.#failure === null);
+    await this.#driver.finish(this.#failure);
     if (this.#phase === "closing") this.#phase = "closed";
   }
 
@@ -287,16 +302,16 @@ export class Replica<C, R, Q, A> {
     this.#wakeWaiters();
   }
 
+  #onSound(text: string): void {
+    const { id, logger } = this.#options;
+    logger?.info({ replica: id }, text);
+    this.#wakeWaiters();
+  }
+
   #onFault(text: string): void {
     this.#faults += 1;
     this.#options.logger?.warn({ replica: this.#options.id }, text);
     this.#listeners.emit("fault", { text });
-    this.#wakeWaiters();
-  }
-
-  #onHealed(): void {
-    const { id, logger } = this.#options;
-    logger?.info({ replica: id }, "the state is the one of the majority again");
     this.#wakeWaiters();
   }
 

@@ -20,8 +20,12 @@ export interface ReplicaStatus {
   readonly members: readonly { readonly id: ReplicaId; readonly address: string }[];
   /** Bytes of the log on disk. */
   readonly logBytes: number;
+  /** Whether reads are served here: it has joined its cluster, and is neither fenced nor being rebuilt. */
+  readonly isServing: boolean;
   /** Its state is not that of the majority: it serves nobody, and takes the state of one of them. */
   readonly isFenced: boolean;
+  /** The state was lost and is taken from peers: no reads are served until it holds this slot; 0: it is whole. */
+  readonly rebuildingUpTo: Slot;
   /** What an operator should know now, as sentences. */
   readonly alarms: readonly string[];
   readonly counters: Readonly<Record<string, number>>;

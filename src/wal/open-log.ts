@@ -49,6 +49,11 @@ export async function isLogBlank(disk: Disk): Promise<boolean> {
   return copies.every((copy) => copy === null || (copy.promised === 0 && copy.highest === 0));
 }
 
+/** Slots up to it are gone from the log of `disk`; 0: it reaches back to its begin, or there is none. */
+export async function compactedUpToOf(disk: Disk): Promise<Slot> {
+  return newestOf(await readPromises(disk, await disk.list())).compactedUpTo;
+}
+
 /** How a log is opened; `WalOptions` says it. */
 export interface LogOptions {
   readonly segmentBytes: number;

@@ -1,11 +1,9 @@
 // Joins the parts of one member: the store in its data directory, the replica, and the etcd face on it.
-import { join } from "node:path";
 import type { Logger } from "pino";
 import { ListenError as ClientListenError, type EtcdServer, startEtcdServer } from "../../etcd/server.js";
 import { createReplica, DataDirectoryError, ListenError } from "../../index.js";
-import { LmdbRecordStore } from "../../io/lmdb-record-store.js";
-import { KvMachine } from "../../kv/machine.js";
-import { StoreCorrupt } from "../../kv/record-store.js";
+import { openKv } from "../../io/kv-opening.js";
+import { StoreTooNew } from "../../kv/record-store.js";
 import { CommandFailed } from "../failures.js";
 import type { ServePlan } from "./serve-plan.js";
 import { addressOf, listenHost } from "./urls.js";
@@ -19,28 +17,36 @@ export interface RunningMember {
   close(): Promise<void>;
 }
 
-/** Resolves when it listens, with or without a quorum. Throws CommandFailed for what an operator can mend. */
+/**
+ * Resolves when it listens, with or without a quorum. Throws CommandFailed for what an operator can mend, and
+ * `StateCorrupt` for what a new start mends.
+ */
 export async function startMember(plan: ServePlan, logger: Logger): Promise<RunningMember> {
   let hasStarted = false;
+  const early: (() => void)[] = [];
   const replica = createReplica({
     id: plan.replica,
     members: Object.fromEntries(plan.members.map(({ peerUrl }, i) => [i + 1, addressOf(peerUrl)])),
     listen: addressOf(plan.listenPeerUrl, listenHost(plan.listenPeerUrl)),
     dataDir: plan.dataDir,
-    machine: async (dataDir) => KvMachine.open(await LmdbRecordStore.open(join(dataDir, "store"))),
+    machine: (dataDir, tell) => openKv(dataDir, { isAlone: plan.members.length === 1, tell }),
     token: plan.token,
     heartbeatMs: plan.heartbeatMs,
     electionMs: plan.electionMs,
     logger: {
       info: (fields, text) => logger.info(fields, text),
       // What goes wrong with the start is told once, as the reason why this process ends.
-      warn: (fields, text) => hasStarted && logger.warn(fields, text),
+      warn: (fields, text) => {
+        if (hasStarted) logger.warn(fields, text);
+        else early.push(() => logger.warn(fields, text));
+      },
       error: (fields, text) => hasStarted && logger.error(fields, text),
     },
   });
   try {
     await replica.started();
     hasStarted = true;
+    for (const tell of early) tell();
     const { clusterId } = replica.status();
     const server = await startEtcdServer({
       replica,
@@ -86,6 +92,6 @@ function memberInfos(
 function mendable(error: unknown, dataDir: string): unknown {
   if (error instanceof ListenError || error instanceof ClientListenError)
     return new CommandFailed(error.message);
-  if (!(error instanceof DataDirectoryError || error instanceof StoreCorrupt)) return error;
+  if (!(error instanceof DataDirectoryError || error instanceof StoreTooNew)) return error;
   return new CommandFailed(`--data-dir ${dataDir}: ${error.message}`);
 }

@@ -1,0 +1,35 @@
+// Reads a whole store in a process of its own, which lmdb may end: `node lmdb-check.js DIRECTORY`. A line for every
+// slice says that it goes on; the last one says what is wrong, and the exit status is 3 then.
+import { pathToFileURL } from "node:url";
+import { StateCorrupt } from "../machine/machine.js";
+import { LmdbRecordStore } from "./lmdb-record-store.js";
+
+export const DAMAGED_STATUS = 3;
+/** What a slice reads at most. */
+const SLICE_MS = 100;
+
+async function check(directory: string): Promise<void> {
+  const { KvMachine } = await import("../kv/machine.js");
+  const records = await LmdbRecordStore.open(directory);
+  process.stdout.write("opened\n");
+  const machine = await KvMachine.open(records);
+  process.stdout.write("loaded\n");
+  for (let part = 0; part < 1; ) {
+    const until = performance.now() + SLICE_MS;
+    const step = machine.scrub(() => performance.now() >= until);
+    part += step.part;
+    process.stdout.write(`${step.checked}\n`);
+    if (step.isEnd) break;
+  }
+  await machine.close();
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
+  try {
+    await check(process.argv[2]!);
+  } catch (error) {
+    if (!(error instanceof StateCorrupt)) throw error;
+    process.stdout.write(`${error.message}\n`);
+    process.exit(DAMAGED_STATUS);
+  }
+}

@@ -1,0 +1,144 @@
+// A file in the store's directory that says how the life before left it, for lmdb ends the whole process when it meets certain
+// damage. Rule: it is durable before the store is opened, so that the next start knows of a death meanwhile.
+import { mkdir, open, readFile, rename, unlink } from "node:fs/promises";
+import { dirname, join } from "node:path";
+
+/** A process that lives so long after it has opened the store does not die of what it met there. */
+const YOUNG_MS = 30_000;
+
+export interface Mark {
+  /** `opening`: being opened. `young`: opened not long ago. `condemned`: found damaged. */
+  readonly state: "opening" | "young" | "condemned";
+  /** How many lives in a row have ended while they were young. */
+  readonly deaths: number;
+  /** Of a condemned store. */
+  readonly reason: string;
+}
+
+export class StoreMark {
+  readonly #path: string;
+  /** As the life before left it; null: in good order. */
+  readonly found: Mark | null;
+  #isCondemned: boolean;
+  #timer: NodeJS.Timeout | null;
+  /** One write at a time, in the order of the calls. */
+  #written: Promise<void>;
+
+  private constructor(path: string, found: Mark | null) {
+    this.#path = path;
+    this.found = found;
+    this.#isCondemned = false;
+    this.#timer = null;
+    this.#written = Promise.resolve();
+  }
+
+  /** The mark of the store in `directory`, which need not be there. */
+  static async read(directory: string): Promise<StoreMark> {
+    const path = join(directory, "mark");
+    return new StoreMark(path, await readMark(path));
+  }
+
+  /** Makes the directory, unless it is there. */
+  async opening(): Promise<void> {
+    await mkdir(dirname(this.#path), { recursive: true, mode: 0o700 });
+    await syncDirectory(dirname(dirname(this.#path)));
+    await this.#write({ state: "opening", deaths: this.found?.deaths ?? 0, reason: "" });
+  }
+
+  /** The store is open. */
+  async opened(): Promise<void> {
+    await this.#write({ state: "young", deaths: (this.found?.deaths ?? 0) + 1, reason: "" });
+    this.#timer = setTimeout(() => {
+      this.#timer = null;
+      // When it cannot be removed the next start checks the store in vain.
+      this.clear().catch(() => {});
+    }, YOUNG_MS);
+    this.#timer.unref();
+  }
+
+  /** The store is damaged: the next start sets it aside. */
+  async condemn(reason: string): Promise<void> {
+    this.#stopTimer();
+    this.#isCondemned = true;
+    await this.#write({ state: "condemned", deaths: 0, reason });
+  }
+
+  /** The store is closed, in whatever state this process leaves it. */
+  async closed(): Promise<void> {
+    this.#stopTimer();
+    if (!this.#isCondemned) await this.clear();
+  }
+
+  /** As the life before left it: nothing was done about it. */
+  async restore(): Promise<void> {
+    this.#stopTimer();
+    if (this.found === null) await this.clear();
+    else await this.#write(this.found);
+  }
+
+  /** There is nothing to say of the store. */
+  clear(): Promise<void> {
+    return this.#inOrder(async () => {
+      await unlink(this.#path).catch(unlessMissing);
+      await syncDirectory(dirname(this.#path));
+    });
+  }
+
+  #stopTimer(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+  }
+
+  #write(mark: Mark): Promise<void> {
+    return this.#inOrder(async () => {
+      const draft = `${this.#path}.new`;
+      const file = await open(draft, "w", 0o600);
+      try {
+        await file.writeFile(`${JSON.stringify(mark)}\n`);
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      await rename(draft, this.#path);
+      await syncDirectory(dirname(this.#path));
+    });
+  }
+
+  #inOrder(action: () => Promise<void>): Promise<void> {
+    const done = this.#written.then(action);
+    this.#written = done.catch(() => {});
+    return done;
+  }
+}
+
+export async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, "r");
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}
+
+function unlessMissing(error: NodeJS.ErrnoException): void {
+  if (error.code !== "ENOENT") throw error;
+}
+
+/** One that cannot be read says that something was begun and not ended. */
+async function readMark(path: string): Promise<Mark | null> {
+  let text: string;
+  try {
+    text = await readFile(path, "utf8");
+  } catch (error) {
+    unlessMissing(error as NodeJS.ErrnoException);
+    return null;
+  }
+  const unreadable: Mark = { state: "opening", deaths: 0, reason: "" };
+  try {
+    const { state, deaths, reason } = JSON.parse(text) as Partial<Mark>;
+    const isKnown = state === "opening" || state === "young" || state === "condemned";
+    return isKnown ? { state, deaths: Number(deaths) || 0, reason: String(reason) } : unreadable;
+  } catch {
+    return unreadable;
+  }
+}
