@@ -1,5 +1,5 @@
-// A file in the store's directory that says how the life before left it, for lmdb ends the whole process when it meets certain
-// damage. Rule: it is durable before the store is opened, so that the next start knows of a death meanwhile.
+// A file in the store's directory that says how the life before left it, for lmdb ends the whole process when it meets
+// certain damage. Rule: it is durable before the store is opened, so that the next start knows of a death meanwhile.
 import { mkdir, open, readFile, rename, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 

@@ -148,6 +148,7 @@ export class Driver<C, R, Q, A> {
       ...this.#options,
       replies: this.#proposals,
       onSynced: (proof) => this.#onSynced(proof),
+      onLogDamaged: (slot) => this.#transfer?.lost(slot),
       onCommitted: () => {
         this.#transfer?.committed();
         this.#execute();

@@ -53,6 +53,8 @@ export interface OpeningOptions<R> {
   readonly heartbeatMs: number;
   readonly replies: Replies<R>;
   onSynced(proof: Synced): void;
+  /** The log cannot show the value of a slot that is known chosen. */
+  onLogDamaged(slot: Slot): void;
   /** The machine is committed, execution may go on. */
   onCommitted(): void;
   onFailed(error: Error): void;
@@ -118,6 +120,7 @@ export async function open<C, R, Q, A>(
     markAfterMs: MARK_AFTER_HEARTBEATS * options.heartbeatMs,
     clock,
     onSynced: (proof) => options.onSynced(proof),
+    onDamaged: (slot) => options.onLogDamaged(slot),
     onFailed: (error) => options.onFailed(error),
   });
   const { executor, committer } = machineSide(heldMachine, wal, held, incarnation, options);

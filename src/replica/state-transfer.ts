@@ -1,12 +1,13 @@
 // What of the log may go, and what takes its place: compaction after commits, snapshots for those who are behind, and
-// one from a peer when this replica is (A5, L4). Rule: only what the durable state covers goes, a tail stays, and so
-// does what somebody needs who is fetching a snapshot.
+// one from a peer when this replica is (A5, L4); and the scrub of both. Rule: only what the durable state covers goes,
+// a tail stays, and so does what somebody needs who is fetching a snapshot; not so what is damaged, and of no use.
 import type { ReplicaId, Slot } from "../paxos/ballot.js";
 import type { Event } from "../paxos/event.js";
 import type { SnapshotMessage } from "../wire/snapshot-messages.js";
 import { install } from "./installing.js";
 import type { Opened } from "./opening.js";
 import type { Clock, Network } from "./ports.js";
+import { Scrubber } from "./scrubber.js";
 import { SnapshotReceiver } from "./snapshot-receiver.js";
 import { SnapshotSender } from "./snapshot-sender.js";
 
@@ -33,6 +34,9 @@ export class StateTransfer<C, R, Q, A> {
   readonly #ports: StateTransferPorts;
   readonly #sender: SnapshotSender;
   readonly #receiver: SnapshotReceiver;
+  readonly #scrubber: Scrubber;
+  /** The highest slot of which the log cannot show the value; 0: none. */
+  #lostUpTo: Slot;
   #isCompacting: boolean;
   #isStopped: boolean;
 
@@ -40,8 +44,17 @@ export class StateTransfer<C, R, Q, A> {
     const { held, executor, committer, wal } = opened;
     this.#opened = opened;
     this.#ports = ports;
+    this.#lostUpTo = 0;
     this.#isCompacting = false;
     this.#isStopped = false;
+    this.#scrubber = new Scrubber({
+      durable: held.durable,
+      log: wal,
+      appliedUpTo: () => executor.appliedUpTo,
+      isBusy: () => this.#isStopped || executor.isReplacing,
+      now: () => ports.clock.now(),
+      onBroken: (error) => ports.onBroken(error),
+    });
     const common = {
       files: held.snapshots,
       send: ports.network.send.bind(ports.network),
@@ -71,7 +84,7 @@ export class StateTransfer<C, R, Q, A> {
 
   /** When `elapse` has something to do. */
   get deadline(): number {
-    return Math.min(this.#sender.deadline, this.#receiver.deadline);
+    return Math.min(this.#sender.deadline, this.#receiver.deadline, this.#scrubber.deadline);
   }
 
   get counters(): Record<string, number> {
@@ -79,6 +92,8 @@ export class StateTransfer<C, R, Q, A> {
       snapshotPiecesSent: this.#sender.pieces,
       snapshotBytesReceived: this.#receiver.bytes,
       snapshotsInstalled: this.#receiver.installed,
+      damagedLogReads: this.#opened.wal.damagedReads,
+      ...this.#scrubber.counters,
     };
   }
 
@@ -105,6 +120,17 @@ export class StateTransfer<C, R, Q, A> {
   elapse(now: number): void {
     this.#receiver.elapse(now);
     this.#sender.tidy(now);
+    this.#scrubber.elapse(now);
+  }
+
+  /** The log cannot show the value of a slot: who asks for it is sent the state, as if it were compacted (L5). */
+  lost(slot: Slot): void {
+    if (slot <= this.#lostUpTo) return;
+    this.#lostUpTo = slot;
+    this.#ports.onFault(
+      `the value of slot ${slot} is damaged in the log: replicas that need it, or one before, are sent the state instead`,
+    );
+    this.#compact();
   }
 
   /** What is being fetched is not to be had any more: it may be no better than what is fenced. */
@@ -131,8 +157,9 @@ export class StateTransfer<C, R, Q, A> {
   #compact(): void {
     const { held, committer, wal } = this.#opened;
     if (this.#isCompacting || this.#isStopped) return;
-    const safe = Math.min(held.safeUpTo(committer.heldUpTo), this.#sender.keepFrom);
-    const upTo = wal.compactable(safe, this.#ports.tailBytes);
+    const safe = held.safeUpTo(committer.heldUpTo);
+    const compactable = wal.compactable(Math.min(safe, this.#sender.keepFrom), this.#ports.tailBytes);
+    const upTo = Math.max(compactable, this.#lostUpTo <= safe ? this.#lostUpTo : 0);
     if (upTo <= wal.compactedUpTo) return;
     this.#isCompacting = true;
     this.#ports.post({ kind: "compact", upTo });

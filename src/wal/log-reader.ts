@@ -12,12 +12,15 @@ const READ_BYTES = 1024 * 1024;
 export class LogReader {
   readonly #index: SlotIndex;
   readonly #segments: SegmentFiles;
+  readonly #onDamaged: (slot: Slot) => void;
   /** Values that could not be read: damaged after they were written. */
   damaged: number;
 
-  constructor(index: SlotIndex, segments: SegmentFiles) {
+  /** `onDamaged`: the value of a slot known chosen cannot be read. */
+  constructor(index: SlotIndex, segments: SegmentFiles, onDamaged: (slot: Slot) => void) {
     this.#index = index;
     this.#segments = segments;
+    this.#onDamaged = onDamaged;
     this.damaged = 0;
   }
 
@@ -34,9 +37,33 @@ export class LogReader {
         left -= value.length;
         slot += 1;
       }
-      if (values.length < run.length) break;
+      if (values.length < run.length) {
+        this.#isDamaged(slot, run[values.length]!);
+        break;
+      }
     }
     return entries;
+  }
+
+  /** Checks values known chosen from slot `from` on, up to `upTo`, about `maxBytes` of them. */
+  async check(from: Slot, upTo: Slot, maxBytes: number): Promise<{ next: Slot; bytes: number }> {
+    let slot = Math.max(from, this.#index.compactedUpTo + 1);
+    while (slot <= upTo && this.#index.state(slot) !== CHOSEN) slot += 1;
+    if (slot > upTo) return { next: slot, bytes: 0 };
+    const run = this.#run(slot, maxBytes, true);
+    const values = await this.#values(run);
+    let bytes = 0;
+    for (const value of values) bytes += value.length;
+    if (values.length === run.length) return { next: slot + run.length, bytes };
+    this.#isDamaged(slot + values.length, run[values.length]!);
+    return { next: slot + values.length + 1, bytes };
+  }
+
+  /** Unless the slot was compacted while it was read, and its file may be gone. */
+  #isDamaged(slot: Slot, { segment, offset }: Position): void {
+    if (this.#index.state(slot) !== CHOSEN || this.#segments.isClosed) return;
+    const now = this.#index.position(slot);
+    if (now.segment === segment && now.offset === offset) this.#onDamaged(slot);
   }
 
   /** The value of a slot that has one; null: damaged. */

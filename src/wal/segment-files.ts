@@ -109,6 +109,11 @@ export class SegmentFiles {
     this.size = 0;
   }
 
+  /** Nothing is read any more. */
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
   get index(): number {
     assert(this.#active !== null, "a segment is active");
     return this.#active.index;

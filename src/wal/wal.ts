@@ -35,6 +35,8 @@ export interface WalOptions {
   readonly clock: WalClock;
   /** Everything appended up to the turn of the proof is on disk. */
   onSynced(proof: Synced): void;
+  /** The value of a slot known chosen cannot be read: whoever asks for it is not served. May be told again. */
+  onDamaged?(slot: Slot): void;
   /** A write or sync failed: called once; nothing is retried or acknowledged after it. */
   onFailed(error: Error): void;
 }
@@ -77,7 +79,7 @@ export class Wal {
     this.#segments = parts.segments;
     this.#promises = parts.promises;
     this.#assembler = parts.assembler;
-    this.#reader = new LogReader(parts.index, parts.segments);
+    this.#reader = new LogReader(parts.index, parts.segments, (slot) => options.onDamaged?.(slot));
     this.#compaction = parts.compaction;
     this.#markAfterMs = options.markAfterMs ?? MARK_AFTER_MS;
     this.#turn = 0;
@@ -177,6 +179,11 @@ export class Wal {
   /** Values of the slots from `fromSlot` on that the log shows as chosen; at least one, if it has that slot. */
   readChosen(fromSlot: Slot, maxBytes: number): Promise<ChosenEntry[]> {
     return this.#reader.readChosen(fromSlot, maxBytes);
+  }
+
+  /** Checks values that the log keeps; `next` is where to go on, above `upTo` at the end. */
+  check(from: Slot, upTo: Slot, maxBytes: number): Promise<{ next: Slot; bytes: number }> {
+    return this.#reader.check(from, upTo, maxBytes);
   }
 
   /**

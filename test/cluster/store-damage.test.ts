@@ -253,6 +253,56 @@ async function rangeOf(lab: Lab, at: number, key: string) {
   return answer.response;
 }
 
+test("a record that nobody reads is found damaged, and the replica is rebuilt", async () => {
+  const lab = new Lab(3, 0);
+  await lab.c.startAll();
+  await lab.put(1, 40);
+  const revision = await lab.revisionOf(2, "key-7");
+  lab.media.get(2)!.damage(revision, 0);
+  await lab.c.clock.until(() => lab.c.faults(2).some((fault) => fault.includes("has stopped")), 70_000);
+  const { counters } = lab.c.replica(1).status();
+  await lab.c.clock.pass(5_000);
+  assert.ok(lab.c.replica(1).status().counters.scrubbedRecords! >= KEYS, JSON.stringify(counters));
+  assert.ok(lab.c.replica(1).status().counters.scrubPasses! >= 1);
+  await lab.stop(2);
+  await lab.c.start(2);
+  await lab.c.clock.settle(lab.c.replica(2).ready());
+  await lab.assertSame();
+  await lab.c.closeAll();
+});
+
+test("a value damaged in the log is told, never served, and whoever needs it gets the state", async () => {
+  const lab = new Lab(3, WHOLE_LOG);
+  await lab.c.startAll();
+  const leader = await lab.c.leader();
+  const behind = lab.c.ids.find((id) => id !== leader)!;
+  const other = 6 - leader - behind;
+  await lab.put(leader, 10);
+  await lab.stop(behind);
+  for (let i = 0; i < 30; i += 1) {
+    await lab.c.clock.settle(lab.c.replica(leader).propose(put(`key-${i}`, `needle ${i} ${VALUE}`)));
+  }
+  await lab.c.clock.pass(1_000);
+  for (const id of [leader, other]) {
+    const disk = lab.c.disks.get(id)!;
+    for (const name of disk.names().filter((name) => name.startsWith("log-"))) {
+      const bytes = disk.bytesOf(name);
+      const at = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).indexOf("needle 11 ");
+      if (at >= 0) bytes[at]! ^= 1;
+    }
+  }
+  await lab.c.clock.pass(65_000);
+  for (const id of [leader, other]) {
+    assert.match(lab.c.faults(id).join(), /^the value of slot \d+ is damaged in the log/);
+    assert.equal(lab.c.replica(id).status().counters.damagedLogReads, 1);
+  }
+  await lab.c.start(behind);
+  await lab.c.clock.until(() => lab.c.replica(behind).status().counters.snapshotsInstalled === 1);
+  await lab.assertSame();
+  assert.equal(text((await rangeOf(lab, behind, "key-11")).kvs[0]!.value), `needle 11 ${VALUE}`);
+  await lab.c.closeAll();
+});
+
 test("compacted, too", async () => {
   const lab = new Lab(3, 0);
   await lab.c.startAll();

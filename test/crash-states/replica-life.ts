@@ -104,6 +104,7 @@ export class ReplicaLife implements Life {
           life.#compacted();
           life.#commit();
         },
+        onLogDamaged: (slot) => life?.transfer.lost(slot),
         onCommitted: () => {
           if (life === null) return;
           life.#held();

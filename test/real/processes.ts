@@ -48,6 +48,11 @@ export class Processes {
     return processes;
   }
 
+  /** Where replica `i` keeps its data. */
+  dataDir(i: number): string {
+    return join(this.#folder, this.members[i]!.name);
+  }
+
   endpoint(i: number): string {
     return `127.0.0.1:${this.members[i]!.clientPort}`;
   }

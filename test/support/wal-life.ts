@@ -75,6 +75,8 @@ export class WalLife {
   /** The turns proven, in the order of the proofs. */
   readonly proven: number[];
   readonly failures: Error[];
+  /** Slots whose values were told to be damaged. */
+  readonly damaged: number[];
 
   private constructor(
     wal: Wal,
@@ -82,26 +84,30 @@ export class WalLife {
     clock: ManualClock,
     proven: number[],
     failures: Error[],
+    damaged: number[],
   ) {
     this.wal = wal;
     this.recovered = recovered;
     this.clock = clock;
     this.proven = proven;
     this.failures = failures;
+    this.damaged = damaged;
   }
 
   static async open(disk: Disk, options: LifeOptions = {}): Promise<WalLife> {
     const clock = new ManualClock();
     const proven: number[] = [];
     const failures: Error[] = [];
+    const damaged: number[] = [];
     const { wal, recovered } = await Wal.open(disk, {
       segmentBytes: 16 * 1024,
       ...options,
       clock,
       onSynced: ({ turn }) => proven.push(turn),
       onFailed: (error) => failures.push(error),
+      onDamaged: (slot) => damaged.push(slot),
     });
-    return new WalLife(wal, recovered, clock, proven, failures);
+    return new WalLife(wal, recovered, clock, proven, failures, damaged);
   }
 
   get provenTurn(): number {

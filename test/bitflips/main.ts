@@ -1,0 +1,27 @@
+// `npm run bitflips -- --flips N --seed S`: N single-bit flips in the stores of a cluster of three. Exit status 1 when
+// one was answered wrongly, or a replica did not serve again by itself.
+import { parseArgs } from "node:util";
+import { Flips } from "./flips.js";
+
+const { values } = parseArgs({
+  options: { flips: { type: "string", default: "1000" }, seed: { type: "string", default: "1" } },
+});
+const wanted = Number(values.flips);
+const seed = Number(values.seed);
+if (!Number.isSafeInteger(wanted) || wanted < 1 || !Number.isSafeInteger(seed)) {
+  console.error("usage: npm run bitflips -- [--flips N] [--seed S]");
+  process.exit(2);
+}
+const flips = await Flips.start(seed);
+try {
+  while (flips.counts.flips < wanted) {
+    await flips.flip();
+    if (flips.counts.flips % 50 === 0) console.error(JSON.stringify(flips.counts));
+    if (flips.counts.refused > 0) break;
+  }
+} finally {
+  await flips.close();
+}
+for (const complaint of flips.complaints) console.error(complaint);
+console.log(JSON.stringify(flips.counts));
+process.exitCode = flips.counts.wrong + flips.counts.refused > 0 ? 1 : 0;
