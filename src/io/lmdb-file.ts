@@ -10,6 +10,9 @@ export const MAP_BYTES = 64 * 2 ** 30;
 /** What each of lmdb's two meta pages has at these places, little-endian. */
 const META_MAGIC = 0xbeefc0de;
 const META_MAGIC_AT = 24;
+/** Of the format of the file; a new one comes with a new version of the package. */
+const META_VERSION = 2;
+const META_VERSION_AT = 28;
 const META_PAGE_SIZE_AT = 48;
 const META_LAST_PAGE_AT = 144;
 const META_BYTES = 152;
@@ -32,12 +35,18 @@ async function metasOf(directory: string): Promise<{ metas: readonly Buffer[]; s
     const second = Buffer.alloc(META_BYTES);
     await file.read(second, 0, META_BYTES, first.readUInt32LE(META_PAGE_SIZE_AT));
     const metas = [first, second];
-    if (metas.every((meta) => meta.readUInt32LE(META_MAGIC_AT) === META_MAGIC)) return { metas, size };
+    if (metas.every(isMeta)) return { metas, size };
   } finally {
     await file.close();
   }
   throw new StoreCorrupt(
     `${path} is damaged, or no store at all: set its directory aside, it will be rebuilt`,
+  );
+}
+
+function isMeta(page: Buffer): boolean {
+  return (
+    page.readUInt32LE(META_MAGIC_AT) === META_MAGIC && page.readUInt32LE(META_VERSION_AT) === META_VERSION
   );
 }
 

@@ -69,6 +69,12 @@ async function make(): Promise<RecordStoreUnderTest> {
   };
 }
 
+/** The version in the meta page at `page` is one that does not exist. */
+function withVersion(store: Buffer, page: number): Buffer {
+  store.writeUInt32LE(99, page + 28);
+  return store;
+}
+
 describe("lmdb record store", () => {
   for (const one of recordStoreContract) test(one.name, () => one.run(make));
 
@@ -76,6 +82,7 @@ describe("lmdb record store", () => {
     ["bytes of something else", () => Buffer.alloc(20_000, 7)],
     ["a few bytes", () => Buffer.from("not a store")],
     ["a store whose first page is zeroed", (store: Buffer) => store.fill(0, 0, 4096)],
+    ["a store of another version of lmdb", (store: Buffer) => withVersion(withVersion(store, 0), 4096)],
     ["a store cut after its first page", (store: Buffer) => store.subarray(0, 4096)],
   ] as const) {
     test(`${name}: refused, and nothing is changed`, async () => {

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import type { KvCommand } from "./commands.js";
 import { KvMachine } from "./machine.js";
 import { MemoryMedium, MemoryRecordStore } from "./memory-record-store.js";
-import { StoreCorrupt } from "./record-store.js";
+import { type RecordBatch, StoreCorrupt } from "./record-store.js";
 import { compact, del, put } from "./requests-for-tests.js";
 
 const PACE = { records: 30, keys: 8, keysPerRecord: 0, chunkKeys: 3 };
@@ -101,6 +101,27 @@ test("a damaged or lost chunk of the index checkpoint, and a damaged head, are f
   const { medium: headless, machine } = await filled();
   headless.head![headless.head!.length - 1]! ^= 1;
   assert.throws(() => pass(machine, NEVER), StoreCorrupt);
+});
+
+/** Resolves a while after the old chunks are gone, as lmdb does. */
+class SlowStore extends MemoryRecordStore {
+  override async commit(batch: RecordBatch): Promise<void> {
+    await super.commit(batch);
+    await new Promise(setImmediate);
+    await new Promise(setImmediate);
+  }
+}
+
+test("a checkpoint that a commit is replacing is left alone", async () => {
+  const machine = await KvMachine.open(new SlowStore(), PACE);
+  for (let slot = 1; slot <= 200; slot += 1) {
+    machine.apply(commandOf(slot));
+    const commit = machine.commit(slot, new Uint8Array(0));
+    await new Promise(setImmediate);
+    machine.scrub(NEVER);
+    await commit;
+    machine.scrub(NEVER);
+  }
 });
 
 test("commands, commits, compactions and a snapshot that replaces all go on meanwhile, and nothing is called damaged", async () => {

@@ -186,6 +186,9 @@ test("a read that meets damage is not answered, and the replica stops and condem
     lab.media.get(2)!.damage(revision, 0);
     const read = replica.read({ kind: "range", request: range("key-7") }, { local });
     await assert.rejects(lab.c.clock.settle(read), Unavailable);
+    // At once, long before a scrub would find it.
+    await lab.c.clock.pass(10);
+    assert.match(lab.c.faults(2).join(), /replica 2 has stopped: record of revision/);
     const crashed = await lab.c.clock.settle(replica.crashed);
     assert.ok(crashed instanceof StoreCorrupt);
     await lab.stop(2);
