@@ -35,6 +35,8 @@ export class Flips {
   readonly #answered: Map<string, number>;
   /** What was wrong, or refused, for people. */
   readonly complaints: string[];
+  /** What members died of. */
+  readonly ends: string[];
   #number: number;
 
   private constructor(members: Members, seed: number) {
@@ -44,6 +46,7 @@ export class Flips {
     this.#history = new Map();
     this.#answered = new Map();
     this.complaints = [];
+    this.ends = [];
     this.#number = 0;
   }
 
@@ -74,14 +77,15 @@ export class Flips {
     const isServed = await this.#until(() => this.#checkAll(victim));
     const said = this.#members.said(victim);
     counts.flips += 1;
-    const deaths = said.filter((text) => text.startsWith("died")).length;
-    counts.deaths += deaths;
+    const ends = said.filter((text) => text.startsWith("died"));
+    counts.deaths += ends.length;
+    for (const end of ends) this.ends.push(`flip ${counts.flips} (${place}): replica ${victim} ${end}`);
     if (!isServed) {
       counts.refused += 1;
       this.complaints.push(
         `flip ${counts.flips} (${place}): replica ${victim} serves no more: ${said.join("; ")}`,
       );
-    } else if (deaths > 0 || said.some((text) => text.startsWith("the store was damaged"))) {
+    } else if (ends.length > 0 || said.some((text) => text.startsWith("the store was damaged"))) {
       counts.repaired += 1;
     } else {
       counts.nothing += 1;

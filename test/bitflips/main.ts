@@ -22,6 +22,6 @@ try {
 } finally {
   await flips.close();
 }
-for (const complaint of flips.complaints) console.error(complaint);
+for (const text of [...flips.ends, ...flips.complaints]) console.error(text);
 console.log(JSON.stringify(flips.counts));
 process.exitCode = flips.counts.wrong + flips.counts.refused > 0 ? 1 : 0;
