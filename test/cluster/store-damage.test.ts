@@ -7,6 +7,7 @@ import { KvMachine } from "../../src/kv/machine.js";
 import { MemoryMedium, MemoryRecordStore } from "../../src/kv/memory-record-store.js";
 import { StoreCorrupt } from "../../src/kv/record-store.js";
 import { compact, put, range, text } from "../../src/kv/requests-for-tests.js";
+import { DEFAULT_DIGEST_INTERVAL } from "../../src/paxos/genesis.js";
 import { OutcomeUnknown, Unavailable } from "../../src/replica/errors.js";
 import { MemoryCluster } from "../support/memory-cluster.js";
 
@@ -17,12 +18,17 @@ class Lab {
   readonly media = new Map<number, MemoryMedium>();
   /** Media that were set aside. */
   readonly aside: MemoryMedium[] = [];
+  readonly machines = new Map<number, KvMachine>();
   readonly c: MemoryCluster<KvCommand, KvResult, KvQuery, KvAnswer>;
 
-  constructor(replicas: number, tailBytes: number) {
+  constructor(replicas: number, tailBytes: number, digestInterval = DEFAULT_DIGEST_INTERVAL) {
     this.c = new MemoryCluster({
       replicas,
-      machine: (id) => this.#open(id),
+      digestInterval,
+      machine: async (id) => {
+        this.machines.set(id, await this.#open(id));
+        return this.machines.get(id)!;
+      },
       segmentBytes: 1 << 17,
       tailBytes,
     });
@@ -316,6 +322,37 @@ test("compacted, too", async () => {
   lab.media.set(3, new MemoryMedium());
   await lab.c.start(3);
   await lab.c.clock.settle(lab.c.replica(3).ready());
+  await lab.assertSame();
+  await lab.c.closeAll();
+});
+
+test("a state that differs and whose store is damaged, too: fenced and rebuilt at once, and then neither", async () => {
+  const lab = new Lab(3, 0, 8);
+  await lab.c.startAll();
+  const leader = await lab.c.leader();
+  const bad = lab.c.ids.find((id) => id !== leader)!;
+  await lab.put(leader, 200);
+  lab.media.get(bad)!.damage(await lab.revisionOf(bad, "key-7"), 0);
+  // A command that nobody has chosen.
+  lab.machines.get(bad)!.apply(put("key-1", "rotten"));
+  for (let i = 0; i < 16; i += 1) {
+    await lab.c.clock.settle(lab.c.replica(leader).propose(put("key-2", `${i}`)));
+  }
+  // What is wrong is to be kept, and cannot be read.
+  assert.ok((await lab.c.clock.settle(lab.c.replica(bad).crashed)) instanceof StoreCorrupt);
+  await lab.stop(bad);
+  const replica = await lab.c.start(bad);
+  const { isServing, isFenced, rebuildingUpTo, alarms } = replica.status();
+  assert.deepEqual([isServing, isFenced, rebuildingUpTo > 0], [false, true, true]);
+  assert.match(alarms[0]!, /is not the one of the majority/);
+  assert.match(alarms[1]!, /has lost the state of slots 1 to/);
+  for (const local of [true, false]) {
+    await assert.rejects(replica.read({ kind: "status" }, { local }), /not the one of the majority/);
+  }
+  await lab.c.clock.settle(replica.ready());
+  const after = replica.status();
+  assert.deepEqual([after.isServing, after.isFenced, after.rebuildingUpTo], [true, false, 0]);
+  assert.deepEqual(after.alarms, []);
   await lab.assertSame();
   await lab.c.closeAll();
 });
