@@ -16,6 +16,7 @@ import {
   sealedCopy,
   unseal,
 } from "../kv/record-store.js";
+import { damaged, excuseAbandonedWrites, isOfDamage, reasonOf } from "./lmdb-errors.js";
 import { assertIsLmdb, MAP_BYTES } from "./lmdb-file.js";
 
 /** Writes handed to lmdb between two pauses: about 2 ms. */
@@ -48,14 +49,6 @@ function chunkKey(generation: number, number: number): Buffer {
   return key;
 }
 
-/**
- * lmdb's numbers for: page not found, damaged, panic, other version, not a store, cursor or page full, a transaction
- * that met one of them, a problem that it has no name for.
- */
-const CODES_OF_DAMAGE: readonly unknown[] = [
-  -30797, -30796, -30795, -30794, -30793, -30787, -30786, -30782, -30779,
-];
-
 function openDatabase(directory: string): Database<Buffer, Uint8Array> {
   const options = {
     path: directory,
@@ -73,15 +66,6 @@ function openDatabase(directory: string): Database<Buffer, Uint8Array> {
   } catch (error) {
     throw isOfDamage(error) ? damaged(error) : error;
   }
-}
-
-function isOfDamage(error: unknown): boolean {
-  return CODES_OF_DAMAGE.includes((error as { code?: unknown }).code);
-}
-
-function damaged(error: unknown): StoreCorrupt {
-  const text = `the store cannot be read (${(error as Error).message}); this replica's store must be rebuilt`;
-  return new StoreCorrupt(text, { cause: error });
 }
 
 /** Area and revision of the head, before the owner's bytes. */
@@ -125,13 +109,16 @@ export class LmdbRecordStore implements RecordStore {
   /** Records of a replacement lie in another area until a commit makes it this one. */
   #area: number;
   #durableArea: number;
-  /** What was handed to lmdb has failed: it may never say that it is flushed. */
+  /** What was handed to lmdb has failed: it never says then that it is flushed, or closed. */
   #hasFailed: boolean;
+  /** The promise of the last write: lmdb gives one to many. */
+  #lastWrite: Promise<unknown> | null;
 
   private constructor(db: Database<Buffer, Uint8Array>, watch: StoreWatch) {
     this.#db = db;
     this.#watch = watch;
     this.#hasFailed = false;
+    this.#lastWrite = null;
     this.#area = 0;
     this.#durableArea = 0;
   }
@@ -164,7 +151,8 @@ export class LmdbRecordStore implements RecordStore {
       await write();
     } catch (error) {
       this.#hasFailed = true;
-      throw isOfDamage(error) ? damaged(error) : error;
+      const reason = await reasonOf(error);
+      throw isOfDamage(reason) ? damaged(reason) : reason;
     }
   }
 
@@ -192,7 +180,9 @@ export class LmdbRecordStore implements RecordStore {
   async #removeKeys(start: Buffer, end: Buffer): Promise<void> {
     while (true) {
       let last: Promise<unknown> | undefined;
-      for (const key of this.#db.getKeys({ start, end, limit: SLICE_WRITES })) last = this.#db.remove(key);
+      for (const key of this.#db.getKeys({ start, end, limit: SLICE_WRITES })) {
+        last = this.#watched(this.#db.remove(key));
+      }
       if (last === undefined) return;
       await last;
     }
@@ -273,7 +263,19 @@ export class LmdbRecordStore implements RecordStore {
   }
 
   #put(key: Buffer, sealed: Uint8Array): Promise<unknown> {
-    return this.#db.put(key, Buffer.from(sealed.buffer, sealed.byteOffset, sealed.length));
+    return this.#watched(this.#db.put(key, Buffer.from(sealed.buffer, sealed.byteOffset, sealed.length)));
+  }
+
+  /** Of the writes of a batch the last one is awaited: the others, which fail with it, must not end the process. */
+  #watched(written: Promise<unknown>): Promise<unknown> {
+    if (written !== this.#lastWrite) {
+      this.#lastWrite = written;
+      written.catch((error: unknown) => {
+        excuseAbandonedWrites();
+        return reasonOf(error);
+      });
+    }
+    return written;
   }
 
   remove(revisions: readonly RevisionKey[]): Promise<void> {
@@ -283,7 +285,7 @@ export class LmdbRecordStore implements RecordStore {
   async #remove(revisions: readonly RevisionKey[]): Promise<void> {
     let last: Promise<unknown> | undefined;
     for (let i = 0; i < revisions.length; i += 1) {
-      last = this.#db.remove(recordKey(this.#area, revisions[i]!.main, revisions[i]!.sub));
+      last = this.#watched(this.#db.remove(recordKey(this.#area, revisions[i]!.main, revisions[i]!.sub)));
       if ((i + 1) % SLICE_WRITES === 0) await this.turn();
     }
     await last;
@@ -334,8 +336,10 @@ export class LmdbRecordStore implements RecordStore {
   }
 
   async close(): Promise<void> {
-    if (!this.#hasFailed) await this.#db.flushed;
-    await this.#db.close();
+    if (!this.#hasFailed) {
+      await this.#db.flushed;
+      await this.#db.close();
+    }
     await this.#watch.closed();
   }
 }
