@@ -1,17 +1,18 @@
 // Puts and ranges over bare gRPC, for tests and benchmarks that a client library would stand in the way of.
-import { Client, credentials } from "@grpc/grpc-js";
+import { Client, type ClientOptions, credentials } from "@grpc/grpc-js";
 import { PutRequest, PutResponse, RangeRequest, RangeResponse } from "../../src/proto/gen/rpc.js";
 
-interface Codec<Message> {
+export interface Codec<Message> {
   encode(message: Message): { finish(): Uint8Array };
   decode(bytes: Uint8Array): Message;
 }
 
-export function connect(endpoint: string): Client {
-  return new Client(endpoint, credentials.createInsecure());
+export function connect(endpoint: string, options: ClientOptions = {}): Client {
+  return new Client(endpoint, credentials.createInsecure(), options);
 }
 
-function unary<Request, Response>(
+/** Rejects with grpc-js's `ServiceError`. */
+export function unary<Request, Response>(
   client: Client,
   path: string,
   requests: Codec<Request>,

@@ -1,0 +1,115 @@
+// `npm run chaos -- --cycles N`: kills real processes under load, on a disk that loses what was not synced, and checks
+// after each restart that nothing acknowledged is lost. Exit status 0: all is there; 1: not; 2: wrong usage.
+//   --cycles N      default 60      --seed S      of what is drawn, not of when things happen; default: any
+//   --folder DIR    where its folder is made, on a real file system; default: the system's for temporary files
+//   --planted BUG   with a bug planted, to see it found: no-sync, no-directory-sync, sync-behind, sync-error-ignored
+import { randomInt } from "node:crypto";
+import { appendFileSync, statfsSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { Random } from "../../src/base/random.js";
+import { Campaign, campaignFolder } from "./campaign.js";
+import { checkDisk } from "./disk-check.js";
+import { compileLossyDisk, Unsuitable } from "./lossy-disk.js";
+import { PLANTS, programWith } from "./planted.js";
+
+const OPTIONS = {
+  cycles: { type: "string", default: "60" },
+  seed: { type: "string" },
+  folder: { type: "string", default: tmpdir() },
+  planted: { type: "string" },
+} as const;
+/** tmpfs and ramfs: nothing there survives anything, and syncs cost nothing. */
+const IN_MEMORY = [0x01021994, 0x858458f6];
+const SHOWN = 20;
+
+interface Plan {
+  readonly cycles: number;
+  readonly seed: number;
+  readonly parent: string;
+  readonly planted: string | null;
+}
+
+/** Throws an `Error` when the arguments make no sense. */
+function readPlan(): Plan {
+  const { values } = parseArgs({ options: OPTIONS });
+  const cycles = Number(values.cycles);
+  if (!Number.isInteger(cycles) || cycles < 1)
+    throw new Error(`--cycles ${values.cycles} is not a number from 1`);
+  const seed = values.seed === undefined ? randomInt(2 ** 31) : Number(values.seed);
+  if (!Number.isSafeInteger(seed) || seed < 0)
+    throw new Error(`--seed ${values.seed} is not a number from 0`);
+  const planted = values.planted ?? null;
+  if (planted !== null && !Object.hasOwn(PLANTS, planted)) {
+    throw new Error(`--planted takes one of ${Object.keys(PLANTS).join(", ")}`);
+  }
+  const parent = resolve(values.folder);
+  if (IN_MEMORY.includes(statfsSync(parent).type)) {
+    throw new Error(`${parent} is a file system in memory: give a folder on a disk with --folder`);
+  }
+  return { cycles, seed, parent, planted };
+}
+
+/** The exit status. */
+async function run({ cycles, seed, parent, planted }: Plan): Promise<number> {
+  const { folder, remove } = campaignFolder(parent);
+  console.log(`seed ${seed}, in ${folder}${planted === null ? "" : `; planted: ${PLANTS[planted]!.what}`}`);
+  let wrong: readonly string[] = [];
+  let isKept = true;
+  try {
+    const library = compileLossyDisk(folder);
+    wrong = (await checkDisk(folder, library)).map(
+      (sentence) => `the lossy disk is not as it should be: ${sentence}`,
+    );
+    const program = programWith(planted, folder);
+    const campaign = await Campaign.open(
+      { cycles, random: new Random(seed), folder, program, library },
+      console.log,
+    );
+    endWith(campaign, remove);
+    if (wrong.length === 0) wrong = await campaign.run();
+    for (const line of campaign.tally.lines()) console.log(line);
+    isKept = wrong.length > 0;
+    const lost = wrong.filter((sentence) => sentence.startsWith("lost: ")).length;
+    console.log(`lost: ${lost}${wrong.length > lost ? `; otherwise wrong: ${wrong.length - lost}` : ""}`);
+    appendFileSync(join(folder, "chaos.log"), `${wrong.join("\n")}\n`);
+    for (const sentence of wrong.slice(0, SHOWN)) console.log(sentence);
+    if (isKept) console.log(`data directories and logs are kept in ${folder}`);
+    // In the words of Node's test runner too, from which `.ci/run` sums up.
+    const [passed, failed] = [campaign.tally.cycles, isKept ? 1 : 0];
+    console.log(`\npass ${passed}\nfail ${failed}\n${passed} passed, ${failed} failed`);
+    return failed;
+  } catch (error) {
+    if (!(error instanceof Unsuitable)) throw error;
+    isKept = false;
+    console.error(`Error: ${error.message}`);
+    return 1;
+  } finally {
+    if (!isKept) remove();
+  }
+}
+
+/** Interrupted, it leaves no process and no file behind. */
+function endWith(campaign: Campaign, remove: () => void): void {
+  process.once("exit", () => campaign.killNow());
+  for (const [signal, status] of [
+    ["SIGINT", 130],
+    ["SIGTERM", 143],
+  ] as const) {
+    process.once(signal, () => {
+      campaign.killNow();
+      console.log(`ended by ${signal}`);
+      remove();
+      process.exit(status);
+    });
+  }
+}
+
+try {
+  const plan = readPlan();
+  process.exitCode = await run(plan);
+} catch (error) {
+  console.error(`Error: ${(error as Error).message}`);
+  process.exitCode = 2;
+}
