@@ -16,7 +16,9 @@ import {
   sealedCopy,
   unseal,
 } from "../kv/record-store.js";
+import { answered } from "./lmdb-answer.js";
 import { damaged, excuseAbandonedWrites, isOfDamage, reasonOf } from "./lmdb-errors.js";
+import { leaveOpenAtExit, openingLmdb } from "./lmdb-exit.js";
 import { assertIsLmdb, MAP_BYTES } from "./lmdb-file.js";
 
 /** Writes handed to lmdb between two pauses: about 2 ms. */
@@ -62,7 +64,7 @@ function openDatabase(directory: string): Database<Buffer, Uint8Array> {
     safeRestore: true,
   } as const;
   try {
-    return open<Buffer, Uint8Array>(options);
+    return openingLmdb(() => open<Buffer, Uint8Array>(options));
   } catch (error) {
     throw isOfDamage(error) ? damaged(error) : error;
   }
@@ -151,9 +153,25 @@ export class LmdbRecordStore implements RecordStore {
       await write();
     } catch (error) {
       this.#hasFailed = true;
+      leaveOpenAtExit();
       const reason = await reasonOf(error);
       throw isOfDamage(reason) ? damaged(reason) : reason;
     }
+  }
+
+  /** A write that fails at the disk is no damage of what is stored, though lmdb takes nothing after it. */
+  #answered(answer: Promise<unknown> | undefined): Promise<void> {
+    return answered(Promise.resolve(answer), () => {
+      try {
+        // Only a new transaction is told that lmdb has given up.
+        this.#db.resetReadTxn();
+        this.#db.getBinary(Buffer.of(TAG_HEAD));
+      } catch (error) {
+        throw new Error(`lmdb has given up, for a write has failed: ${(error as Error).message}`, {
+          cause: error,
+        });
+      }
+    });
   }
 
   /** Reads the head, and removes what a crash left of commits and replacements that never were. */
@@ -184,7 +202,7 @@ export class LmdbRecordStore implements RecordStore {
         last = this.#watched(this.#db.remove(key));
       }
       if (last === undefined) return;
-      await last;
+      await this.#answered(last);
     }
   }
 
@@ -241,7 +259,7 @@ export class LmdbRecordStore implements RecordStore {
     facts.set(batch.head, HEAD_FACTS);
     written.push(this.#put(Buffer.of(TAG_HEAD), sealedCopy(facts, 0, 0)));
     // Asked for in the turn of the write, `flushed` stands for exactly this one's flush.
-    await Promise.all([...written, this.#db.flushed]);
+    await this.#answered(Promise.all([...written, this.#db.flushed]));
     // The transaction for reading is renewed now and not a turn later: what was appended must be there.
     this.#db.resetReadTxn();
     await this.#remove(batch.remove);
@@ -259,7 +277,7 @@ export class LmdbRecordStore implements RecordStore {
       last = this.#put(recordKey(area, main, sub), sealed);
       if ((i + 1) % SLICE_WRITES === 0) await this.turn();
     }
-    await last;
+    await this.#answered(last);
   }
 
   #put(key: Buffer, sealed: Uint8Array): Promise<unknown> {
@@ -288,7 +306,7 @@ export class LmdbRecordStore implements RecordStore {
       last = this.#watched(this.#db.remove(recordKey(this.#area, revisions[i]!.main, revisions[i]!.sub)));
       if ((i + 1) % SLICE_WRITES === 0) await this.turn();
     }
-    await last;
+    await this.#answered(last);
   }
 
   async #removeOtherGenerations(kept: readonly number[]): Promise<void> {
@@ -337,7 +355,7 @@ export class LmdbRecordStore implements RecordStore {
 
   async close(): Promise<void> {
     if (!this.#hasFailed) {
-      await this.#db.flushed;
+      await this.#answered(this.#db.flushed);
       await this.#db.close();
     }
     await this.#watch.closed();

@@ -6,7 +6,7 @@ import type { Random } from "../../src/base/random.js";
 import { freePorts } from "../free-port.js";
 import { sleep } from "../real/processes.js";
 import { compare, level } from "./comparison.js";
-import { Load, WRITES_PER_CYCLE } from "./load.js";
+import { isOfCall, Load, WRITES_PER_CYCLE } from "./load.js";
 import { Member } from "./member.js";
 import { Tally } from "./tally.js";
 
@@ -14,6 +14,7 @@ const REPLICAS = 3;
 const STEP_WITHIN_MS = 60_000;
 /** Each cycle compares so many cycles up to its own; the end compares all. */
 const COMPARED_CYCLES = 12;
+const ATTEMPTS = 20;
 
 export interface CampaignPlan {
   readonly cycles: number;
@@ -36,6 +37,7 @@ export class Campaign {
   readonly #onLine: (line: string) => void;
   #wrong: string[];
   #cycle: number;
+  #isEnding: boolean;
 
   private constructor(plan: CampaignPlan, members: readonly Member[], onLine: (line: string) => void) {
     this.tally = new Tally();
@@ -45,6 +47,7 @@ export class Campaign {
     this.#onLine = onLine;
     this.#wrong = [];
     this.#cycle = 0;
+    this.#isEnding = false;
     this.#load = new Load(members, plan.random, (sentence) => this.#wrong.push(sentence));
     for (const member of members) {
       member.onReady = (ms) => this.tally.served(ms);
@@ -102,6 +105,12 @@ export class Campaign {
     return this.#wrong;
   }
 
+  /** For good: none is launched any more. */
+  async kill(): Promise<void> {
+    this.#isEnding = true;
+    await Promise.all(this.#members.map((member) => member.kill()));
+  }
+
   killNow(): void {
     for (const member of this.#members) member.killNow();
   }
@@ -122,9 +131,6 @@ export class Campaign {
     await this.#allReady();
     await this.#until("enough writes are acknowledged", () => this.#load.inCycle >= WRITES_PER_CYCLE);
     await this.#load.end();
-    await this.#allReady();
-    const apart = await level(this.#members, this.#load.highestRevision);
-    if (apart !== null) throw new Broken(apart);
     await this.#compare({ from: Math.max(1, this.#cycle - COMPARED_CYCLES + 1), to: this.#cycle });
     this.#say(`cycle ${this.#cycle}: ${told.join(", ")}; ${this.#load.inCycle} acknowledged`);
   }
@@ -145,13 +151,14 @@ export class Campaign {
     this.tally.killed(victims.length, REPLICAS, isLossy);
     for (const victim of victims) {
       if (random.below(3) === 0) await sleep(random.below(100));
-      victim.launch(drawFaults(random));
+      this.#launch(victim, drawFaults(random));
     }
     return `${victims.map(({ plan }) => plan.name).join("+")} killed${isLossy ? `, power lost:${lost}` : ""}`;
   }
 
   /** Allowed after an error of its disk only; then it comes back at once, and no error waits for it. */
   #endedByItself(member: Member, how: string): void {
+    if (this.#isEnding) return;
     const faults = member.newFaults();
     this.tally.struck(faults);
     const error = faults.find((fault) => /^(sync-eio|write-eio|write-enospc) /.test(fault));
@@ -170,7 +177,11 @@ export class Campaign {
     this.#say(
       `cycle ${this.#cycle}: ${member.plan.name} ended (${how}) at ${error}${isLossy ? ", power lost" : ""}`,
     );
-    member.launch([]);
+    this.#launch(member, []);
+  }
+
+  #launch(member: Member, faults: readonly string[]): void {
+    if (!this.#isEnding) member.launch(faults);
   }
 
   async #allReady(): Promise<void> {
@@ -189,9 +200,23 @@ export class Campaign {
     }
   }
 
+  /** Once more when a replica cannot answer, for one may just end at an error of its disk. */
   async #compare(cycles: { readonly from: number; readonly to: number }): Promise<void> {
     const reader = this.#members[this.#random.below(REPLICAS)]!;
-    this.#wrong.push(...(await compare(this.#members, reader, this.#load, cycles)));
+    for (let attempt = 1; ; attempt += 1) {
+      await this.#allReady();
+      try {
+        const apart = await level(this.#members, this.#load.highestRevision);
+        const wrong = apart === null ? await compare(this.#members, reader, this.#load, cycles) : [apart];
+        this.#wrong.push(...wrong);
+        return;
+      } catch (error) {
+        if (!isOfCall(error)) throw error;
+        if (attempt === ATTEMPTS)
+          throw new Broken(`a read fails again and again: ${(error as Error).message}`);
+        await sleep(200);
+      }
+    }
   }
 
   #say(line: string): void {

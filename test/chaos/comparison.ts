@@ -1,6 +1,6 @@
 // After a cycle: all replicas are level and hold the same, byte for byte, and every acknowledged write is there, at the
 // revision that its client was told.
-import type { Client } from "@grpc/grpc-js";
+import { type Client, status } from "@grpc/grpc-js";
 import { RangeRequest, RangeResponse } from "../../src/proto/gen/rpc.js";
 import { sleep } from "../real/processes.js";
 import { type Codec, unary } from "../real/unary.js";
@@ -37,7 +37,9 @@ async function ask(client: Client, { from, to, ...options }: Asked): Promise<Ans
 }
 
 function clientOf(member: Member): Client {
-  if (member.client === null) throw new Error(`${member.plan.name} does not run`);
+  if (member.client === null) {
+    throw Object.assign(new Error(`${member.plan.name} does not run`), { code: status.UNAVAILABLE });
+  }
   return member.client;
 }
 

@@ -132,6 +132,6 @@ export class Load {
 }
 
 /** An error that a call ended with has a status of gRPC. */
-function isOfCall(error: unknown): boolean {
+export function isOfCall(error: unknown): boolean {
   return typeof (error as { code?: unknown }).code === "number";
 }

@@ -2,6 +2,7 @@
 // after each restart that nothing acknowledged is lost. Exit status 0: all is there; 1: not; 2: wrong usage.
 //   --cycles N      default 60      --seed S      of what is drawn, not of when things happen; default: any
 //   --folder DIR    where its folder is made, on a real file system; default: the system's for temporary files
+//   --small-log     with a log of small files of which little is kept, so that snapshots are sent
 //   --planted BUG   with a bug planted, to see it found: no-sync, no-directory-sync, sync-behind, sync-error-ignored
 import { randomInt } from "node:crypto";
 import { appendFileSync, statfsSync } from "node:fs";
@@ -19,6 +20,7 @@ const OPTIONS = {
   seed: { type: "string" },
   folder: { type: "string", default: tmpdir() },
   planted: { type: "string" },
+  "small-log": { type: "boolean", default: false },
 } as const;
 /** tmpfs and ramfs: nothing there survives anything, and syncs cost nothing. */
 const IN_MEMORY = [0x01021994, 0x858458f6];
@@ -29,6 +31,7 @@ interface Plan {
   readonly seed: number;
   readonly parent: string;
   readonly planted: string | null;
+  readonly hasSmallLog: boolean;
 }
 
 /** Throws an `Error` when the arguments make no sense. */
@@ -48,11 +51,11 @@ function readPlan(): Plan {
   if (IN_MEMORY.includes(statfsSync(parent).type)) {
     throw new Error(`${parent} is a file system in memory: give a folder on a disk with --folder`);
   }
-  return { cycles, seed, parent, planted };
+  return { cycles, seed, parent, planted, hasSmallLog: values["small-log"] };
 }
 
 /** The exit status. */
-async function run({ cycles, seed, parent, planted }: Plan): Promise<number> {
+async function run({ cycles, seed, parent, planted, hasSmallLog }: Plan): Promise<number> {
   const { folder, remove } = campaignFolder(parent);
   console.log(`seed ${seed}, in ${folder}${planted === null ? "" : `; planted: ${PLANTS[planted]!.what}`}`);
   let wrong: readonly string[] = [];
@@ -62,7 +65,7 @@ async function run({ cycles, seed, parent, planted }: Plan): Promise<number> {
     wrong = (await checkDisk(folder, library)).map(
       (sentence) => `the lossy disk is not as it should be: ${sentence}`,
     );
-    const program = programWith(planted, folder);
+    const program = programWith(planted, hasSmallLog, folder);
     const campaign = await Campaign.open(
       { cycles, random: new Random(seed), folder, program, library },
       console.log,
@@ -93,17 +96,14 @@ async function run({ cycles, seed, parent, planted }: Plan): Promise<number> {
 /** Interrupted, it leaves no process and no file behind. */
 function endWith(campaign: Campaign, remove: () => void): void {
   process.once("exit", () => campaign.killNow());
-  for (const [signal, status] of [
-    ["SIGINT", 130],
-    ["SIGTERM", 143],
-  ] as const) {
-    process.once(signal, () => {
-      campaign.killNow();
-      console.log(`ended by ${signal}`);
-      remove();
-      process.exit(status);
-    });
-  }
+  const end = async (signal: string, status: number): Promise<void> => {
+    console.log(`ended by ${signal}`);
+    await campaign.kill();
+    remove();
+    process.exit(status);
+  };
+  process.once("SIGINT", () => void end("SIGINT", 130));
+  process.once("SIGTERM", () => void end("SIGTERM", 143));
 }
 
 try {

@@ -1,4 +1,4 @@
-// Bugs of durability, planted one at a time in a scratch copy of the compiled program: a campaign must find them.
+// Scratch copies of the compiled program: with small limits, or with a bug of durability that a campaign must find.
 import { cpSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -7,12 +7,15 @@ import { fileURLToPath } from "node:url";
 const CHECKOUT = resolve(dirname(fileURLToPath(import.meta.url)), "../../..");
 const SHIPPED = join(CHECKOUT, "bin/synod.js");
 
-interface Plant {
-  readonly what: string;
+interface Edit {
   /** In dist/src. */
   readonly file: string;
   readonly find: string;
   readonly replace: string;
+}
+
+interface Plant extends Edit {
+  readonly what: string;
 }
 
 export const PLANTS: Readonly<Record<string, Plant>> = {
@@ -42,19 +45,27 @@ export const PLANTS: Readonly<Record<string, Plant>> = {
   },
 };
 
-/** The program to run: as it is, or from a copy in `folder` with a bug of `PLANTS` in it. */
-export function programWith(planted: string | null, folder: string): string {
-  if (planted === null) return SHIPPED;
-  const { file, find, replace } = PLANTS[planted]!;
+/** A log in files of 64 KiB of which two are kept: whoever was away for a moment needs a snapshot. */
+const SMALL_LOG: readonly Edit[] = [
+  { file: "wal/wal.js", find: "SEGMENT_BYTES = 16 * 1024 * 1024", replace: "SEGMENT_BYTES = 64 * 1024" },
+  { file: "replica/driver.js", find: "TAIL_SEGMENTS = 4", replace: "TAIL_SEGMENTS = 2" },
+];
+
+/** The program to run: as it is, or from a copy in `folder` with other words in it. */
+export function programWith(planted: string | null, hasSmallLog: boolean, folder: string): string {
+  const edits = [...(hasSmallLog ? SMALL_LOG : []), ...(planted === null ? [] : [PLANTS[planted]!])];
+  if (edits.length === 0) return SHIPPED;
   const copy = join(folder, "planted");
   for (const part of ["dist/src", "bin", "package.json"]) {
     cpSync(join(CHECKOUT, part), join(copy, part), { recursive: true });
   }
   symlinkSync(join(CHECKOUT, "node_modules"), join(copy, "node_modules"));
-  const path = join(copy, "dist/src", file);
-  const pieces = readFileSync(path, "utf8").split(find);
-  if (pieces.length !== 2)
-    throw new Error(`${file}: "${find}" is there ${pieces.length - 1} times, must be once`);
-  writeFileSync(path, pieces.join(replace));
+  for (const { file, find, replace } of edits) {
+    const path = join(copy, "dist/src", file);
+    const pieces = readFileSync(path, "utf8").split(find);
+    if (pieces.length !== 2)
+      throw new Error(`${file}: "${find}" is there ${pieces.length - 1} times, must be once`);
+    writeFileSync(path, pieces.join(replace));
+  }
   return join(copy, "bin/synod.js");
 }
