@@ -25,7 +25,7 @@
 #include <unistd.h>
 
 // The numbers are those of journal.ts.
-enum { WRITE = 1, SYNC = 2, SYNC_RANGE = 3, SYNC_FAILED = 4, CREATE = 5, REMOVE = 6, RENAME = 7, FAULT = 8, MAPPED = 9 };
+enum { WRITE = 1, SYNC, SYNC_RANGE, SYNC_FAILED, CREATE, REMOVE, RENAME, FAULT, MAPPED };
 
 struct header {
   uint32_t magic, kind;
@@ -39,6 +39,7 @@ enum { MAX_FILES = 65536, MAX_NAME = 64, SLOW_SYNC_US = 25000 };
 struct watched {
   char is_watched, is_directory, is_dsync, is_append, is_shallow;
   int reader;
+  dev_t device;
   ino_t ino;
   char name[MAX_NAME];
 };
@@ -57,15 +58,15 @@ static long countdown[KINDS], period[KINDS];
 
 #define REAL(name) ((__typeof__(&name))real_of(#name))
 
-static void *real_of(const char *name) {
-  void *found = dlsym(RTLD_NEXT, name);
-  if (found == NULL) abort();
-  return found;
-}
-
 static void give_up(const char *what) {
   fprintf(stderr, "lossy-disk: %s: %s\n", what, strerror(errno));
   abort();
+}
+
+static void *real_of(const char *name) {
+  void *found = dlsym(RTLD_NEXT, name);
+  if (found == NULL) give_up(name);
+  return found;
 }
 
 static void write_all(const void *bytes, size_t length) {
@@ -120,12 +121,13 @@ static int strikes(int kind, const char *name) {
   return 1;
 }
 
-static int is_below(const char *path) {
-  return root_length > 0 && strncmp(path, root, root_length) == 0 && path[root_length] == '/' && path[root_length + 1] != 0;
-}
-
 static int is_root(const char *path) {
   return root_length > 0 && strcmp(path, root) == 0;
+}
+
+static int is_below(const char *path) {
+  int starts = root_length > 0 && strncmp(path, root, root_length) == 0 && path[root_length] == '/';
+  return starts && path[root_length + 1] != 0;
 }
 
 static const char *name_of(const char *path) {
@@ -154,15 +156,28 @@ static void record_undo(int reader, ino_t ino, off_t at, size_t span, off_t old_
   free(old);
 }
 
+static void forget(int fd) {
+  if (!files[fd].is_watched) return;
+  files[fd].is_watched = 0;
+  if (files[fd].reader != fd) REAL(close)(files[fd].reader);
+}
+
+static void record_create(const char *path, ino_t ino) {
+  struct header header = {.kind = CREATE, .file = ino, .a = parent_of(path)};
+  record(header, name_of(path), strlen(name_of(path)), NULL, 0);
+}
+
 static void watch(int fd, const char *path, int flags) {
   if (fd >= MAX_FILES) give_up("too many open files");
   struct stat found;
   if (fstat(fd, &found) != 0) give_up(path);
+  forget(fd);
   struct watched *file = &files[fd];
   file->is_directory = S_ISDIR(found.st_mode);
   file->is_dsync = (flags & O_DSYNC) != 0;
   file->is_append = (flags & O_APPEND) != 0;
   file->is_shallow = strchr(path + root_length + 1, '/') == NULL;
+  file->device = found.st_dev;
   file->ino = found.st_ino;
   file->reader = fd;
   if ((flags & O_ACCMODE) == O_WRONLY) file->reader = REAL(open)(path, O_RDONLY | O_CLOEXEC);
@@ -184,29 +199,26 @@ static int open_watched(const char *path, int flags, mode_t mode) {
   int fd = REAL(open)(path, flags, mode);
   if (fd >= 0) {
     watch(fd, path, flags);
-    if (!existed && !is_root(path)) {
-      const char *name = name_of(path);
-      record((struct header){.kind = CREATE, .file = files[fd].ino, .a = parent_of(path)}, name, strlen(name), NULL, 0);
-    }
+    if (!existed && !is_root(path)) record_create(path, files[fd].ino);
   }
   pthread_mutex_unlock(&turn);
   return fd;
 }
 
+// The third argument is there when the flags say so.
+#define MODE_AFTER(flags, mode) \
+  va_list rest; \
+  va_start(rest, flags); \
+  mode_t mode = (flags & (O_CREAT | O_TMPFILE)) ? va_arg(rest, mode_t) : 0; \
+  va_end(rest)
+
 int open(const char *path, int flags, ...) {
-  va_list rest;
-  va_start(rest, flags);
-  mode_t mode = (flags & (O_CREAT | O_TMPFILE)) ? va_arg(rest, mode_t) : 0;
-  va_end(rest);
-  if (is_below(path) || is_root(path)) return open_watched(path, flags, mode);
-  return REAL(open)(path, flags, mode);
+  MODE_AFTER(flags, mode);
+  return is_below(path) || is_root(path) ? open_watched(path, flags, mode) : REAL(open)(path, flags, mode);
 }
 
 int openat(int directory, const char *path, int flags, ...) {
-  va_list rest;
-  va_start(rest, flags);
-  mode_t mode = (flags & (O_CREAT | O_TMPFILE)) ? va_arg(rest, mode_t) : 0;
-  va_end(rest);
+  MODE_AFTER(flags, mode);
   if (is_below(path) || is_root(path)) return open_watched(path, flags, mode);
   return REAL(openat)(directory, path, flags, mode);
 }
@@ -218,15 +230,25 @@ int creat(const char *path, mode_t mode) {
 int close(int fd) {
   if (fd >= 0 && fd < MAX_FILES && files[fd].is_watched) {
     pthread_mutex_lock(&turn);
-    files[fd].is_watched = 0;
-    if (files[fd].reader != fd) REAL(close)(files[fd].reader);
+    forget(fd);
     pthread_mutex_unlock(&turn);
   }
   return REAL(close)(fd);
 }
 
+// libuv closes by a bare system call, so the descriptor may be another's by now.
+static struct watched *watched_any(int fd) {
+  if (fd < 0 || fd >= MAX_FILES || !files[fd].is_watched) return NULL;
+  struct stat now;
+  if (fstat(fd, &now) == 0 && now.st_ino == files[fd].ino && now.st_dev == files[fd].device) return &files[fd];
+  pthread_mutex_lock(&turn);
+  forget(fd);
+  pthread_mutex_unlock(&turn);
+  return NULL;
+}
+
 static struct watched *watched_file(int fd) {
-  return fd >= 0 && fd < MAX_FILES && files[fd].is_watched && !files[fd].is_directory ? &files[fd] : NULL;
+  return watched_any(fd) != NULL && !files[fd].is_directory ? &files[fd] : NULL;
 }
 
 // `at` below 0: at the file's own position.
@@ -247,8 +269,8 @@ static ssize_t write_watched(struct watched *file, int fd, const struct iovec *p
     if (is_short) length = part.iov_len;
     off_t end = from + (off_t)length;
     record_undo(file->reader, file->ino, from, length, now.st_size, end > now.st_size ? end : now.st_size);
-    const struct iovec *meant = is_short ? &part : parts;
-    done = at >= 0 ? REAL(pwritev)(fd, meant, count, at) : REAL(writev)(fd, meant, count);
+    if (is_short) parts = &part;
+    done = at >= 0 ? REAL(pwritev)(fd, parts, count, at) : REAL(writev)(fd, parts, count);
     error = errno;
     if (file->is_dsync && done > 0) {
       struct header header = {.kind = SYNC_RANGE, .file = file->ino, .a = from, .b = done, .c = journal_end};
@@ -316,13 +338,11 @@ static int sync_watched(int fd, int (*real)(int)) {
 }
 
 int fsync(int fd) {
-  int is_watched = fd >= 0 && fd < MAX_FILES && files[fd].is_watched;
-  return is_watched ? sync_watched(fd, REAL(fsync)) : REAL(fsync)(fd);
+  return watched_any(fd) != NULL ? sync_watched(fd, REAL(fsync)) : REAL(fsync)(fd);
 }
 
 int fdatasync(int fd) {
-  int is_watched = fd >= 0 && fd < MAX_FILES && files[fd].is_watched;
-  return is_watched ? sync_watched(fd, REAL(fdatasync)) : REAL(fdatasync)(fd);
+  return watched_any(fd) != NULL ? sync_watched(fd, REAL(fdatasync)) : REAL(fdatasync)(fd);
 }
 
 // Whatever was written through a mapping is in no journal.
@@ -349,9 +369,8 @@ int unlink(const char *path) {
   pthread_mutex_lock(&turn);
   keep(path, found.st_ino);
   int result = REAL(unlink)(path);
-  const char *name = name_of(path);
   struct header header = {.kind = REMOVE, .file = found.st_ino, .a = parent_of(path)};
-  if (result == 0) record(header, name, strlen(name), NULL, 0);
+  if (result == 0) record(header, name_of(path), strlen(name_of(path)), NULL, 0);
   pthread_mutex_unlock(&turn);
   return result;
 }
@@ -379,10 +398,7 @@ int mkdir(const char *path, mode_t mode) {
   pthread_mutex_lock(&turn);
   int result = REAL(mkdir)(path, mode);
   struct stat made;
-  if (result == 0 && stat(path, &made) == 0) {
-    const char *name = name_of(path);
-    record((struct header){.kind = CREATE, .file = made.st_ino, .a = parent_of(path)}, name, strlen(name), NULL, 0);
-  }
+  if (result == 0 && stat(path, &made) == 0) record_create(path, made.st_ino);
   pthread_mutex_unlock(&turn);
   return result;
 }
