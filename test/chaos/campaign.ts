@@ -48,7 +48,7 @@ export class Campaign {
     this.#wrong = [];
     this.#cycle = 0;
     this.#isEnding = false;
-    this.#load = new Load(members, plan.random, (sentence) => this.#wrong.push(sentence));
+    this.#load = new Load(members, plan.random.copy(), (sentence) => this.#wrong.push(sentence));
     for (const member of members) {
       member.onReady = (ms) => this.tally.served(ms);
       member.onEnded = (how) => this.#endedByItself(member, how);

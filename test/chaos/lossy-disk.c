@@ -121,18 +121,14 @@ static int strikes(int kind, const char *name) {
   return 1;
 }
 
-static int is_root(const char *path) {
-  return root_length > 0 && strcmp(path, root) == 0;
-}
+static int is_root(const char *path) { return root_length > 0 && strcmp(path, root) == 0; }
 
 static int is_below(const char *path) {
   int starts = root_length > 0 && strncmp(path, root, root_length) == 0 && path[root_length] == '/';
   return starts && path[root_length + 1] != 0;
 }
 
-static const char *name_of(const char *path) {
-  return strrchr(path, '/') + 1;
-}
+static const char *name_of(const char *path) { return strrchr(path, '/') + 1; }
 
 static ino_t parent_of(const char *path) {
   char parent[PATH_MAX];
@@ -167,6 +163,12 @@ static void record_create(const char *path, ino_t ino) {
   record(header, name_of(path), strlen(name_of(path)), NULL, 0);
 }
 
+static void forget_in_turn(int fd) {
+  pthread_mutex_lock(&turn);
+  forget(fd);
+  pthread_mutex_unlock(&turn);
+}
+
 static void watch(int fd, const char *path, int flags) {
   if (fd >= MAX_FILES) give_up("too many open files");
   struct stat found;
@@ -191,10 +193,8 @@ static int open_watched(const char *path, int flags, mode_t mode) {
   int existed = stat(path, &before) == 0;
   if (existed && (flags & O_TRUNC) && !(flags & O_EXCL) && before.st_size > 0) {
     int reader = REAL(open)(path, O_RDONLY | O_CLOEXEC);
-    if (reader >= 0) {
-      record_undo(reader, before.st_ino, 0, before.st_size, before.st_size, 0);
-      REAL(close)(reader);
-    }
+    record_undo(reader, before.st_ino, 0, before.st_size, before.st_size, 0);
+    REAL(close)(reader);
   }
   int fd = REAL(open)(path, flags, mode);
   if (fd >= 0) {
@@ -223,16 +223,10 @@ int openat(int directory, const char *path, int flags, ...) {
   return REAL(openat)(directory, path, flags, mode);
 }
 
-int creat(const char *path, mode_t mode) {
-  return open(path, O_WRONLY | O_CREAT | O_TRUNC, mode);
-}
+int creat(const char *path, mode_t mode) { return open(path, O_WRONLY | O_CREAT | O_TRUNC, mode); }
 
 int close(int fd) {
-  if (fd >= 0 && fd < MAX_FILES && files[fd].is_watched) {
-    pthread_mutex_lock(&turn);
-    forget(fd);
-    pthread_mutex_unlock(&turn);
-  }
+  if (fd >= 0 && fd < MAX_FILES && files[fd].is_watched) forget_in_turn(fd);
   return REAL(close)(fd);
 }
 
@@ -241,15 +235,11 @@ static struct watched *watched_any(int fd) {
   if (fd < 0 || fd >= MAX_FILES || !files[fd].is_watched) return NULL;
   struct stat now;
   if (fstat(fd, &now) == 0 && now.st_ino == files[fd].ino && now.st_dev == files[fd].device) return &files[fd];
-  pthread_mutex_lock(&turn);
-  forget(fd);
-  pthread_mutex_unlock(&turn);
+  forget_in_turn(fd);
   return NULL;
 }
 
-static struct watched *watched_file(int fd) {
-  return watched_any(fd) != NULL && !files[fd].is_directory ? &files[fd] : NULL;
-}
+static struct watched *watched_file(int fd) { return watched_any(fd) && !files[fd].is_directory ? &files[fd] : NULL; }
 
 // `at` below 0: at the file's own position.
 static ssize_t write_watched(struct watched *file, int fd, const struct iovec *parts, int count, off_t at) {
@@ -337,13 +327,10 @@ static int sync_watched(int fd, int (*real)(int)) {
   return result;
 }
 
-int fsync(int fd) {
-  return watched_any(fd) != NULL ? sync_watched(fd, REAL(fsync)) : REAL(fsync)(fd);
-}
-
-int fdatasync(int fd) {
-  return watched_any(fd) != NULL ? sync_watched(fd, REAL(fdatasync)) : REAL(fdatasync)(fd);
-}
+#define WATCHING(sync) \
+  int sync(int fd) { return watched_any(fd) != NULL ? sync_watched(fd, REAL(sync)) : REAL(sync)(fd); }
+WATCHING(fsync)
+WATCHING(fdatasync)
 
 // Whatever was written through a mapping is in no journal.
 void *mmap(void *address, size_t length, int protection, int flags, int fd, off_t at) {
