@@ -122,7 +122,7 @@ export class Load {
       const found = kvs[0] === undefined ? "nothing" : `revision ${kvs[0].modRevision}`;
       if (found !== `revision ${revision}`) {
         this.#onWrong(
-          `${key} was acknowledged at revision ${revision}; read after that at ${member!.plan.name}: ${found}`,
+          `${kvs[0] === undefined ? "lost: " : ""}${key} was acknowledged at revision ${revision}; read after that at ${member!.plan.name}: ${found}`,
         );
       }
     } catch (error) {
