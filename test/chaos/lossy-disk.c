@@ -48,7 +48,6 @@ static struct watched files[MAX_FILES];
 // One at a time: a record of the journal and the change that it is about are not parted by another change.
 static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
 static int journal = -1;
-static off_t journal_end;
 static char root[PATH_MAX], removed[PATH_MAX];
 static size_t root_length;
 
@@ -87,9 +86,11 @@ static void record(struct header header, const char *text, size_t text_length, c
   write_all(&header, sizeof header);
   if (text_length > 0) write_all(text, text_length);
   if (length > 0) write_all(data, length);
-  journal_end += sizeof header + text_length + length;
   errno = error;
 }
+
+// Another process may write to the journal, too: the one that reads a store before it is opened.
+static off_t journal_end(void) { return lseek(journal, 0, SEEK_END); }
 
 // In a call that the loader makes before `start` nothing is watched.
 __attribute__((constructor)) static void start(void) {
@@ -98,7 +99,6 @@ __attribute__((constructor)) static void start(void) {
   if (given == NULL || path == NULL || keep == NULL) return;
   journal = REAL(open)(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   if (journal < 0) give_up(path);
-  journal_end = lseek(journal, 0, SEEK_END);
   snprintf(root, sizeof root, "%s", given);
   snprintf(removed, sizeof removed, "%s", keep);
   for (int kind = 0; faults != NULL && kind < KINDS; kind += 1) {
@@ -263,7 +263,7 @@ static ssize_t write_watched(struct watched *file, int fd, const struct iovec *p
     done = at >= 0 ? REAL(pwritev)(fd, parts, count, at) : REAL(writev)(fd, parts, count);
     error = errno;
     if (file->is_dsync && done > 0) {
-      struct header header = {.kind = SYNC_RANGE, .file = file->ino, .a = from, .b = done, .c = journal_end};
+      struct header header = {.kind = SYNC_RANGE, .file = file->ino, .a = from, .b = done, .c = journal_end()};
       record(header, NULL, 0, NULL, 0);
     }
   }
@@ -311,7 +311,7 @@ int ftruncate(int fd, off_t length) {
 static int sync_watched(int fd, int (*real)(int)) {
   pthread_mutex_lock(&turn);
   struct watched file = files[fd];
-  struct header header = {.kind = SYNC, .file = file.ino, .a = journal_end};
+  struct header header = {.kind = SYNC, .file = file.ino, .a = journal_end()};
   int fails = !file.is_directory && strikes(SYNC_EIO, file.name);
   int is_slow = !fails && !file.is_directory && strikes(SLOW_SYNC, file.name);
   pthread_mutex_unlock(&turn);

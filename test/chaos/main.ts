@@ -5,7 +5,7 @@
 //   --small-log     with a log of small files of which little is kept, so that snapshots are sent
 //   --planted BUG   with a bug planted, to see it found: no-sync, no-log-sync, no-directory-sync
 import { randomInt } from "node:crypto";
-import { appendFileSync, statfsSync } from "node:fs";
+import { appendFileSync, existsSync, statfsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
@@ -48,6 +48,7 @@ function readPlan(): Plan {
     throw new Error(`--planted takes one of ${Object.keys(PLANTS).join(", ")}`);
   }
   const parent = resolve(values.folder);
+  if (!existsSync(parent)) throw new Error(`${parent} does not exist: give a folder on a disk with --folder`);
   if (IN_MEMORY.includes(statfsSync(parent).type)) {
     throw new Error(`${parent} is a file system in memory: give a folder on a disk with --folder`);
   }

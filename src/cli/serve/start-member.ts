@@ -92,6 +92,7 @@ function memberInfos(
 function mendable(error: unknown, dataDir: string): unknown {
   if (error instanceof ListenError || error instanceof ClientListenError)
     return new CommandFailed(error.message);
-  if (!(error instanceof DataDirectoryError || error instanceof StoreTooNew)) return error;
+  const isOfDisk = error instanceof Error && "syscall" in error;
+  if (!(error instanceof DataDirectoryError || error instanceof StoreTooNew || isOfDisk)) return error;
   return new CommandFailed(`--data-dir ${dataDir}: ${error.message}`);
 }
