@@ -59,6 +59,8 @@ export class Ghost {
   readonly lastBallot = new Map<ReplicaId, Ballot>();
   /** The last vote that became durable where its replica had one of another ballot, and did not know what is chosen. */
   castAgain: { readonly id: ReplicaId; readonly slot: Slot; readonly value: Value } | null = null;
+  /** Who installed a snapshot last; null: it was looked at. */
+  installed: ReplicaId | null = null;
   /** What callers proposed, by `payloadKey`. */
   readonly submitted = new Set<string>();
   readonly reads = new Map<string, GhostRead>();

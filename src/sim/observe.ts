@@ -108,6 +108,7 @@ export function onInstall(ghost: Ghost, id: ReplicaId, upTo: Slot): void {
   const replica = ghost.replica(id);
   installsOnlyChosen(ghost, id, replica, upTo);
   replica.chosenUpTo = upTo;
+  ghost.installed = id;
   for (const slot of replica.learned.keys()) if (slot <= upTo) replica.learned.delete(slot);
 }
 

@@ -6,6 +6,7 @@ import { damageRecords } from "./damaged-records.js";
 import type { HealedCore } from "./healed-core.js";
 import { anotherWay } from "./other-way.js";
 import { cutPartly } from "./partial-cuts.js";
+import { leaveVotesBehind } from "./stale-votes.js";
 
 /** T, and twice T, by a clock that is slow by a fifth. */
 const T_MS = 625;
@@ -20,7 +21,7 @@ const CUT_CHANCE = 0.5;
 const DAMAGE_CHANCE = 0.3;
 
 export async function probe(core: HealedCore, random: Random): Promise<void> {
-  const steps = [transfer, resetConnections, orderlyStop, crash, crash, anotherWay];
+  const steps = [transfer, resetConnections, orderlyStop, crash, crash, anotherWay, leaveVotesBehind];
   if (random.next() < CUT_CHANCE) steps.push(cutPartly);
   // Last, for afterwards disks are known to be damaged, which excuses.
   if (random.next() < DAMAGE_CHANCE) steps.push(damageRecords);

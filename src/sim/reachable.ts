@@ -62,6 +62,7 @@ const EVENTS = [
   "probe restart of those that follow",
   "probe silence of the leader",
   "probe transfer",
+  "probe votes under a snapshot",
   "recovery finds a watermark",
   "recovery finds faulty slots",
   "recovery finds learned values after a gap",
@@ -78,6 +79,7 @@ const EVENTS = [
   "told serveSnapshot",
   "transfer done",
   "transfer failed",
+  "votes under a snapshot",
 ];
 
 export function reachable(): string[] {

@@ -114,8 +114,11 @@ const MOST = 15_000;
 /** It waits for so many more until something is at stake: a write that is not synced, at times of one that starts. */
 const PATIENCE = 2000;
 const STARTING_CHANCE = 0.5;
-/** So many shadows of a run have a vote hurt. */
+/** So many shadows of a run have a vote hurt, and so many are of one that has installed a snapshot. */
 const MOST_HURT = 8;
+const MOST_INSTALLED = 8;
+/** By then the log of such a one has a watermark above the snapshot, which must fix no vote below it (F3). */
+const INSTALLED_EVENTS = 400;
 
 interface ShadowedHost {
   readonly isUp: boolean;
@@ -141,6 +144,9 @@ export class ShadowRecoveries {
   #wantsStart: boolean;
   /** Votes that were hurt in shadows so far. */
   #hurt: number;
+  /** Those who have installed a snapshot, and when to look at them; how many there were. */
+  readonly #installed: { readonly id: ReplicaId; readonly at: number }[];
+  #installations: number;
 
   constructor(world: ShadowedWorld, seed: number) {
     this.#world = world;
@@ -149,12 +155,16 @@ export class ShadowRecoveries {
     this.#next = FEWEST;
     this.#wantsStart = false;
     this.#hurt = 0;
+    this.#installed = [];
+    this.#installations = 0;
   }
 
   /** The disk that is to be recovered now; null: none is. To be asked between two events. */
   due(): CrashImage | null {
     const hurt = this.#hurtVote();
     if (hurt !== null) return hurt;
+    const installed = this.#afterInstallation();
+    if (installed !== null) return installed;
     const { events } = this.#world.queue;
     if (events < this.#next) return null;
     let candidates = this.#hosts.filter(
@@ -184,6 +194,20 @@ export class ShadowRecoveries {
     this.#hurt += 1;
     this.#world.reach("shadow recovery of a damaged vote");
     return { ...image, isDamaged: true };
+  }
+
+  #afterInstallation(): CrashImage | null {
+    const { ghost, hosts, queue } = this.#world;
+    if (ghost.installed !== null) {
+      if (this.#installations < MOST_INSTALLED) {
+        this.#installed.push({ id: ghost.installed, at: queue.events + INSTALLED_EVENTS });
+      }
+      this.#installations += 1;
+      ghost.installed = null;
+    }
+    if (this.#installed.length === 0 || queue.events < this.#installed[0]!.at) return null;
+    const host = hosts.get(this.#installed.shift()!.id);
+    return host?.isUp === true ? host.crashImage(this.#random) : null;
   }
 
   async recover(image: CrashImage): Promise<void> {

@@ -56,6 +56,8 @@ const DRAIN_EVERY = 32;
 
 export class World {
   readonly options: WorldOptions;
+  /** Of log that stays when it is compacted. */
+  readonly tailBytes: number;
   readonly queue: EventQueue;
   readonly ids: readonly ReplicaId[];
   readonly network: SimNetwork;
@@ -82,6 +84,7 @@ export class World {
 
   constructor(options: WorldOptions) {
     this.options = options;
+    this.tailBytes = TAILS[options.seed % TAILS.length]!;
     this.queue = new EventQueue();
     this.ids = Array.from({ length: options.replicas }, (_, i) => i + 1);
     this.#reached = new Map();
@@ -116,7 +119,7 @@ export class World {
       electionMs,
       requestTimeoutMs,
       segmentBytes,
-      tailBytes: TAILS[options.seed % TAILS.length]!,
+      tailBytes: this.tailBytes,
       isVolatile: options.seed % VOLATILE_EVERY === 0,
       snapshotBytes: SNAPSHOT_BYTES,
       violate: (broken: Error) => this.violate(broken),
