@@ -1,7 +1,7 @@
 // The head of the record store: what a restart begins with, written with every commit.
 import { ByteReader, ByteWriter } from "../base/bytes.js";
 import { FIRST_REVISION, NEVER_COMPACTED } from "./mvcc-store.js";
-import { StoreCorrupt, StoreTooNew } from "./record-store.js";
+import { StoreCorrupt, UnknownStoreFormat } from "./record-store.js";
 import { type DigestLanes, FRESH_DIGEST } from "./running-digest.js";
 
 const FORMAT = 2;
@@ -61,8 +61,8 @@ export function decodeHead(bytes: Uint8Array): Head {
   const reader = new ByteReader(bytes);
   const format = reader.u8();
   if (format !== FORMAT) {
-    throw new StoreTooNew(
-      `the store has format ${format}, this version knows ${FORMAT}: start a version that knows it`,
+    throw new UnknownStoreFormat(
+      `the head of the store has format ${format}, this version knows ${FORMAT}: start a version that knows it`,
     );
   }
   const slot = reader.varint();

@@ -93,7 +93,7 @@ test("a store of another version is not called damaged", async () => {
     const medium = new MemoryMedium();
     medium.head = sealedCopy(bytes, 0, 0);
     await assert.rejects(KvMachine.open(new MemoryRecordStore(medium)), {
-      name: "StoreTooNew",
+      name: "UnknownStoreFormat",
       message: new RegExp(`format ${format}`),
     });
   }

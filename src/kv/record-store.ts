@@ -13,10 +13,10 @@ export class StoreCorrupt extends StateCorrupt {
   override readonly code = "STORE_CORRUPT";
 }
 
-/** The store is of a newer version of this program. Nothing is wrong with it, so it must not be set aside. */
-export class StoreTooNew extends Error {
-  override readonly name = "StoreTooNew";
-  readonly code = "STORE_TOO_NEW";
+/** The store is whole, but of another version: it must not be set aside and rebuilt as a damaged one is. */
+export class UnknownStoreFormat extends Error {
+  override readonly name = "UnknownStoreFormat";
+  readonly code = "STORE_FORMAT";
 }
 
 /** A record and its revision: `main` counts the changes of the store, `sub` those within one change, from 0. */

@@ -115,7 +115,9 @@ function decodeFrame(payload: Uint8Array): SnapshotFrame {
 function readHeader(reader: ByteReader): SnapshotHeader {
   const format = reader.u8();
   if (format !== FORMAT)
-    throw new BadSnapshot(`the snapshot has format ${format}, this program reads ${FORMAT}`);
+    throw new BadSnapshot(
+      `the state in the snapshot has format ${format}, this version knows ${FORMAT}: start a version that knows it`,
+    );
   const revision = reader.varint();
   const compactRevision = reader.varint() - 1;
   return { kind: "header", revision, compactRevision, digest: { a: reader.u32(), b: reader.u32() } };

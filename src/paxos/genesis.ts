@@ -7,7 +7,8 @@ import { decodeUtf8, encodeUtf8 } from "../base/utf8.js";
 import type { ReplicaId } from "./ballot.js";
 import { Memberships, majorityOf } from "./membership.js";
 
-const FORMAT = 1;
+/** Of a genesis, and of what a cluster id is made of. */
+export const GENESIS_FORMAT = 1;
 const CHECKSUM_BYTES = 8;
 const MAX_MEMBERS = 1024;
 export const DEFAULT_ALPHA = 64;
@@ -80,6 +81,17 @@ export function encodeGenesis(genesis: Genesis): Uint8Array {
   return writer.finish();
 }
 
+/** The format of a genesis that is intact, known or not; null when the bytes are none. */
+export function genesisFormatOf(bytes: Uint8Array): number | null {
+  const end = bytes.length - CHECKSUM_BYTES;
+  if (end < 1) return null;
+  const isIntact = bytesEqual(
+    sha256(bytes.subarray(0, end)).subarray(0, CHECKSUM_BYTES),
+    bytes.subarray(end),
+  );
+  return isIntact ? bytes[0]! : null;
+}
+
 /** The genesis, or null when the bytes are none, whatever they are. */
 export function decodeGenesis(bytes: Uint8Array): Genesis | null {
   const end = bytes.length - CHECKSUM_BYTES;
@@ -93,7 +105,7 @@ export function decodeGenesis(bytes: Uint8Array): Genesis | null {
   const rule = reader.u8();
   const digestInterval = reader.varint();
   const count = reader.varint();
-  if (reader.failed || format !== FORMAT || token === null || alpha < 1 || rule !== 0) return null;
+  if (reader.failed || format !== GENESIS_FORMAT || token === null || alpha < 1 || rule !== 0) return null;
   if (count < 1 || count > MAX_MEMBERS) return null;
   const members: GenesisMember[] = [];
   for (let i = 0; i < count; i += 1) {
@@ -107,7 +119,7 @@ export function decodeGenesis(bytes: Uint8Array): Genesis | null {
 }
 
 function writeSettings(writer: ByteWriter, settings: Omit<ClusterConfig, "members">): void {
-  writer.u8(FORMAT);
+  writer.u8(GENESIS_FORMAT);
   writer.bytes(encodeUtf8(settings.token));
   writer.varint(settings.alpha);
   writer.u8(0);

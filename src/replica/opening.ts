@@ -2,13 +2,19 @@
 // the disk says is checked here, before the first message (2.8, 2.10).
 import type { DurableState, StateMachine } from "../machine/machine.js";
 import type { ReplicaId, Slot } from "../paxos/ballot.js";
-import { type ClusterConfig, clusterIdOf, decodeGenesis } from "../paxos/genesis.js";
+import {
+  type ClusterConfig,
+  clusterIdOf,
+  decodeGenesis,
+  GENESIS_FORMAT,
+  genesisFormatOf,
+} from "../paxos/genesis.js";
 import type { Synced } from "../paxos/outbox.js";
 import { Sessions } from "../paxos/sessions.js";
 import type { RecoveredState } from "../paxos/state.js";
 import { DataDirectoryError } from "../wal/data-directory-error.js";
 import type { Disk } from "../wal/disk.js";
-import { DataDirectory } from "../wal/identity.js";
+import { DataDirectory, GENESIS_NAME } from "../wal/identity.js";
 import { compactedUpToOf } from "../wal/open-log.js";
 import { Wal } from "../wal/wal.js";
 import { Bootstrap } from "./bootstrap.js";
@@ -101,11 +107,9 @@ export async function open<C, R, Q, A>(
     clusterId,
     replica: id,
     randomHex: () => randomHex(16),
+    checkGenesis,
   });
   const { diskId, incarnation } = directory.identity;
-  if (directory.genesis !== null && decodeGenesis(directory.genesis) === null) {
-    throw new Error("the genesis in the data directory cannot be read: the replica's id must be replaced");
-  }
   const fence = await FenceFile.open(disk);
   const heldMachine = await hold(
     machine,
@@ -157,6 +161,20 @@ async function assertReachesBack(disk: Disk, heldUpTo: Slot): Promise<void> {
     `slots ${heldUpTo + 1} to ${compactedUpTo} are neither in the state that is left nor in the log, and this replica has ` +
       "no peers to take them from: restore the whole data directory from a backup",
   );
+}
+
+function checkGenesis(bytes: Uint8Array): void {
+  const format = genesisFormatOf(bytes);
+  if (format !== null && format !== GENESIS_FORMAT) {
+    throw new DataDirectoryError(
+      `the file "${GENESIS_NAME}" has format ${format}, this version knows ${GENESIS_FORMAT}: start a version that knows it`,
+    );
+  }
+  if (decodeGenesis(bytes) === null) {
+    throw new DataDirectoryError(
+      `the file "${GENESIS_NAME}" is intact and yet no genesis: the replica's id must be replaced`,
+    );
+  }
 }
 
 async function hold<C, R, Q, A>(

@@ -11,8 +11,8 @@ import {
   decodeFirstSector,
   encodeFirstSector,
   type FirstSector,
+  FORMAT,
   framesOf,
-  isKnownFormat,
   isSame,
   META,
   payloadOf,
@@ -264,9 +264,9 @@ async function readFirst(disk: Disk, name: string): Promise<FirstSector | null> 
   const file = await disk.open(name, false);
   try {
     const first = decodeFirstSector(await file.read(0, SECTOR));
-    if (first !== null && !isKnownFormat(first.format)) {
+    if (first !== null && first.format !== FORMAT) {
       throw new DataDirectoryError(
-        `${name} has format ${first.format}, this version knows another: start a version that knows it`,
+        `${name} has format ${first.format}, this version knows ${FORMAT}: start a version that knows it`,
       );
     }
     return first?.isWhole && first.bytes === (await file.size()) ? first : null;

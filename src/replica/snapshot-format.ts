@@ -6,7 +6,7 @@ import type { Slot } from "../paxos/ballot.js";
 import type { DiskFile } from "../wal/disk.js";
 
 export const SECTOR = 512;
-const FORMAT = 1;
+export const FORMAT = 1;
 const MAGIC_WHOLE = 0x464e5953;
 const MAGIC_PART = 0x494e5953;
 

@@ -12,7 +12,7 @@ import { PROMISE_NAMES, settled, writeSynced } from "./promise-file.js";
 export { DataDirectoryError } from "./data-directory-error.js";
 
 const FORMAT = 1;
-const GENESIS_NAME = "genesis";
+export const GENESIS_NAME = "genesis";
 const NEW_SUFFIX = ".new";
 /** Written by `io/directory-lock.ts`. */
 export const LOCK_NAME = "lock";
@@ -38,6 +38,8 @@ export interface DataDirectoryOptions {
   readonly replica: ReplicaId;
   /** 32 random hex digits; asked for once, when the directory is new. */
   randomHex(): string;
+  /** Throws what is wrong with a genesis that is intact; nothing is changed then. */
+  checkGenesis?(bytes: Uint8Array): void;
 }
 
 export class DataDirectory {
@@ -67,6 +69,7 @@ export class DataDirectory {
     else await checkNew(disk, files);
     if (old !== null) await checkLog(disk);
     const genesis = await readGenesis(disk, files, old?.genesisCrc ?? 0);
+    if (genesis !== null) options.checkGenesis?.(genesis);
     // Its name may be of a life that died before that was durable, and the identity is to say that it is there.
     if (genesis !== null && old?.genesisCrc === 0) await disk.syncDirectory();
     // The log first: once the identity is there, a directory without a log is one that has lost it.
@@ -194,7 +197,7 @@ function decodeIdentity(bytes: Uint8Array): IdentityFile {
   const file = JSON.parse(line) as IdentityFile;
   if (file.format !== FORMAT) {
     throw new DataDirectoryError(
-      `this data directory has format ${file.format}, this version knows ${FORMAT}: start a version that knows it`,
+      `the file "${IDENTITY_NAME}" has format ${file.format}, this version knows ${FORMAT}: start a version that knows it`,
     );
   }
   return file;

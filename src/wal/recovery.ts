@@ -207,8 +207,13 @@ export class Recovery {
       this.index.accepted(entry.slot, entry.ballot, segment, offset, entry.length, entry.crc);
     } else if (entry.kind === KIND_WATERMARK) {
       this.index.restate(entry.slot);
-    } else {
+    } else if (entry.kind === KIND_LEARNED) {
       this.index.learned(entry.slot, segment, offset, entry.length, entry.crc);
+    } else {
+      throw new DataDirectoryError(
+        `${segmentName(segment)} has a record of kind ${entry.kind}, this version knows 1 to ${KIND_WATERMARK}: ` +
+          "start a version that knows it",
+      );
     }
   }
 

@@ -3,7 +3,7 @@ import type { Logger } from "pino";
 import { ListenError as ClientListenError, type EtcdServer, startEtcdServer } from "../../etcd/server.js";
 import { createReplica, DataDirectoryError, ListenError } from "../../index.js";
 import { openKv } from "../../io/kv-opening.js";
-import { StoreTooNew } from "../../kv/record-store.js";
+import { UnknownStoreFormat } from "../../kv/record-store.js";
 import { CommandFailed } from "../failures.js";
 import type { ServePlan } from "./serve-plan.js";
 import { addressOf, listenHost } from "./urls.js";
@@ -92,7 +92,10 @@ function memberInfos(
 function mendable(error: unknown, dataDir: string): unknown {
   if (error instanceof ListenError || error instanceof ClientListenError)
     return new CommandFailed(error.message);
+  if (error instanceof UnknownStoreFormat) {
+    return new CommandFailed(`--data-dir ${dataDir}, store: ${error.message}`);
+  }
   const isOfDisk = error instanceof Error && "syscall" in error;
-  if (!(error instanceof DataDirectoryError || error instanceof StoreTooNew || isOfDisk)) return error;
+  if (!(error instanceof DataDirectoryError || isOfDisk)) return error;
   return new CommandFailed(`--data-dir ${dataDir}: ${error.message}`);
 }

@@ -1,0 +1,80 @@
+// Data directories of today's formats, small and always the same to the byte: what `test/golden/format` holds.
+import { crc32 } from "../../src/base/crc32.js";
+import { jsonMachine } from "../../src/machine/json-machine.js";
+import type { MemoryDisk } from "../../src/wal/memory-disk.js";
+import { MemoryCluster } from "../support/memory-cluster.js";
+
+const SEGMENT_BYTES = 4096;
+
+/** Keeps the last three. */
+function notes() {
+  return jsonMachine({
+    initial: { notes: [] as string[] },
+    apply(state, note: string) {
+      state.notes = [...state.notes, note].slice(-3);
+    },
+    query: (state, _query: "all") => state.notes.join(" "),
+  });
+}
+
+export function clusterOf(replicas: number, makeDisk?: (id: number) => MemoryDisk) {
+  return new MemoryCluster({
+    replicas,
+    machine: notes,
+    seed: 7,
+    segmentBytes: SEGMENT_BYTES,
+    tailBytes: 0,
+    snapshotBytes: 300,
+    ...(makeDisk === undefined ? {} : { makeDisk }),
+  });
+}
+
+/** One replica, stopped in good order after two lives: a log that is compacted, and two snapshots. */
+async function compacted(): Promise<MemoryDisk> {
+  const cluster = clusterOf(1);
+  for (const life of [1, 2]) {
+    await cluster.startAll();
+    for (let i = 0; i < 40; i += 1) {
+      await cluster.clock.settle(cluster.replica(1).propose(`life ${life}, note ${i}`));
+    }
+    await cluster.clock.settle(cluster.replica(1).close());
+  }
+  return cluster.disks.get(1)!.copy();
+}
+
+/** A follower of three, whose power failed: votes, watermarks, no orderly end, nothing compacted. */
+async function killed(): Promise<MemoryDisk> {
+  const cluster = clusterOf(3);
+  await cluster.startAll();
+  const leader = await cluster.leader();
+  for (const note of ["one", "two", "three"])
+    await cluster.clock.settle(cluster.replica(leader).propose(note));
+  await cluster.level();
+  const id = await cluster.follower();
+  const disk = cluster.disks.get(id)!;
+  await cluster.crash(id, false);
+  const image = disk.copy();
+  await cluster.closeAll();
+  return image;
+}
+
+/** The same, as a version wrote it that had no compaction: its promise files end after the segments. */
+async function killedFormat1(): Promise<MemoryDisk> {
+  const disk = await killed();
+  for (const name of ["promise-a", "promise-b"]) {
+    const bytes = disk.bytesOf(name).slice();
+    const view = new DataView(bytes.buffer);
+    view.setUint32(8, 1, true);
+    bytes.fill(0, 28);
+    view.setUint32(4, crc32(bytes, 0, 8), true);
+    disk.put(name, bytes);
+  }
+  return disk;
+}
+
+/** By the name of the golden directory. */
+export const DIRECTORIES: Readonly<Record<string, () => Promise<MemoryDisk>>> = {
+  compacted,
+  killed,
+  "killed-promise-1": killedFormat1,
+};

@@ -1,0 +1,182 @@
+// A file of a newer version is refused, never skipped: by its name, with the format found and the one known, and before
+// anything on the disk has changed.
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { ByteReader } from "../../src/base/bytes.js";
+import { crc32 } from "../../src/base/crc32.js";
+import { sha256 } from "../../src/base/sha256.js";
+import { LmdbRecordStore } from "../../src/io/lmdb-record-store.js";
+import { KvMachine } from "../../src/kv/machine.js";
+import { SEAL_BYTES, sealedCopy } from "../../src/kv/record-store.js";
+import { FRESH_DIGEST } from "../../src/kv/running-digest.js";
+import { encodeHeaderFrame, framesOf } from "../../src/kv/snapshot.js";
+import { decodeFirstSector, encodeFirstSector, SECTOR } from "../../src/replica/snapshot-format.js";
+import { MemoryDisk } from "../../src/wal/memory-disk.js";
+import { readHeader } from "../../src/wal/record-codec.js";
+import { inChunks } from "../support/snapshot-samples.js";
+import { clusterOf } from "./directories.js";
+import { inScratch, load } from "./store.js";
+
+const GOLDEN = join(import.meta.dirname, "..", "..", "..", "test", "golden", "format");
+
+function goldenDisk(name: string): MemoryDisk {
+  const disk = new MemoryDisk();
+  const directory = join(GOLDEN, name);
+  for (const file of readdirSync(directory))
+    disk.put(file, new Uint8Array(readFileSync(join(directory, file))));
+  return disk;
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+}
+
+/** The number at byte 8 of a file that has its checksum before it. */
+function flipSector(bytes: Uint8Array, length = 512): void {
+  const view = viewOf(bytes);
+  view.setUint32(8, view.getUint32(8, true) + 8, true);
+  view.setUint32(4, crc32(bytes, 0, 8, length), true);
+}
+
+function flipIdentity(bytes: Uint8Array): Uint8Array {
+  const line = Buffer.from(bytes).toString().split("\n")[0]!.replace('"format":1', '"format":9');
+  return Buffer.from(`${line}\n${crc32(Buffer.from(line)).toString(16)}\n`);
+}
+
+/** Its checksum is repeated in the identity. */
+function flipGenesis(disk: MemoryDisk): void {
+  const bytes = disk.bytesOf("genesis").slice();
+  const content = bytes.subarray(0, -12);
+  content[0] = 9;
+  bytes.set(sha256(content).subarray(0, 8), content.length);
+  viewOf(bytes).setUint32(bytes.length - 4, crc32(bytes, 0, 0, bytes.length - 4), true);
+  disk.put("genesis", bytes);
+  const file = JSON.parse(Buffer.from(disk.bytesOf("identity")).toString().split("\n")[0]!) as object;
+  const line = JSON.stringify({ ...file, genesisCrc: crc32(bytes, 0, 0, bytes.length - 4) });
+  disk.put("identity", Buffer.from(`${line}\n${crc32(Buffer.from(line)).toString(16)}\n`));
+}
+
+/** The kind of the first record of the log, with every checksum and link after it. */
+function flipRecord(bytes: Uint8Array, segment: number): void {
+  const view = viewOf(bytes);
+  let link: number | null = null;
+  let isFlipped = false;
+  for (let at = 512; ; ) {
+    const header = readHeader(bytes, at, segment);
+    if (header === null) break;
+    if (!isFlipped && header.records > 0) {
+      bytes[at + 72 + 7] = 9;
+      isFlipped = true;
+    }
+    if (link !== null) view.setUint32(at + 24, link, true);
+    const lists = at + 72 + header.records * 24 + header.repeats * 16;
+    view.setUint32(at + 48, crc32(bytes, 0, at + 72, lists), true);
+    link = crc32(bytes, 0, at + 8, at + 72);
+    view.setUint32(at + 4, link, true);
+    at += header.length;
+  }
+}
+
+function flipFile(disk: MemoryDisk, name: string, flip: (bytes: Uint8Array) => unknown): void {
+  const bytes = disk.bytesOf(name).slice();
+  const other = flip(bytes);
+  disk.put(name, other instanceof Uint8Array ? other : bytes);
+}
+
+const SNAPSHOT = "snapshot-0000000000000056";
+const CASES: readonly [string, string, (disk: MemoryDisk) => void, RegExp][] = [
+  [
+    "the identity",
+    "compacted",
+    (disk) => flipFile(disk, "identity", flipIdentity),
+    /"identity" has format 9, this version knows 1:/,
+  ],
+  ["the genesis", "compacted", flipGenesis, /"genesis" has format 9, this version knows 1:/],
+  [
+    "a promise",
+    "compacted",
+    (disk) => flipFile(disk, "promise-a", flipSector),
+    /promise-a has format 10, this version knows 2:/,
+  ],
+  [
+    "the other promise",
+    "compacted",
+    (disk) => flipFile(disk, "promise-b", flipSector),
+    /promise-b has format 10, this version knows 2:/,
+  ],
+  [
+    "an older promise",
+    "killed-promise-1",
+    (disk) => flipFile(disk, "promise-b", flipSector),
+    /promise-b has format 9, this version knows 2:/,
+  ],
+  [
+    "a segment",
+    "compacted",
+    (disk) => flipFile(disk, "log-0000000005", flipSector),
+    /log-0000000005 has format 9, this version knows 1:/,
+  ],
+  [
+    "a record",
+    "killed",
+    (disk) => flipFile(disk, "log-0000000001", (bytes) => flipRecord(bytes, 1)),
+    /log-0000000001 has a record of kind 9, this version knows 1 to 4:/,
+  ],
+  [
+    "a snapshot",
+    "compacted",
+    (disk) => flipFile(disk, SNAPSHOT, flipSector),
+    /snapshot-0000000000000056 has format 9, this version knows 1:/,
+  ],
+];
+
+for (const [what, directory, flip, sentence] of CASES) {
+  test(`${what} of an unknown format`, async () => {
+    const disk = goldenDisk(directory);
+    flip(disk);
+    const before = disk.copy();
+    const replica = Number(/"replica":(\d)/.exec(Buffer.from(disk.bytesOf("identity")).toString())![1]);
+    const cluster = clusterOf(directory === "compacted" ? 1 : 3, (id) =>
+      id === replica ? disk : new MemoryDisk(),
+    );
+    await assert.rejects(cluster.start(replica), sentence);
+    assert.deepEqual(disk.names(), before.names());
+    for (const name of disk.names()) {
+      // Of a snapshot the identity is read first, and the start is counted there.
+      if (name !== "identity") assert.deepEqual(disk.bytesOf(name), before.bytesOf(name), name);
+    }
+  });
+}
+
+test("a head of the store of an unknown format", () =>
+  inScratch(async (directory) => {
+    const lines = readFileSync(join(GOLDEN, "store.hex"), "utf8").split("\n");
+    const facts = Buffer.from(lines[0]!.split(" ")[1]!, "hex").subarray(SEAL_BYTES);
+    facts[10] = 9;
+    lines[0] = `00 ${Buffer.from(sealedCopy(facts, 0, 0)).toString("hex")}`;
+    await load(directory, lines.join("\n"));
+    const records = await LmdbRecordStore.open(directory);
+    await assert.rejects(KvMachine.open(records), {
+      name: "UnknownStoreFormat",
+      message: "the head of the store has format 9, this version knows 2: start a version that knows it",
+    });
+    await records.close();
+  }));
+
+test("the state in a snapshot of an unknown format", async () => {
+  const frame = encodeHeaderFrame(3, -1, FRESH_DIGEST);
+  frame[9] = 9;
+  viewOf(frame).setUint32(4, crc32(frame, 0, 8), true);
+  await assert.rejects(async () => {
+    for await (const _ of framesOf(inChunks(frame)));
+  }, /state in the snapshot has format 9, this version knows 2:/);
+});
+
+test("a first sector of another format is told by its number, whatever follows it", () => {
+  const bytes = encodeFirstSector({ isWhole: true, format: 9, slot: 3, bytes: 600, sum: 1, frames: 2 });
+  assert.equal(bytes.length, SECTOR);
+  assert.equal(new ByteReader(bytes, 8).u32(), 9);
+  assert.equal(decodeFirstSector(bytes)?.format, 9);
+});
