@@ -7,6 +7,8 @@ import { addKvCommands } from "./client/kv-commands.js";
 import { addClientFlags } from "./client/session.js";
 import { devCommand } from "./dev/dev-command.js";
 import { CommandFailed, UsageError } from "./failures.js";
+import { checkCommand } from "./offline/check-command.js";
+import { statusCommand } from "./offline/status-command.js";
 import { serveCommand } from "./serve/serve-command.js";
 
 export function buildProgram(): Command {
@@ -25,6 +27,8 @@ export function buildProgram(): Command {
   for (const command of SERVER_COMMANDS.map((make) => make())) {
     program.addCommand(command.hook("preAction", () => refuseClientFlags(program)));
   }
+  program.addCommand(checkCommand().hook("preAction", () => refuseClientFlags(program)));
+  program.addCommand(statusCommand().hook("preAction", () => refuseClientFlags(program, "write-out")));
   quieten(program);
   return program;
 }
@@ -32,9 +36,10 @@ export function buildProgram(): Command {
 const SERVER_COMMANDS = [serveCommand, devCommand];
 
 /** The program's own flags are those of the client commands; commander takes them anywhere. */
-function refuseClientFlags(program: Command): void {
+function refuseClientFlags(program: Command, taken = ""): void {
   for (const option of program.options) {
     if (program.getOptionValueSource(option.attributeName()) !== "cli") continue;
+    if (option.long === `--${taken}`) continue;
     throw new UsageError(`unknown flag: ${option.long}`);
   }
 }

@@ -11,19 +11,13 @@ export interface DirectoryLock {
 
 /** Makes the directory unless it is there; rejects with `DataDirectoryError` when it is in use or cannot be used. */
 export async function lockDirectory(path: string): Promise<DirectoryLock> {
-  const server = createServer((socket) => socket.destroy());
   const file = join(path, LOCK_NAME);
-  try {
+  const advice = "stop that process, or give this one another data directory";
+  const server = await locked(path, advice, async (lock) => {
     await mkdir(path, { recursive: true, mode: 0o700 });
-    await readdir(path);
-    const { dev, ino } = await stat(path, { bigint: true });
-    await listen(server, `\0synod:${dev}:${ino}`);
-    server.unref();
+    await lock();
     await writeFile(file, `${process.pid}\n`, { mode: 0o600 });
-  } catch (error) {
-    if (server.listening) await close(server);
-    throw await refusal(path, error as NodeJS.ErrnoException);
-  }
+  });
   return {
     async release() {
       // The file first: after the socket is closed it may be another's.
@@ -33,11 +27,40 @@ export async function lockDirectory(path: string): Promise<DirectoryLock> {
   };
 }
 
-async function refusal(path: string, error: NodeJS.ErrnoException): Promise<DataDirectoryError> {
+/** As `lockDirectory`, for who only reads: the directory must be there, and nothing in it is changed. */
+export async function lockForReading(path: string): Promise<DirectoryLock> {
+  const advice = "stop that process first, and look again";
+  const server = await locked(path, advice, (lock) => lock());
+  return { release: () => close(server) };
+}
+
+async function locked(
+  path: string,
+  advice: string,
+  take: (lock: () => Promise<void>) => Promise<void>,
+): Promise<Server> {
+  const server = createServer((socket) => socket.destroy());
+  try {
+    await take(async () => {
+      await readdir(path);
+      const { dev, ino } = await stat(path, { bigint: true });
+      await listen(server, `\0synod:${dev}:${ino}`);
+      server.unref();
+    });
+    return server;
+  } catch (error) {
+    if (server.listening) await close(server);
+    throw await refusal(path, advice, error as NodeJS.ErrnoException);
+  }
+}
+
+async function refusal(
+  path: string,
+  advice: string,
+  error: NodeJS.ErrnoException,
+): Promise<DataDirectoryError> {
   if (error.code === "EADDRINUSE") {
-    return new DataDirectoryError(
-      `${path} is in use by ${await holder(path)}: stop that process, or give this one another data directory`,
-    );
+    return new DataDirectoryError(`${path} is in use by ${await holder(path)}: ${advice}`);
   }
   return new DataDirectoryError(
     `${path} cannot be used as a data directory (${error.code}): this process must be able to read and write it; ` +

@@ -16,6 +16,8 @@ import { checkInChild } from "./store-check.js";
 import { StoreMark, syncDirectory } from "./store-mark.js";
 
 const STORE_NAME = "store";
+/** The names of stores that were set aside. */
+export const SET_ASIDE = /^store\.damaged-\d+$/;
 /** Damaged stores that are kept, for who wants to look at them. */
 const KEPT = 2;
 /** So many deaths of young processes in a row, and the store is suspected. */

@@ -105,6 +105,11 @@ export interface StoreWatch {
 
 const UNWATCHED: StoreWatch = { condemn: () => Promise.resolve(), closed: () => Promise.resolve() };
 
+interface UnreadRecord extends RevisionKey {
+  /** Throws `StoreCorrupt`. */
+  read(): Uint8Array;
+}
+
 export class LmdbRecordStore implements RecordStore {
   readonly #db: Database<Buffer, Uint8Array>;
   readonly #watch: StoreWatch;
@@ -216,22 +221,43 @@ export class LmdbRecordStore implements RecordStore {
   }
 
   scan(main: number, sub: number, limit: number): ReadRecord[] {
-    return this.#reading(() => this.#scan(main, sub, limit));
+    return this.#reading(() => {
+      const found: ReadRecord[] = [];
+      for (const { read, ...at } of this.#from(main, sub, limit)) found.push({ ...at, body: read() });
+      return found;
+    });
   }
 
-  #scan(main: number, sub: number, limit: number): ReadRecord[] {
-    const found: ReadRecord[] = [];
-    const start = recordKey(this.#area, main, sub);
+  /** Whether lmdb shows as many keys as it counts; if not, its pages are damaged. */
+  showsEveryKey(): boolean {
+    return this.#reading(() => {
+      const { entryCount } = this.#db.getStats() as LmdbStats;
+      let shown = 0;
+      // In a damaged tree lmdb may go round in circles.
+      for (const _ of this.#db.getKeys({ limit: entryCount + 1 })) shown += 1;
+      return shown === entryCount;
+    });
+  }
+
+  /** Every record, to be read one by one: one that is damaged hides no other. Throws `StoreCorrupt`. */
+  *everything(): Generator<UnreadRecord> {
+    try {
+      yield* this.#from(0, 0);
+    } catch (error) {
+      throw error instanceof StoreCorrupt ? error : damaged(error);
+    }
+  }
+
+  *#from(firstMain: number, firstSub: number, limit = Number.POSITIVE_INFINITY): Generator<UnreadRecord> {
+    const start = recordKey(this.#area, firstMain, firstSub);
     const end = this.#area + 1 < AREAS ? recordKey(this.#area + 1, 0, 0) : Buffer.of(TAG_CHUNK);
     for (const { key, value } of this.#db.getRange({ start, end, limit })) {
       if (key.length !== KEY_BYTES) throw new StoreCorrupt("a record has a key that no record has");
       const at = Buffer.from(key.buffer, key.byteOffset, key.length);
-      const foundMain = at.readUInt8(3) * 2 ** 48 + at.readUIntBE(4, 6);
-      const foundSub = at.readUInt32BE(10);
-      const body = unseal(value, foundMain, foundSub, recordName);
-      found.push({ main: foundMain, sub: foundSub, body });
+      const main = at.readUInt8(3) * 2 ** 48 + at.readUIntBE(4, 6);
+      const sub = at.readUInt32BE(10);
+      yield { main, sub, read: () => unseal(value, main, sub, recordName) };
     }
-    return found;
   }
 
   chunk(generation: number, number: number): Uint8Array | undefined {
@@ -365,6 +391,7 @@ export class LmdbRecordStore implements RecordStore {
 /** What lmdb tells of its pages; missing from its typings. */
 interface LmdbStats {
   readonly pageSize: number;
+  readonly entryCount: number;
   readonly treeBranchPageCount: number;
   readonly treeLeafPageCount: number;
   readonly overflowPages: number;

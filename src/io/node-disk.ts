@@ -3,6 +3,7 @@
 import { close, fdatasync, fstat, fsync, open, read, write } from "node:fs";
 import { mkdir, readdir, readFile, rename, unlink } from "node:fs/promises";
 import { join } from "node:path";
+import { assert } from "../base/assert.js";
 import type { Disk, DiskCallback, DiskFile } from "../wal/disk.js";
 
 /** Settles a callback of Node.js as a promise. */
@@ -17,15 +18,26 @@ function settle<T>(action: (done: (error: Error | null, value: T) => void) => vo
 
 export class NodeDisk implements Disk {
   readonly path: string;
+  readonly #isReadOnly: boolean;
 
-  private constructor(path: string) {
+  private constructor(path: string, isReadOnly: boolean) {
     this.path = path;
+    this.#isReadOnly = isReadOnly;
   }
 
   /** Makes the directory, unless it is there. */
   static async open(path: string): Promise<NodeDisk> {
     await mkdir(path, { recursive: true, mode: 0o700 });
-    return new NodeDisk(path);
+    return new NodeDisk(path, false);
+  }
+
+  /** A directory that is there; nothing in it can be changed. */
+  static forReading(path: string): NodeDisk {
+    return new NodeDisk(path, true);
+  }
+
+  #change(): void {
+    assert(!this.#isReadOnly, "a directory that is opened for reading is not changed");
   }
 
   async list(): Promise<string[]> {
@@ -43,16 +55,19 @@ export class NodeDisk implements Disk {
   }
 
   async open(name: string, create: boolean): Promise<DiskFile> {
-    const flags = create ? "wx+" : "r+";
+    if (create) this.#change();
+    const flags = create ? "wx+" : this.#isReadOnly ? "r" : "r+";
     const descriptor = await settle<number>((done) => open(join(this.path, name), flags, 0o600, done));
     return new NodeFile(name, descriptor);
   }
 
   async rename(from: string, to: string): Promise<void> {
+    this.#change();
     await rename(join(this.path, from), join(this.path, to));
   }
 
   async remove(name: string): Promise<void> {
+    this.#change();
     await unlink(join(this.path, name));
   }
 

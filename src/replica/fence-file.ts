@@ -6,7 +6,7 @@ import type { ReplicaId, Slot } from "../paxos/ballot.js";
 import type { Disk } from "../wal/disk.js";
 import { SteppedFile } from "./snapshot-writer.js";
 
-const NAME = "diverged";
+export const FENCE_NAME = "diverged";
 const NEW = "diverged.new";
 const FORMAT = 1;
 
@@ -30,7 +30,7 @@ export class FenceFile {
   static async open(disk: Disk): Promise<FenceFile> {
     const names = await disk.list();
     if (names.includes(NEW)) await disk.remove(NEW);
-    return new FenceFile(disk, names.includes(NAME) ? decode(await disk.read(NAME)) : null);
+    return new FenceFile(disk, await readFence(disk, names));
   }
 
   async write(fence: Fence): Promise<void> {
@@ -43,15 +43,20 @@ export class FenceFile {
     } finally {
       await file.close();
     }
-    await this.#disk.rename(NEW, NAME);
+    await this.#disk.rename(NEW, FENCE_NAME);
     await this.#disk.syncDirectory();
   }
 
   async remove(): Promise<void> {
-    if (!(await this.#disk.list()).includes(NAME)) return;
-    await this.#disk.remove(NAME);
+    if (!(await this.#disk.list()).includes(FENCE_NAME)) return;
+    await this.#disk.remove(FENCE_NAME);
     await this.#disk.syncDirectory();
   }
+}
+
+/** As it stands among the files `names`; null: there is none. Changes nothing. */
+export async function readFence(disk: Disk, names: readonly string[]): Promise<Fence | null> {
+  return names.includes(FENCE_NAME) ? decode(await disk.read(FENCE_NAME)) : null;
 }
 
 function encode({ slot, members }: Fence): Uint8Array {

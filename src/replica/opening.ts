@@ -163,7 +163,8 @@ async function assertReachesBack(disk: Disk, heldUpTo: Slot): Promise<void> {
   );
 }
 
-function checkGenesis(bytes: Uint8Array): void {
+/** Throws `DataDirectoryError` for a genesis that is intact and yet cannot be used. */
+export function checkGenesis(bytes: Uint8Array): void {
   const format = genesisFormatOf(bytes);
   if (format !== null && format !== GENESIS_FORMAT) {
     throw new DataDirectoryError(

@@ -29,7 +29,7 @@ export interface DirectoryIdentity {
 }
 
 /** `genesisCrc` 0: no genesis was saved when this was written. */
-interface IdentityFile extends DirectoryIdentity {
+export interface IdentityFile extends DirectoryIdentity {
   readonly genesisCrc: number;
 }
 
@@ -64,7 +64,7 @@ export class DataDirectory {
    */
   static async open(disk: Disk, options: DataDirectoryOptions): Promise<DataDirectory> {
     const files = await disk.list();
-    const old = files.includes(IDENTITY_NAME) ? decodeIdentity(await disk.read(IDENTITY_NAME)) : null;
+    const old = await readIdentity(disk);
     if (old !== null) checkIdentity(old, options);
     else await checkNew(disk, files);
     if (old !== null) await checkLog(disk);
@@ -106,6 +106,12 @@ export class DataDirectory {
   }
 }
 
+/** As it stands in the directory; null: there is none. Throws `DataDirectoryError`. */
+export async function readIdentity(disk: Disk): Promise<IdentityFile | null> {
+  const files = await disk.list();
+  return files.includes(IDENTITY_NAME) ? decodeIdentity(await disk.read(IDENTITY_NAME)) : null;
+}
+
 function checkIdentity(found: IdentityFile, { clusterId, replica }: DataDirectoryOptions): void {
   if (found.clusterId !== clusterId) {
     throw new DataDirectoryError(
@@ -132,7 +138,12 @@ async function checkNew(disk: Disk, files: readonly string[]): Promise<void> {
   );
 }
 
-async function readGenesis(disk: Disk, files: readonly string[], crc: number): Promise<Uint8Array | null> {
+/** `crc`: as the identity has it. Throws `DataDirectoryError`. */
+export async function readGenesis(
+  disk: Disk,
+  files: readonly string[],
+  crc: number,
+): Promise<Uint8Array | null> {
   const advice = `restore the file "${GENESIS_NAME}", or start with an empty directory and a new replica id`;
   if (!files.includes(GENESIS_NAME)) {
     if (crc === 0) return null;

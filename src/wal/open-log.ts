@@ -86,7 +86,8 @@ export async function checkLog(disk: Disk): Promise<void> {
   checkFiles(files, await readPromises(disk, files));
 }
 
-function checkFiles(files: readonly string[], copies: readonly (PromiseState | null)[]): PromiseState {
+/** What the copies of the promise say; throws `DataDirectoryError` when that, or a file of the log, is lost. */
+export function checkFiles(files: readonly string[], copies: readonly (PromiseState | null)[]): PromiseState {
   if (isUnreadable(copies)) throw promiseLost(files);
   const known = newestOf(copies);
   for (let index = Math.max(known.lowest, 1); index <= known.highest; index += 1) {
@@ -99,20 +100,21 @@ function isUnreadable(copies: readonly (PromiseState | null)[]): boolean {
   return copies[0] === null && copies[1] === null;
 }
 
-interface Recovered {
+export interface RecoveredLog {
   readonly recovery: Recovery;
   readonly end: LogEnd;
   readonly sizes: ReadonlyMap<number, SegmentSize>;
 }
 
-interface Found extends Recovered, LogOptions {
+interface Found extends RecoveredLog, LogOptions {
   readonly files: readonly string[];
   readonly copies: readonly (PromiseState | null)[];
   readonly known: PromiseState;
   readonly promised: Ballot;
 }
 
-async function recover(disk: Disk, known: PromiseState): Promise<Recovered> {
+/** What the log shows, as a start finds it; `known`: what the copies of the promise say. Changes nothing. */
+export async function recover(disk: Disk, known: PromiseState): Promise<RecoveredLog> {
   const recovery = new Recovery(known);
   const sizes = new Map<number, SegmentSize>();
   for (let index = Math.max(known.lowest, 1); index <= known.highest; index += 1) {

@@ -42,6 +42,16 @@ interface Batch {
   readonly bytes: Uint8Array;
 }
 
+/** A place of the log that cannot be read. */
+export interface DamagedPlace {
+  readonly segment: number;
+  /** Of the value; of the batch whose lists are lost; of the batch before which others are missing; of what is left. */
+  readonly offset: number;
+  readonly what: "value" | "lists" | "batches" | "end";
+  /** Of the value, or of the records that were there, as the next batch repeats them; null: nobody knows. */
+  readonly slots: readonly Slot[] | null;
+}
+
 /** What the next batch is linked to, and what it has to say again. */
 export interface LogEnd {
   /** Sequence number of the next batch. */
@@ -64,6 +74,8 @@ export class Recovery {
   ballot: Ballot;
   /** Batches, or parts of them, that could not be read. */
   damaged: number;
+  /** What of the log is damaged, in its order; for people. */
+  readonly places: DamagedPlace[];
   /** Segments whose first batch is part of the log: it may begin with them. */
   readonly starts: SegmentStart[];
   #sequence: number;
@@ -80,12 +92,15 @@ export class Recovery {
   #isWhole: boolean;
   /** What lies behind the last readable header: nothing, a batch never synced, or who knows. */
   #tail: "zero" | "torn" | "undecidable";
+  /** Where its first trace is. */
+  #tailAt: { readonly segment: number; readonly offset: number };
 
   constructor({ sequence, compactedUpTo }: Manifest) {
     this.index = new SlotIndex();
     this.index.compact(compactedUpTo);
     this.ballot = 0;
     this.damaged = 0;
+    this.places = [];
     this.starts = [];
     this.#sequence = sequence;
     this.#link = 0;
@@ -96,6 +111,7 @@ export class Recovery {
     this.#pending = [];
     this.#isWhole = false;
     this.#tail = "zero";
+    this.#tailAt = { segment: 0, offset: 0 };
   }
 
   /** The segments of the log come here one by one, in order; returns how many bytes of batches can be found in it. */
@@ -120,7 +136,10 @@ export class Recovery {
       const torn = expected && next >= at + SECTOR;
       // Of a batch that opens a life a trace says nothing of the batch before: it was not synced first.
       const isTrace = !(torn && opensLife && at === FIRST_BATCH);
-      if (expected && isTrace && this.#tail !== "undecidable") this.#tail = torn ? "torn" : "undecidable";
+      if (expected && isTrace && this.#tail !== "undecidable") {
+        this.#tail = torn ? "torn" : "undecidable";
+        this.#tailAt = { segment: index, offset: next };
+      }
       expected = false;
       at = Math.max(at + SECTOR, next - (next % SECTOR));
     }
@@ -161,7 +180,10 @@ export class Recovery {
     this.#lastRepeat = null;
     this.#lastBatch = batch;
     this.#isWhole = false;
-    if (!isReadable) return;
+    if (!isReadable) {
+      this.#noteDamage(header, header.offset, "lists", null);
+      return;
+    }
     let offset = valuesOf(header);
     let broken = false;
     // Entry by entry, for there are as many as the log has records.
@@ -169,12 +191,24 @@ export class Recovery {
       const entry = listEntry(bytes, header, i);
       const readable = crc32(bytes, 0, offset, offset + entry.length) === entry.crc;
       if (readable) this.#apply(entry, header.segment, offset);
-      else this.#damage(entry);
+      else {
+        this.#damage(entry);
+        this.#noteDamage(header, offset, "value", [entry.slot]);
+      }
       broken ||= !readable;
       offset += entry.length;
     }
     if (broken) this.damaged += 1;
     this.#isWhole = !broken;
+  }
+
+  #noteDamage(
+    { segment }: { readonly segment: number },
+    offset: number,
+    what: DamagedPlace["what"],
+    slots: readonly Slot[] | null,
+  ): void {
+    this.places.push({ segment, offset, what, slots });
   }
 
   #start({ segment, sequence, maxSlot }: BatchHeader): void {
@@ -194,6 +228,8 @@ export class Recovery {
     if (!tied) this.index.lost(header.maxSlot);
     const repeat = repeats ? readRepeat(bytes, header) : [];
     for (const entry of repeat) this.#damage(entry);
+    const slots = tied ? repeat.map(({ slot }) => slot) : null;
+    this.#noteDamage(header, header.offset, "batches", slots);
     this.#isLastKnown = tied;
     this.#lastRepeat = repeat;
     this.#isWhole = false;
@@ -223,6 +259,11 @@ export class Recovery {
     this.index.damaged(entry.slot, entry.ballot);
   }
 
+  /** What lies behind the last batch was never synced: the replica was stopped while it wrote. */
+  get isTorn(): boolean {
+    return this.#tail === "torn";
+  }
+
   /** After the last segment. */
   finish(): LogEnd {
     const pending = this.#pending;
@@ -238,6 +279,7 @@ export class Recovery {
     if (!this.#isLastKnown) this.index.lost(this.#maxSlot);
     if (undecidable) {
       this.damaged += 1;
+      this.#noteDamage(this.#tailAt, this.#tailAt.offset, "end", null);
       this.index.lost(LAST_SLOT);
     }
     const last = this.#lastBatch;

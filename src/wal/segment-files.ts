@@ -43,6 +43,14 @@ function segmentHeader(index: number, opens: boolean): Uint8Array {
   return bytes;
 }
 
+/** Whether the first sector is whole, and that of segment `index`. */
+export function isHeaderIntact(bytes: Uint8Array, index: number): boolean {
+  if (bytes.length < SECTOR) return false;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, SECTOR);
+  const isWhole = view.getUint32(0, true) === MAGIC && view.getUint32(4, true) === crc32(bytes, 0, 8, SECTOR);
+  return isWhole && view.getUint32(12, true) === index;
+}
+
 /**
  * Whether a life began with the segment; false when its header is damaged. Refuses a segment of a newer version.
  */

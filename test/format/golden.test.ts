@@ -1,24 +1,16 @@
 // Formats, frozen: data directories under test/golden/format that today's writers make to the byte, and that today's
 // readers read to the byte. Where a format is to change, its number goes up, and the old directory stays, to be read.
 import assert from "node:assert/strict";
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { MemoryDisk } from "../../src/wal/memory-disk.js";
 import { clusterOf, DIRECTORIES } from "./directories.js";
+import { GOLDEN, goldenDisk } from "./golden-disk.js";
 import { readDirectory } from "./read-directory.js";
 import { dump, inScratch, load, readStore, writeStore } from "./store.js";
 
-const GOLDEN = join(import.meta.dirname, "..", "..", "..", "test", "golden", "format");
 const UPDATE = process.env.UPDATE === "1";
-
-function goldenDisk(name: string): MemoryDisk {
-  const disk = new MemoryDisk();
-  const directory = join(GOLDEN, name);
-  for (const file of readdirSync(directory))
-    disk.put(file, new Uint8Array(readFileSync(join(directory, file))));
-  return disk;
-}
 
 async function rewrite(name: string): Promise<void> {
   const disk = await DIRECTORIES[name]!();

@@ -1,7 +1,7 @@
 // A file of a newer version is refused, never skipped: by its name, with the format found and the one known, and before
 // anything on the disk has changed.
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { ByteReader } from "../../src/base/bytes.js";
@@ -17,17 +17,8 @@ import { MemoryDisk } from "../../src/wal/memory-disk.js";
 import { readHeader } from "../../src/wal/record-codec.js";
 import { inChunks } from "../support/snapshot-samples.js";
 import { clusterOf } from "./directories.js";
+import { GOLDEN, goldenDisk } from "./golden-disk.js";
 import { inScratch, load } from "./store.js";
-
-const GOLDEN = join(import.meta.dirname, "..", "..", "..", "test", "golden", "format");
-
-function goldenDisk(name: string): MemoryDisk {
-  const disk = new MemoryDisk();
-  const directory = join(GOLDEN, name);
-  for (const file of readdirSync(directory))
-    disk.put(file, new Uint8Array(readFileSync(join(directory, file))));
-  return disk;
-}
 
 function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);

@@ -1,0 +1,160 @@
+// A whole data directory, looked at from outside: with its lock, so that no process uses it meanwhile, and without
+// changing anything in it.
+import { readdir, stat } from "node:fs/promises";
+import { join } from "node:path";
+import type { Slot } from "../../paxos/ballot.js";
+import { decodeGenesis } from "../../paxos/genesis.js";
+import { FENCE_NAME, readFence } from "../../replica/fence-file.js";
+import { checkGenesis } from "../../replica/opening.js";
+import type { Disk } from "../../wal/disk.js";
+import {
+  DataDirectoryError,
+  GENESIS_NAME,
+  type IdentityFile,
+  LOCK_NAME,
+  readGenesis,
+  readIdentity,
+} from "../../wal/identity.js";
+import { compactedUpToOf, IDENTITY_NAME } from "../../wal/open-log.js";
+import { PROMISE_NAMES } from "../../wal/promise-file.js";
+import { segmentsAmong } from "../../wal/segment-files.js";
+import { lockForReading } from "../directory-lock.js";
+import { NodeDisk } from "../node-disk.js";
+import { inspectLog } from "./inspect-log.js";
+import { inspectSnapshots } from "./inspect-snapshots.js";
+import { hasStore, inspectStore } from "./inspect-store.js";
+import { Inspection } from "./inspection.js";
+
+export type { Finding, Inspection } from "./inspection.js";
+
+/**
+ * `isDeep`: every frame of a snapshot and every record of the store is read, too. Rejects with `DataDirectoryError`
+ * when the directory is in use, cannot be read, or holds no data of a replica.
+ */
+export async function inspectDirectory(path: string, isDeep: boolean): Promise<Inspection> {
+  const lock = await lockForReading(path);
+  try {
+    return await inspect(path, NodeDisk.forReading(path), isDeep);
+  } finally {
+    await lock.release();
+  }
+}
+
+async function inspect(path: string, disk: Disk, isDeep: boolean): Promise<Inspection> {
+  const files = await disk.list();
+  await refuseOther(path, files);
+  const found = new Inspection();
+  found.identity = await told(found, IDENTITY_NAME, () => readIdentity(disk));
+  if (!files.includes(IDENTITY_NAME)) {
+    found.find(
+      IDENTITY_NAME,
+      null,
+      "is missing; restore it, or replace the replica's id: start with an empty directory",
+    );
+  }
+  await inspectGenesis(disk, files, found.identity, found);
+  found.reachesBack = await reachesBack(disk);
+  await inspectFence(disk, files, found);
+  const isStore = await hasStore(path);
+  await inspectSnapshots(disk, found, !isStore, isDeep);
+  if (isStore) await inspectStore(path, found, isDeep);
+  else {
+    const slot = found.snapshots.filter(({ isWhole }) => isWhole).at(-1)?.slot ?? 0;
+    found.state = { kind: "snapshots", slot };
+  }
+  await inspectLog(disk, found, heldSlot(found));
+  listForeign(files, found);
+  return found;
+}
+
+/** Null: it cannot be told, for the store cannot be read. */
+function heldSlot({ state }: Inspection): Slot | null {
+  return state?.slot ?? null;
+}
+
+/** What it throws as `DataDirectoryError` is a finding. */
+async function told<T>(found: Inspection, file: string, read: () => Promise<T>): Promise<T | null> {
+  try {
+    return await read();
+  } catch (error) {
+    if (!(error instanceof DataDirectoryError)) throw error;
+    found.find(file, null, error.message);
+    return null;
+  }
+}
+
+async function inspectGenesis(
+  disk: Disk,
+  files: readonly string[],
+  identity: IdentityFile | null,
+  found: Inspection,
+): Promise<void> {
+  const bytes = await told(found, GENESIS_NAME, async () => {
+    const genesis = await readGenesis(disk, files, identity?.genesisCrc ?? 0);
+    if (genesis !== null) checkGenesis(genesis);
+    return genesis;
+  });
+  if (bytes !== null) found.genesis = decodeGenesis(bytes);
+}
+
+/** What of the log cannot be read is told by who inspects it. */
+async function reachesBack(disk: Disk): Promise<boolean> {
+  try {
+    return (await compactedUpToOf(disk)) === 0;
+  } catch (error) {
+    if (!(error instanceof DataDirectoryError)) throw error;
+    return false;
+  }
+}
+
+async function inspectFence(disk: Disk, files: readonly string[], found: Inspection): Promise<void> {
+  const fence = await readFence(disk, files);
+  if (fence === null) return;
+  const [what, whom] =
+    fence.members.length === 0
+      ? ["cannot be read, and says by being there that the state here is not that of the majority", "another"]
+      : [
+          `after slot ${fence.slot} the state here is not that of the majority`,
+          `one of the replicas ${fence.members.join(", ")}`,
+        ];
+  found.find(FENCE_NAME, null, `${what}; this replica serves nobody until it has that of ${whom}`);
+}
+
+async function refuseOther(path: string, files: readonly string[]): Promise<void> {
+  const isOurs = (name: string) =>
+    name === IDENTITY_NAME || (PROMISE_NAMES as readonly string[]).includes(name);
+  if (files.some(isOurs) || segmentsAmong(files).length > 0) return;
+  const below: string[] = [];
+  for (const entry of await readdir(path, { withFileTypes: true })) {
+    if (entry.isDirectory() && (await isFile(join(path, entry.name, IDENTITY_NAME)))) below.push(entry.name);
+  }
+  const hint =
+    below.length === 0
+      ? ""
+      : `; there is one in ${below
+          .sort()
+          .map((name) => join(path, name))
+          .join(", ")}`;
+  throw new DataDirectoryError(
+    `${path} holds no data of a replica: it has no file "${IDENTITY_NAME}"${hint}`,
+  );
+}
+
+async function isFile(path: string): Promise<boolean> {
+  const found = await stat(path).catch(() => null);
+  return found?.isFile() === true;
+}
+
+const KNOWN =
+  /^(identity|genesis|promise-[ab]|log-\d{10}|snapshot-\d{16}|diverged)$|\.(new|part|damaged|diverged)$/;
+
+function listForeign(files: readonly string[], found: Inspection): void {
+  for (const name of files) {
+    if (KNOWN.test(name)) continue;
+    const text =
+      name === LOCK_NAME
+        ? "left by a process that was killed; it means nothing"
+        : "no file of Synod's; it is left alone";
+    found.leftOver.push({ file: name, offset: null, text });
+  }
+}

@@ -1,0 +1,104 @@
+// The store of the key-value server in a data directory, read in a copy of it: lmdb writes even where it only reads.
+import { execFile } from "node:child_process";
+import { constants, copyFile, mkdtemp, readdir, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { SET_ASIDE } from "../kv-opening.js";
+import { StoreMark } from "../store-mark.js";
+import type { Inspection } from "./inspection.js";
+import type { StoreReport } from "./store-child.js";
+
+const CHILD = fileURLToPath(new URL("store-child.js", import.meta.url));
+const FILE = join("store", "data.mdb");
+const MOST_OUTPUT = 1 << 20;
+
+/** Whether the state of the machine is in a store: one that is there, or was until it was set aside. */
+export async function hasStore(path: string): Promise<boolean> {
+  return (await isThere(join(path, "store"))) || (await setAside(path)).length > 0;
+}
+
+async function setAside(path: string): Promise<string[]> {
+  return (await readdir(path)).filter((name) => SET_ASIDE.test(name)).sort();
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
+    throw error;
+  }
+}
+
+export async function inspectStore(path: string, found: Inspection, isDeep: boolean): Promise<void> {
+  for (const file of await setAside(path)) {
+    const text = "a store that was found damaged and set aside, kept to be looked at; it may be removed";
+    found.leftOver.push({ file, offset: null, text });
+  }
+  await inspectMark(path, found);
+  if (!(await isThere(join(path, FILE)))) {
+    found.find(
+      FILE,
+      null,
+      `is missing; the next start makes an empty one, and the state is lost: ${found.sourceOfState}`,
+    );
+    const none = { slot: 0, revision: 1, compactRevision: -1, noted: null, keys: 0, bytes: 0 };
+    found.state = { kind: "store", ...none };
+    return;
+  }
+  const scratch = await mkdtemp(join(tmpdir(), "synod-store-"));
+  try {
+    await copyFile(join(path, FILE), join(scratch, "data.mdb"), constants.COPYFILE_FICLONE);
+    const report = await ask(scratch, isDeep);
+    for (const text of report.faults) {
+      const advice = `the replica, when it meets that, sets the store aside and rebuilds it: ${found.sourceOfState}`;
+      found.find(FILE, null, report.isUnknown ? text : `${text}; ${advice}`);
+    }
+    const { head, keys, bytes } = report;
+    found.state = head === null ? null : { kind: "store", ...head, keys, bytes };
+  } finally {
+    await rm(scratch, { recursive: true });
+  }
+}
+
+const MARK = join("store", "mark");
+
+async function inspectMark(path: string, found: Inspection): Promise<void> {
+  const mark = (await StoreMark.read(join(path, "store"))).found;
+  if (mark === null) return;
+  if (mark.state === "condemned") {
+    const text = `the store was found damaged (${mark.reason}); the next start sets it aside and rebuilds it: `;
+    found.find(MARK, null, `${text}${found.sourceOfState}`);
+    return;
+  }
+  const when =
+    mark.state === "opening" ? "while it opened the store" : "not long after it had opened the store";
+  found.note(MARK, null, `a process ended ${when}; the next start looks at the store first if it has to`);
+}
+
+function ask(directory: string, isDeep: boolean): Promise<StoreReport> {
+  const args = [CHILD, directory, isDeep ? "deep" : "head"];
+  return new Promise((resolve, reject) => {
+    execFile(process.execPath, args, { maxBuffer: MOST_OUTPUT }, (error, stdout, stderr) => {
+      if (error === null) resolve(JSON.parse(stdout) as StoreReport);
+      else if (error.signal || isAbort(stderr)) resolve(ENDED);
+      else reject(new Error(`the store cannot be read: ${stderr || error.message}`));
+    });
+  });
+}
+
+/** lmdb found its pages to be nonsense. */
+const ENDED: StoreReport = {
+  head: null,
+  keys: 0,
+  bytes: 0,
+  faults: ["the pages of lmdb are damaged: it ended the process that read them"],
+  isUnknown: false,
+};
+
+/** What lmdb throws itself says its number. */
+function isAbort(stderr: string): boolean {
+  return /MDB_(CORRUPTED|PAGE_NOTFOUND|PANIC|INVALID|BAD_TXN)|Assertion/.test(stderr);
+}
