@@ -6,10 +6,10 @@ import { randomHex } from "./io/random-hex.js";
 import { openStorage } from "./io/storage.js";
 import { networkCounters, TcpNetwork } from "./io/tcp-network.js";
 import type { StateMachine } from "./machine/machine.js";
-import { type ClusterConfig, DEFAULT_ALPHA, DEFAULT_DIGEST_INTERVAL } from "./paxos/genesis.js";
+import { defaultConfig } from "./paxos/genesis.js";
 import { Paxos } from "./paxos/paxos.js";
 import { type ProposeOptions, type ReadOptions, Replica } from "./replica/replica.js";
-import type { Logger, ReplicaEvents, ReplicaStatus } from "./replica/status.js";
+import type { Logger, ReplicaEvents, ReplicaStatus, StateSnapshot } from "./replica/status.js";
 
 export { ListenError } from "./io/listen-error.js";
 export { type ContractCase, type ContractSubject, machineContract } from "./machine/contract.js";
@@ -18,7 +18,7 @@ export { type DurableState, StateCorrupt, type StateMachine } from "./machine/ma
 export type { CancelSignal } from "./replica/cancel.js";
 export { Closed, CommandRefused, OutcomeUnknown, Overloaded, Unavailable } from "./replica/errors.js";
 export type { ProposeOptions, ReadOptions } from "./replica/replica.js";
-export type { Logger, ReplicaEvents, ReplicaStatus } from "./replica/status.js";
+export type { Logger, ReplicaEvents, ReplicaStatus, StateSnapshot } from "./replica/status.js";
 export { DataDirectoryError } from "./wal/data-directory-error.js";
 
 export interface CreateReplicaOptions<Command, Result, Query, Answer> {
@@ -73,6 +73,11 @@ export interface EmbeddedReplica<Command, Result, Query, Answer> {
    * it holds. Rejects with `Unavailable`, `Overloaded`, `Closed`, or what the machine's `query` throws.
    */
   read(query: Query, options?: ReadOptions): Promise<Answer>;
+  /**
+   * The state here as a snapshot file: of this moment, or a later one. Rejects with `Unavailable` when there is none to
+   * be had now, and for a machine without a `durable` state, whose snapshots are files of its data directory.
+   */
+  snapshot(): Promise<StateSnapshot>;
   status(): ReplicaStatus;
   /** To `to`, or to whom it suits best; rejects with `Unavailable` when it does not lead, or nobody takes over. */
   transferLeadership(to?: number): Promise<void>;
@@ -106,7 +111,10 @@ export function createReplica<Command, Result, Query, Answer>(
   const counters = networkCounters();
   const replica = new Replica<Command, Result, Query, Answer>({
     id,
-    cluster: clusterOf(options.token ?? "synod", members),
+    cluster: defaultConfig(
+      options.token ?? "synod",
+      [...members].map(([member, address]) => ({ id: member, address })),
+    ),
     openStorage: () => openStorage(dataDir, typeof machine === "function" ? machine : () => machine),
     network: new TcpNetwork({ listen, members: addresses, counters }),
     clock: new NodeClock(),
@@ -135,14 +143,4 @@ function membersOf(members: Readonly<Record<number, string>>): ReadonlyMap<numbe
     all.set(id, address);
   }
   return all;
-}
-
-function clusterOf(token: string, members: ReadonlyMap<number, string>): ClusterConfig {
-  return {
-    token,
-    members: [...members].map(([id, address]) => ({ id, address })).sort((a, b) => a.id - b.id),
-    alpha: DEFAULT_ALPHA,
-    quorum: "majority",
-    digestInterval: DEFAULT_DIGEST_INTERVAL,
-  };
 }

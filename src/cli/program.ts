@@ -10,6 +10,7 @@ import { CommandFailed, UsageError } from "./failures.js";
 import { checkCommand } from "./offline/check-command.js";
 import { statusCommand } from "./offline/status-command.js";
 import { serveCommand } from "./serve/serve-command.js";
+import { addSnapshotCommands } from "./snapshot/snapshot-commands.js";
 
 export function buildProgram(): Command {
   const program = new Command("synod")
@@ -19,6 +20,7 @@ export function buildProgram(): Command {
   addClientFlags(program);
   addKvCommands(program);
   addClusterCommands(program);
+  addSnapshotCommands(program);
   const version = `synod version: ${packageVersion()}\nAPI version: ${API_CLUSTER_VERSION.replace(/\.\d+$/, "")}`;
   program.version(version, "--version", "prints the version of synod");
   program.addCommand(

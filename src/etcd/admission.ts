@@ -16,6 +16,8 @@ export interface Source {
 /** One admitted call, from its header to its end. */
 export interface Ticket {
   bytes: number;
+  /** Of them, those of the response that was handed over last. */
+  sending: number;
   readonly source: Source;
   /** What had come on its connection before. */
   readonly readBefore: number;
@@ -51,6 +53,7 @@ export class Admission {
     this.calls += 1;
     const ticket = {
       bytes: 0,
+      sending: 0,
       source,
       readBefore: source.bytesRead,
       receivingSince: this.#sweeps,
@@ -71,9 +74,13 @@ export class Admission {
     return true;
   }
 
-  /** A response waits to be sent. It is never refused: its work is done, and what follows is refused instead. */
+  /**
+   * A response waits to be sent. It is never refused: its work is done, and what follows is refused instead. Of a
+   * stream the next comes when the one before was taken.
+   */
   response(ticket: Ticket, bytes: number): void {
-    this.#hold(ticket, bytes);
+    this.#hold(ticket, bytes - ticket.sending);
+    ticket.sending = bytes;
   }
 
   #hold(ticket: Ticket, bytes: number): void {

@@ -79,7 +79,7 @@ function register(server: Server, dispatch: Dispatch, method: Method): void {
   const handle = async (call: ServerWritableStream<Buffer, Uint8Array>): Promise<void> => {
     try {
       for await (const response of dispatch.stream(method, incomingOf(call))) {
-        if (!call.write(response)) await drained(call);
+        if (!call.write(response) && !call.cancelled) await drained(call);
       }
       call.end();
     } catch (error) {

@@ -1,6 +1,7 @@
 // What the etcd face needs of a replica: the part of `EmbeddedReplica` that it uses, so that a test can stand in.
 import type { KvAnswer, KvCommand, KvQuery, KvResult } from "../kv/commands.js";
 import type { CancelSignal } from "../replica/cancel.js";
+import type { StateSnapshot } from "../replica/status.js";
 
 export interface KvReplicaStatus {
   readonly id: number;
@@ -30,6 +31,8 @@ export interface KvReplica {
     query: KvQuery,
     options?: { readonly signal?: CancelSignal; readonly local?: boolean },
   ): Promise<KvAnswer>;
+  /** The state of this moment, or a later one, as a snapshot file. */
+  snapshot(): Promise<StateSnapshot>;
   status(): KvReplicaStatus;
   on(event: "leader", listener: (event: { readonly leader: number }) => void): unknown;
 }

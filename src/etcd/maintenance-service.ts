@@ -1,12 +1,14 @@
-// Service Maintenance: the status of the member that is asked, from what it holds itself.
-import { StatusRequest, StatusResponse } from "../proto/gen/rpc.js";
+// Service Maintenance: the status of the member that is asked, and its state as a backup, from what it holds itself.
+import { createHash } from "node:crypto";
+import { backupBytes, encodeTrailer, fillOf } from "../kv/backup-format.js";
+import { SnapshotRequest, SnapshotResponse, StatusRequest, StatusResponse } from "../proto/gen/rpc.js";
 import type { Headers } from "./header.js";
 import type { KvReplica } from "./kv-replica.js";
-import { type Method, unary } from "./service.js";
+import { type Call, type Method, serverStream, unary } from "./service.js";
 import { NO_STORE_STATUS, storeStatusOf } from "./store-status.js";
 import { API_CLUSTER_VERSION, API_VERSION } from "./version.js";
 
-export function maintenanceMethods(replica: KvReplica, headers: Headers): Method[] {
+export function maintenanceMethods(replica: KvReplica, headers: Headers, clusterId: string): Method[] {
   const status = async (): Promise<StatusResponse> => {
     const store = (await storeStatusOf(replica)) ?? NO_STORE_STATUS;
     const { leader, round, chosenUpTo, appliedUpTo, alarms } = replica.status();
@@ -26,5 +28,35 @@ export function maintenanceMethods(replica: KvReplica, headers: Headers): Method
       downgradeInfo: undefined,
     };
   };
-  return [unary("/etcdserverpb.Maintenance/Status", StatusRequest, StatusResponse, status)];
+  const snapshot = (_: SnapshotRequest, { signal }: Call) => backupOf(replica, clusterId, signal);
+  return [
+    unary("/etcdserverpb.Maintenance/Status", StatusRequest, StatusResponse, status),
+    serverStream("/etcdserverpb.Maintenance/Snapshot", SnapshotRequest, SnapshotResponse, snapshot),
+  ];
+}
+
+/** The bytes of a backup, piece by piece; ends early when the call does. */
+async function* backupOf(
+  replica: KvReplica,
+  clusterId: string,
+  signal: Call["signal"],
+): AsyncGenerator<SnapshotResponse> {
+  const { slot, bytes, pieces } = await replica.snapshot();
+  const hash = createHash("sha256");
+  let remaining = backupBytes(bytes);
+  const response = (blob: Uint8Array): SnapshotResponse => {
+    remaining -= blob.length;
+    return { header: undefined, remainingBytes: remaining, blob, version: API_CLUSTER_VERSION };
+  };
+  for await (const piece of pieces) {
+    if (signal.aborted) return;
+    hash.update(piece);
+    yield response(piece);
+  }
+  const trailer = encodeTrailer({ clusterId, slot, snapshotBytes: bytes });
+  for (const piece of [new Uint8Array(fillOf(bytes)), trailer]) {
+    hash.update(piece);
+    if (piece.length > 0) yield response(piece);
+  }
+  yield response(hash.digest());
 }

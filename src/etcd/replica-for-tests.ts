@@ -6,6 +6,7 @@ import { KvMachine } from "../kv/machine.js";
 import { MemoryRecordStore } from "../kv/memory-record-store.js";
 import type { CancelSignal } from "../replica/cancel.js";
 import { OutcomeUnknown, Unavailable } from "../replica/errors.js";
+import type { StateSnapshot } from "../replica/status.js";
 import type { KvReplica, KvReplicaStatus } from "./kv-replica.js";
 
 interface Wait {
@@ -25,6 +26,8 @@ export class ReplicaForTests implements KvReplica {
   failure: Error | null;
   /** Nothing is proposed or read from a quorum until `release`, or the signal. */
   isHolding: boolean;
+  /** What a snapshot is made of. */
+  pieces: readonly Uint8Array[];
   proposed: number;
   localReads: number;
   quorumReads: number;
@@ -39,6 +42,7 @@ export class ReplicaForTests implements KvReplica {
     this.fence = null;
     this.failure = null;
     this.isHolding = false;
+    this.pieces = [];
     this.proposed = 0;
     this.localReads = 0;
     this.quorumReads = 0;
@@ -88,6 +92,23 @@ export class ReplicaForTests implements KvReplica {
         reject(failure());
       });
     });
+  }
+
+  async snapshot(): Promise<StateSnapshot> {
+    if (this.failure !== null) throw this.failure;
+    const pieces = this.pieces;
+    const bytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
+    return {
+      slot: this.#slot,
+      bytes,
+      pieces: (async function* () {
+        for (const piece of pieces) {
+          // As one that is read from a disk.
+          await new Promise(setImmediate);
+          yield piece;
+        }
+      })(),
+    };
   }
 
   status(): KvReplicaStatus {

@@ -53,7 +53,7 @@ export async function startEtcdServer(options: EtcdServerOptions): Promise<EtcdS
   const admission = new Admission(limits);
   const methods = [
     ...kv.methods(),
-    ...maintenanceMethods(replica, headers),
+    ...maintenanceMethods(replica, headers, options.clusterId),
     ...clusterMethods(replica, headers, options.members),
   ];
   const services = new Set(methods.map(({ path }) => path.split("/")[1]!));

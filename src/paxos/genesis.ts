@@ -42,6 +42,17 @@ export interface ClusterConfig {
   readonly digestInterval: number;
 }
 
+/** With the settings that no operator is asked for. */
+export function defaultConfig(token: string, members: ClusterConfig["members"]): ClusterConfig {
+  return {
+    token,
+    members: [...members].sort((a, b) => a.id - b.id),
+    alpha: DEFAULT_ALPHA,
+    quorum: "majority",
+    digestInterval: DEFAULT_DIGEST_INTERVAL,
+  };
+}
+
 /** 16 hex digits; replicas with another one are refused at the handshake. */
 export function clusterIdOf(config: ClusterConfig): string {
   const writer = new ByteWriter();
@@ -53,6 +64,14 @@ export function clusterIdOf(config: ClusterConfig): string {
     writer.bytes(encodeUtf8(member.address));
   }
   return toHex(sha256(writer.finish()).subarray(0, 8));
+}
+
+/**
+ * What a cluster is configured with whose first replicas begin with the state of a backup; `sum`: of the backup, in
+ * hex. It is part of the token, so that those who begin with other states are of another cluster, and never meet.
+ */
+export function restoredConfig(config: ClusterConfig, sum: string): ClusterConfig {
+  return { ...config, token: `${config.token}, restored from ${sum}` };
 }
 
 /** The genesis that replicas with these disks make; `diskIds` has one for every member. */

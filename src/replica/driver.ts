@@ -1,16 +1,15 @@
 // The engine of one replica: reads the disk, forms or joins the cluster, then runs the core in turns, executes
 // what is chosen, commits the machine, and keeps the one timer. `replica.ts` is its face to callers.
 import { StateCorrupt, type StateMachine } from "../machine/machine.js";
-import type { Ballot, ReplicaId } from "../paxos/ballot.js";
-import { type ClusterConfig, membershipsOf } from "../paxos/genesis.js";
+import type { ReplicaId } from "../paxos/ballot.js";
+import { membershipsOf } from "../paxos/genesis.js";
 import type { Notice, Synced } from "../paxos/outbox.js";
-import type { PaxosOptions } from "../paxos/state.js";
 import { SEGMENT_BYTES } from "../wal/wal.js";
+import type { DriverEvents, DriverOptions } from "./driver-options.js";
 import { Unavailable } from "./errors.js";
 import { LogServer } from "./log-server.js";
 import { type Opened, open, type Storage } from "./opening.js";
 import { Peers } from "./peers.js";
-import type { Clock, Network } from "./ports.js";
 import type { Proposals } from "./proposals.js";
 import type { Reads } from "./reads.js";
 import { Soundness } from "./soundness.js";
@@ -22,35 +21,6 @@ const REREAD_MS = 10;
 /** Of the log, in its files. */
 const TAIL_SEGMENTS = 4;
 const NEVER = Number.POSITIVE_INFINITY;
-
-export interface DriverOptions<C, R, Q, A> {
-  readonly id: ReplicaId;
-  readonly cluster: ClusterConfig;
-  /** Called once, at the start: makes sure that nobody else uses the data, and opens it. */
-  readonly openStorage: () => Promise<Storage<C, R, Q, A>>;
-  readonly network: Network;
-  readonly clock: Clock;
-  /** Random bytes as hex digits, two for each. */
-  readonly randomHex: (bytes: number) => string;
-  readonly makeCore: (options: PaxosOptions) => Core;
-  readonly heartbeatMs: number;
-  readonly electionMs: number;
-  /** Size of a file of the log; 16 MiB. */
-  readonly segmentBytes?: number;
-  /** Bytes of log that stay when it is compacted, for replicas that were away for a while; four of its files. */
-  readonly tailBytes?: number;
-  /** A volatile machine is written to a snapshot after so many bytes of commands, or as many as it has; 32 MiB. */
-  readonly snapshotBytes?: number;
-}
-
-export interface DriverEvents {
-  onLeader(leader: ReplicaId, ballot: Ballot): void;
-  onFault(text: string): void;
-  /** The state may be shown again, as `text` says. */
-  onSound(text: string): void;
-  /** A failed write, read or assertion: the replica must stop. */
-  onBroken(error: Error): void;
-}
 
 export class Driver<C, R, Q, A> {
   readonly #options: DriverOptions<C, R, Q, A>;
@@ -123,6 +93,16 @@ export class Driver<C, R, Q, A> {
 
   get isOverlayFull(): boolean {
     return this.#opened?.committer.isOverlayFull ?? false;
+  }
+
+  /** As the directory has it; null until it is read. */
+  get clusterId(): string | null {
+    return this.#opened?.identity.clusterId ?? null;
+  }
+
+  /** Null until the replica has joined its cluster. */
+  get transferring(): Pick<StateTransfer<C, R, Q, A>, "snapshot"> | null {
+    return this.#transfer;
   }
 
   /** Replicas that are linked and of the cluster. */
@@ -288,6 +268,7 @@ export class Driver<C, R, Q, A> {
         this.#proposals.superseded(hasExecuted);
         this.#execute();
       },
+      onDeadline: () => this.#rearm(),
       onFault: (text) => this.#events.onFault(text),
       onBroken: (error) => this.#events.onBroken(error),
     });

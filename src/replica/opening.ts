@@ -8,13 +8,14 @@ import {
   decodeGenesis,
   GENESIS_FORMAT,
   genesisFormatOf,
+  restoredConfig,
 } from "../paxos/genesis.js";
 import type { Synced } from "../paxos/outbox.js";
 import { Sessions } from "../paxos/sessions.js";
 import type { RecoveredState } from "../paxos/state.js";
 import { DataDirectoryError } from "../wal/data-directory-error.js";
 import type { Disk } from "../wal/disk.js";
-import { DataDirectory, GENESIS_NAME } from "../wal/identity.js";
+import { DataDirectory, GENESIS_NAME, readIdentity } from "../wal/identity.js";
 import { compactedUpToOf } from "../wal/open-log.js";
 import { Wal } from "../wal/wal.js";
 import { Bootstrap } from "./bootstrap.js";
@@ -101,7 +102,9 @@ export async function open<C, R, Q, A>(
   { disk, machine, faults = [] }: Storage<C, R, Q, A>,
   options: OpeningOptions<R>,
 ): Promise<Opened<C, R, Q, A>> {
-  const { id, cluster, clock, randomHex, segmentBytes } = options;
+  const { id, clock, randomHex, segmentBytes } = options;
+  const restored = (await readIdentity(disk))?.restored;
+  const cluster = restored === undefined ? options.cluster : restoredConfig(options.cluster, restored.sum);
   const clusterId = clusterIdOf(cluster);
   const directory = await DataDirectory.open(disk, {
     clusterId,
@@ -137,7 +140,9 @@ export async function open<C, R, Q, A>(
   const snapshotFaults = heldMachine.snapshots.damaged.map(
     (name) => `a snapshot was damaged, and is put aside as ${name}`,
   );
-  const hasVoted = recovered.promised > 0 || recovered.chosenUpTo > 0 || recovered.accepted.length > 0;
+  // What a backup brought is no sign that the genesis was complete.
+  const isPast = recovered.chosenUpTo > (restored?.slot ?? 0);
+  const hasVoted = recovered.promised > 0 || isPast || recovered.accepted.length > 0;
   return {
     identity: { clusterId, replica: id, diskId, incarnation, run: Number.parseInt(randomHex(6), 16) },
     held: heldMachine,

@@ -5,11 +5,18 @@ import { StateCorrupt, type StateMachine } from "../machine/machine.js";
 import { type ReplicaId, roundOf } from "../paxos/ballot.js";
 import { clusterIdOf } from "../paxos/genesis.js";
 import type { CancelSignal } from "./cancel.js";
-import { Driver, type DriverOptions } from "./driver.js";
+import { Driver } from "./driver.js";
+import type { DriverOptions } from "./driver-options.js";
 import { Closed, Overloaded, Unavailable } from "./errors.js";
 import { Proposals } from "./proposals.js";
 import { Reads } from "./reads.js";
-import { Listeners, type Logger, type ReplicaEvents, type ReplicaStatus } from "./status.js";
+import {
+  Listeners,
+  type Logger,
+  type ReplicaEvents,
+  type ReplicaStatus,
+  type StateSnapshot,
+} from "./status.js";
 
 export interface ReplicaOptions<C, R, Q, A> extends DriverOptions<C, R, Q, A> {
   /** After it the outcome of a command is unknown, and a read is given up. */
@@ -139,9 +146,30 @@ export class Replica<C, R, Q, A> {
     if (options.local !== true) return this.#reads.read(query, this.#options.clock.now(), options.signal);
     if (this.#phase === "starting") await this.#started;
     this.#checkOpen();
-    const reason = this.#driver.soundness?.reason ?? null;
-    if (reason !== null) throw new Unavailable(reason);
+    this.#checkSound();
     return this.#query(query);
+  }
+
+  /**
+   * The state here as a snapshot file: of this moment, or a later one. Rejects with `Unavailable` when there is none to
+   * be had now, and for a machine without a durable state of its own, whose snapshots are files of its data directory.
+   */
+  async snapshot(): Promise<StateSnapshot> {
+    this.#checkOpen();
+    await this.#started;
+    this.#checkOpen();
+    const { id } = this.#options;
+    if (this.#driver.transferring === null)
+      throw new Unavailable(`replica ${id} has not joined its cluster yet`);
+    if (this.#machine.durable === undefined) {
+      throw new Unavailable("the snapshots of this machine are files of the data directory: copy the newest");
+    }
+    this.#checkSound();
+    const snapshot = await this.#driver.transferring.snapshot();
+    // What was found out meanwhile is true of what was written, too.
+    this.#checkOpen();
+    this.#checkSound();
+    return snapshot;
   }
 
   status(): ReplicaStatus {
@@ -158,7 +186,7 @@ export class Replica<C, R, Q, A> {
       promised: core?.promised ?? 0,
       chosenUpTo: core?.chosenUpTo ?? 0,
       appliedUpTo: this.#driver.appliedUpTo,
-      clusterId: this.#clusterId,
+      clusterId: this.#driver.clusterId ?? this.#clusterId,
       members: cluster.members,
       logBytes: this.#driver.logBytes,
       isServing: core !== null && soundness?.reason === null,
@@ -226,6 +254,11 @@ export class Replica<C, R, Q, A> {
     if (this.#phase !== "starting" && this.#phase !== "running") throw this.#closed();
     const fence = this.#driver.soundness?.divergence.reason ?? null;
     if (fence !== null) throw new Unavailable(fence);
+  }
+
+  #checkSound(): void {
+    const reason = this.#driver.soundness?.reason ?? null;
+    if (reason !== null) throw new Unavailable(reason);
   }
 
   async #close(): Promise<void> {

@@ -3,7 +3,10 @@
 import type { ReplicaId, Slot } from "../paxos/ballot.js";
 import type { PeerMessage } from "../wire/peer-message.js";
 import type { SnapshotRequestMessage } from "../wire/snapshot-messages.js";
+import { Unavailable } from "./errors.js";
 import type { SnapshotFiles } from "./snapshot-files.js";
+import type { SnapshotInfo } from "./snapshot-format.js";
+import type { StateSnapshot } from "./status.js";
 
 /** One is under way at a time, so that commands and heartbeats get through between them. */
 const PIECE_BYTES = 256 << 10;
@@ -122,6 +125,35 @@ export class SnapshotSender {
         this.#ports.onFailed(error);
       },
     );
+  }
+
+  /** A snapshot of the state of this moment, or a later one. */
+  async fresh(): Promise<StateSnapshot> {
+    const { files, appliedUpTo } = this.#ports;
+    const wanted = appliedUpTo();
+    // One that is being made may be of an older state.
+    for (let tried = 0; tried < 2 && (files.newest?.slot ?? 0) < wanted; tried += 1) {
+      await this.#making;
+      if ((files.newest?.slot ?? 0) < wanted) this.#make();
+      await this.#making;
+    }
+    const info = files.newest;
+    if (info === null || info.slot < wanted) {
+      throw new Unavailable("no snapshot of the state can be made now: try again, or ask another replica");
+    }
+    this.#usedAt.set(info.slot, this.#ports.now());
+    return { slot: info.slot, bytes: info.bytes, pieces: this.#piecesOf(info) };
+  }
+
+  async *#piecesOf(info: SnapshotInfo): AsyncGenerator<Uint8Array> {
+    const { files, now } = this.#ports;
+    for (let offset = 0; offset < info.bytes; ) {
+      this.#usedAt.set(info.slot, now());
+      const piece = await files.read(info, offset, PIECE_BYTES);
+      if (piece.length === 0) throw new Unavailable("the snapshot has become shorter: ask for another one");
+      offset += piece.length;
+      yield piece;
+    }
   }
 
   /** Resolves when no snapshot is being made. */

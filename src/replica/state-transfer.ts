@@ -10,6 +10,7 @@ import type { Clock, Network } from "./ports.js";
 import { Scrubber } from "./scrubber.js";
 import { SnapshotReceiver } from "./snapshot-receiver.js";
 import { SnapshotSender } from "./snapshot-sender.js";
+import type { StateSnapshot } from "./status.js";
 
 export interface StateTransferPorts {
   readonly clock: Clock;
@@ -25,6 +26,8 @@ export interface StateTransferPorts {
   onHealed(): void;
   /** The state has come from a snapshot; `hasExecuted`: which of the own commands of this life are in it. */
   onInstalled(hasExecuted: (number: number) => boolean): void;
+  /** `deadline` may have changed. */
+  onDeadline(): void;
   onFault(text: string): void;
   onBroken(error: Error): void;
 }
@@ -115,6 +118,13 @@ export class StateTransfer<C, R, Q, A> {
   /** `to` needs slots that are gone from the log here. */
   serve(to: ReplicaId): void {
     this.#sender.offer(to);
+  }
+
+  /** The state of this moment, or a later one. */
+  async snapshot(): Promise<StateSnapshot> {
+    const snapshot = await this.#sender.fresh();
+    this.#ports.onDeadline();
+    return snapshot;
   }
 
   elapse(now: number): void {

@@ -31,6 +31,15 @@ export interface ReplicaStatus {
   readonly counters: Readonly<Record<string, number>>;
 }
 
+/** The state after a slot, as a snapshot file. */
+export interface StateSnapshot {
+  readonly slot: Slot;
+  /** Length of the file. */
+  readonly bytes: number;
+  /** Its bytes in order; to be read within a minute of each other. */
+  readonly pieces: AsyncIterable<Uint8Array>;
+}
+
 export interface ReplicaEvents {
   readonly leader: { readonly leader: ReplicaId; readonly ballot: Ballot };
   /** Something an operator should know, as a sentence. */

@@ -3,7 +3,7 @@
 import { assert } from "../base/assert.js";
 import { bytesEqual } from "../base/bytes.js";
 import { crc32 } from "../base/crc32.js";
-import type { ReplicaId } from "../paxos/ballot.js";
+import type { ReplicaId, Slot } from "../paxos/ballot.js";
 import { DataDirectoryError } from "./data-directory-error.js";
 import type { Disk } from "./disk.js";
 import { checkLog, createLog, IDENTITY_NAME, isLogBlank } from "./open-log.js";
@@ -26,6 +26,14 @@ export interface DirectoryIdentity {
   readonly diskId: string;
   /** Counts the starts of this directory, from 1. */
   readonly incarnation: number;
+  /** Where the state came from that the directory was made with; not there when it was made empty. */
+  readonly restored?: RestoredFrom;
+}
+
+export interface RestoredFrom {
+  readonly slot: Slot;
+  /** SHA-256 of the backup: 64 hex digits. */
+  readonly sum: string;
 }
 
 /** `genesisCrc` 0: no genesis was saved when this was written. */
@@ -80,6 +88,7 @@ export class DataDirectory {
       replica: options.replica,
       diskId: old?.diskId ?? options.randomHex(),
       incarnation: (old?.incarnation ?? 0) + 1,
+      ...(old?.restored === undefined ? {} : { restored: old.restored }),
       genesisCrc: genesis === null ? 0 : crc32(genesis),
     };
     await replaceFile(disk, IDENTITY_NAME, encodeIdentity(file));
@@ -104,6 +113,19 @@ export class DataDirectory {
     );
     this.#genesis = kept;
   }
+}
+
+/**
+ * Makes a directory of an empty disk that begins with the state after `restored.slot`: durable when it resolves, the
+ * identity last. It has never been started, and has never voted.
+ */
+export async function makeRestored(
+  disk: Disk,
+  options: Pick<DirectoryIdentity, "clusterId" | "replica" | "diskId"> & { readonly restored: RestoredFrom },
+): Promise<void> {
+  await createLog(disk, options.restored.slot);
+  const identity = { format: FORMAT, ...options, incarnation: 0, genesisCrc: 0 };
+  await replaceFile(disk, IDENTITY_NAME, encodeIdentity(identity));
 }
 
 /** As it stands in the directory; null: there is none. Throws `DataDirectoryError`. */

@@ -33,10 +33,13 @@ export interface LogParts {
   readonly opening: readonly WalRecord[] | null;
 }
 
-/** Writes the first promise into a directory that has no log. Safe to repeat after a crash. */
-export async function createLog(disk: Disk): Promise<void> {
+/**
+ * Writes the first promise into a directory that has no log. Safe to repeat after a crash. `compactedUpTo`: the log
+ * begins after it, for what led to the state that is there is not in it.
+ */
+export async function createLog(disk: Disk, compactedUpTo: Slot = 0): Promise<void> {
   const promises = await PromiseFiles.open(disk, await disk.list(), 0);
-  await settled((done) => promises.write(newestOf([]), done));
+  await settled((done) => promises.write({ ...newestOf([]), compactedUpTo }, done));
   await promises.close();
   await disk.syncDirectory();
 }
@@ -71,7 +74,7 @@ export async function openLog(disk: Disk, options: LogOptions): Promise<LogParts
   const known = checkFiles(files, copies);
   if (known.highest === 0) {
     // What a killed first start left of the copies may not be on the disk; a segment without them is a lost log.
-    await createLog(disk);
+    await createLog(disk, known.compactedUpTo);
     files = await disk.list();
     copies = await readPromises(disk, files);
   }

@@ -34,7 +34,7 @@ export class Admission {
         : `replica ${replica} met another replica ${replica} (${address}): stop one of the two, every replica needs its own id`;
     }
     if (hello.clusterId !== clusterId) {
-      return `${who}: its cluster id is ${hello.clusterId}, not ${clusterId}: start all replicas with the same members and token, or correct the peer address`;
+      return `${who}: its cluster id is ${hello.clusterId}, not ${clusterId}: start all replicas with the same members and token, restored ones from the same snapshot, or correct the peer address`;
     }
     if (!this.#isMember(hello.replica)) {
       return `${who}: it is not a member of this cluster: list it in the members of every replica, or stop it`;

@@ -39,6 +39,7 @@ for (const which of ["follower", "leader"] as const) {
     await c.clock.until(() => isFenced(c, bad));
     await assert.rejects(c.replica(bad).read("state", { local: true }), Unavailable);
     await assert.rejects(c.replica(bad).read("state"), Unavailable);
+    await assert.rejects(c.replica(bad).snapshot(), /is not the one of the majority/);
     await assert.rejects(c.replica(bad).propose({ key: 1, text: "no" }), Unavailable);
     assert.match(c.replica(bad).status().alarms.join(), /not the one of the majority/);
     assert.notEqual(c.replica(bad).status().role, "leader");

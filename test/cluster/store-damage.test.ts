@@ -118,6 +118,7 @@ test("what the log has not any more comes as a snapshot, and until then no reads
     assert.deepEqual(replica.status().alarms, told);
     assert.equal(replica.status().isServing, false);
     await assert.rejects(replica.read({ kind: "status" }, { local: true }), Unavailable);
+    await assert.rejects(replica.snapshot(), /the state is being rebuilt/);
     // A linearizable read waits.
     const read = replica.read({ kind: "range", request: range("key-3") });
     await lab.c.clock.settle(replica.ready());

@@ -1,7 +1,8 @@
 // Data directories of today's formats, small and always the same to the byte: what `test/golden/format` holds.
 import { crc32 } from "../../src/base/crc32.js";
 import { jsonMachine } from "../../src/machine/json-machine.js";
-import type { MemoryDisk } from "../../src/wal/memory-disk.js";
+import { makeRestored } from "../../src/wal/identity.js";
+import { MemoryDisk } from "../../src/wal/memory-disk.js";
 import { MemoryCluster } from "../support/memory-cluster.js";
 
 const SEGMENT_BYTES = 4096;
@@ -72,9 +73,19 @@ async function killedFormat1(): Promise<MemoryDisk> {
   return disk;
 }
 
+/** As a backup of slot 9 was restored into it, never started yet; its store is another golden file. */
+async function restored(): Promise<MemoryDisk> {
+  const disk = new MemoryDisk();
+  const restored = { slot: 9, sum: "0123456789abcdef".repeat(4) };
+  const whose = { clusterId: "00000000deadbeef", replica: 2, diskId: "fedcba9876543210".repeat(2) };
+  await makeRestored(disk, { ...whose, restored });
+  return disk.copy();
+}
+
 /** By the name of the golden directory. */
 export const DIRECTORIES: Readonly<Record<string, () => Promise<MemoryDisk>>> = {
   compacted,
   killed,
   "killed-promise-1": killedFormat1,
+  restored,
 };

@@ -158,6 +158,18 @@ test("a damaged value is told with its slot, and with what becomes of it", async
   );
 });
 
+test("a damaged first sector of a segment is told, though its batches are read", async () => {
+  const found = await inspected("compacted", (directory) => {
+    const path = join(directory, "log-0000000008");
+    const bytes = readFileSync(path);
+    bytes[200]! ^= 1;
+    writeFileSync(path, bytes);
+  });
+  assert.deepEqual(lines(found), [
+    "log-0000000008 0: the first sector is damaged; the batches behind it are read all the same",
+  ]);
+});
+
 /** A directory of a member of the key-value server: the log of `killed`, beside the golden store of slot 11. */
 function withStore(harm: (directory: string) => unknown = () => {}): Promise<Inspection> {
   return inspected("killed", async (directory) => {

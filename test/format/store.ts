@@ -1,12 +1,17 @@
 // The KV store of today's format, small and always the same: what lmdb is given, key by key. lmdb's own pages are left
 // out, for they are lmdb's format and not ours.
+import { createHash } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { open } from "lmdb";
+import { concatBytes } from "../../src/base/bytes.js";
 import { LmdbRecordStore } from "../../src/io/lmdb-record-store.js";
+import { encodeTrailer, fillOf } from "../../src/kv/backup-format.js";
 import { KvMachine } from "../../src/kv/machine.js";
 import { compact, del, put, putRequest, range, txn } from "../../src/kv/requests-for-tests.js";
+import { SnapshotFiles } from "../../src/replica/snapshot-files.js";
+import { MemoryDisk } from "../../src/wal/memory-disk.js";
 
 const PACE = { records: 4, keys: 100, keysPerRecord: 4, chunkKeys: 2 };
 
@@ -40,6 +45,20 @@ export async function writeStore(directory: string): Promise<void> {
   await machine.settled();
   await machine.commit(11, metaOf(9, 11));
   await machine.close();
+}
+
+/** A backup of the state of that store. */
+export async function writeBackup(directory: string): Promise<Uint8Array> {
+  const machine = await KvMachine.open(await LmdbRecordStore.open(directory));
+  const { slot, meta } = machine.held();
+  const disk = new MemoryDisk();
+  const { bytes } = await (await SnapshotFiles.open(disk)).write(slot, meta, machine.snapshot());
+  await machine.close();
+  const clusterId = "00000000deadbeef";
+  const trailer = encodeTrailer({ clusterId, slot, snapshotBytes: bytes });
+  const parts = [disk.bytesOf(disk.names()[0]!), new Uint8Array(fillOf(bytes)), trailer];
+  const whole = concatBytes(parts);
+  return concatBytes([whole, createHash("sha256").update(whole).digest()]);
 }
 
 /** What the store in `directory` holds, read by today's reader. */

@@ -93,6 +93,40 @@ export class Connection {
     return this.#call(service, method, request, false);
   }
 
+  /**
+   * Gives each message of a stream to `take`, in order; what breaks off is not tried again. `isLimited`: the whole of
+   * it must be there within the time for a command.
+   */
+  async stream<Request, Response>(
+    service: Service,
+    method: Method<Request, Response>,
+    request: Request,
+    isLimited: boolean,
+    take: (message: Response) => Promise<void>,
+  ): Promise<void> {
+    const deadline = Date.now() + this.#commandTimeoutMs;
+    const client = await this.#dial(deadline);
+    const messages = client.makeServerStreamRequest<Request, Response>(
+      pathOf(service, method),
+      (message) => Buffer.from(method.requestType.encode(message).finish()),
+      (bytes) => method.responseType.decode(bytes),
+      request,
+      isLimited ? { deadline } : {},
+    );
+    let isTaking = false;
+    try {
+      for await (const message of messages) {
+        isTaking = true;
+        await take(message as Response);
+        isTaking = false;
+      }
+    } catch (error) {
+      messages.cancel();
+      if (isTaking) throw error;
+      throw new CommandFailed(textOf(error as ServiceError));
+    }
+  }
+
   async #call<Request, Response>(
     service: Service,
     method: Method<Request, Response>,
@@ -146,6 +180,10 @@ async function connects(client: Client, deadline: number): Promise<boolean> {
   }
 }
 
+function pathOf(service: Service, method: { readonly name: string }): string {
+  return `/${service.fullName}/${method.name}`;
+}
+
 type Answer<Response> = { readonly response: Response } | { readonly error: ServiceError };
 
 function call<Request, Response>(
@@ -157,7 +195,7 @@ function call<Request, Response>(
 ): Promise<Answer<Response>> {
   return new Promise((resolve) => {
     client.makeUnaryRequest<Request, Response>(
-      `/${service.fullName}/${method.name}`,
+      pathOf(service, method),
       (message) => Buffer.from(method.requestType.encode(message).finish()),
       (bytes) => method.responseType.decode(bytes),
       request,

@@ -48,6 +48,12 @@ function whoRows({ identity, genesis }: Inspection): [string, string][] {
     rows.push(["cluster id", identity.clusterId], ["replica", String(identity.replica)]);
     rows.push(["disk id", identity.diskId], ["starts (incarnation)", String(identity.incarnation)]);
   }
+  if (identity?.restored !== undefined) {
+    rows.push([
+      "restored",
+      `from the state after slot ${identity.restored.slot} in the snapshot ${identity.restored.sum}`,
+    ]);
+  }
   if (genesis === null) return [...rows, ["members", "not known: it has not met the others yet"]];
   const members = genesis.members.map(({ id, diskId }) => `${id} (disk ${diskId})`).join(", ");
   return [...rows, ["members", members], ["token", genesis.token]];

@@ -107,7 +107,7 @@ function tellDamage(
     const text =
       "a batch behind the last one was not written wholly: it was never synced, and nobody relies on it";
     found.note(segmentName(known.highest), null, text);
-  } else if (end.clean === null) {
+  } else if (end.clean === null && known.highest > 0) {
     found.note(
       segmentName(known.highest),
       null,

@@ -1,0 +1,97 @@
+// A snapshot that somebody asks for who is no peer: of the state at that moment or later, and kept while it is read.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { concatBytes } from "../base/bytes.js";
+import { MemoryDisk } from "../wal/memory-disk.js";
+import { Unavailable } from "./errors.js";
+import { SnapshotFiles } from "./snapshot-files.js";
+import { type Captured, SnapshotSender } from "./snapshot-sender.js";
+import type { StateSnapshot } from "./status.js";
+
+async function make() {
+  const disk = new MemoryDisk();
+  const files = await SnapshotFiles.open(disk);
+  const world = { now: 0, appliedUpTo: 3, isReplacing: false, captures: 0, failures: [] as Error[] };
+  const sender = new SnapshotSender({
+    files,
+    areMachines: false,
+    appliedUpTo: () => world.appliedUpTo,
+    compactedUpTo: () => 0,
+    capture(): Captured | null {
+      if (world.isReplacing) return null;
+      world.captures += 1;
+      const slot = world.appliedUpTo;
+      const chunks = (async function* () {
+        yield new Uint8Array(600_000).fill(slot);
+      })();
+      return { slot, meta: Uint8Array.of(slot), chunks };
+    },
+    hasten: () => {},
+    isTrusted: () => true,
+    send: () => {},
+    now: () => world.now,
+    onFault: (text) => world.failures.push(new Error(text)),
+    onFailed: (error) => world.failures.push(error),
+  });
+  return { disk, files, world, sender };
+}
+
+async function read({ pieces }: StateSnapshot): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  for await (const piece of pieces) parts.push(piece);
+  return concatBytes(parts);
+}
+
+test("it is the whole file, of the state at the moment of the call", async () => {
+  const { disk, sender } = await make();
+  const snapshot = await sender.fresh();
+  const bytes = await read(snapshot);
+  assert.deepEqual([snapshot.slot, snapshot.bytes], [3, bytes.length]);
+  assert.deepEqual(bytes, disk.bytesOf("snapshot-0000000000000003"));
+});
+
+test("one of that very state is used again, an older one is not", async () => {
+  const { world, sender } = await make();
+  await sender.fresh();
+  assert.equal((await sender.fresh()).slot, 3);
+  assert.equal(world.captures, 1);
+  world.appliedUpTo = 7;
+  assert.equal((await sender.fresh()).slot, 7);
+  assert.equal(world.captures, 2);
+});
+
+test("one that was begun before the call, of an older state, is waited for and another one made", async () => {
+  const { world, sender } = await make();
+  const before = sender.fresh();
+  world.appliedUpTo = 4;
+  const after = sender.fresh();
+  assert.ok((await before).slot >= 3);
+  assert.equal((await after).slot, 4);
+});
+
+test("while the state is replaced there is none", async () => {
+  const { world, sender } = await make();
+  world.isReplacing = true;
+  await assert.rejects(sender.fresh(), Unavailable);
+  world.isReplacing = false;
+  assert.equal((await sender.fresh()).slot, 3);
+});
+
+test("it is kept while it is read, and let go a minute after", async () => {
+  const { disk, world, sender } = await make();
+  const { pieces } = await sender.fresh();
+  const iterator = pieces[Symbol.asyncIterator]();
+  while (true) {
+    world.now += 50_000;
+    sender.tidy(world.now);
+    const { done } = await iterator.next();
+    if (done) break;
+    assert.deepEqual(disk.names(), ["snapshot-0000000000000003"]);
+    assert.equal(sender.keepFrom, 3);
+  }
+  world.now += 60_000;
+  sender.tidy(world.now);
+  await new Promise(setImmediate);
+  assert.deepEqual(disk.names(), []);
+  assert.deepEqual(world.failures, []);
+});
