@@ -1,6 +1,6 @@
-// Damage that lmdb itself meets while it writes: told as such where it can be, and neither a hanging close nor a promise
-// that nobody waits for ends the process that is about to set the store aside. Each in a process of its own, for lmdb may
-// end it.
+// Damage that lmdb itself meets while it writes: told as such where it can be, and neither a hanging close nor a
+// promise that nobody waits for ends the process that is about to set the store aside. Each in a process of its own,
+// for lmdb may end it.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";

@@ -118,7 +118,8 @@ export class World {
       heartbeatMs,
       electionMs,
       requestTimeoutMs,
-      segmentBytes,
+      // Files so small that a short tail is one.
+      segmentBytes: Math.min(segmentBytes, this.tailBytes),
       tailBytes: this.tailBytes,
       isVolatile: options.seed % VOLATILE_EVERY === 0,
       snapshotBytes: SNAPSHOT_BYTES,
