@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { quiet } from "../../test/support/wal-life.js";
 import { Random } from "../base/random.js";
+import { Room } from "../wal/room.js";
 import { SegmentFiles } from "../wal/segment-files.js";
 import { SimDisk } from "./disk.js";
 import { EventQueue } from "./event-queue.js";
@@ -12,7 +13,10 @@ test("a segment is made as fast as its disk is, though nobody waits for an answe
   const queue = new EventQueue();
   const disk = new SimDisk(new Random(1), () => {}, queue);
   const life = new ProcessLife(queue, new Random(2), 1, 0);
-  const segments = new SegmentFiles(disk.view(life), 4096, (error) => assert.ifError(error));
+  const view = disk.view(life);
+  const onFailed = (error: Error) => assert.ifError(error);
+  const room = Room.withoutReserve({ disk: view, clock: life, onFailed });
+  const segments = new SegmentFiles(view, 4096, room, onFailed);
   let isDone = false;
   const begun = segments.begin(1).then(() => {
     isDone = true;

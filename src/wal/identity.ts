@@ -8,6 +8,7 @@ import { DataDirectoryError } from "./data-directory-error.js";
 import type { Disk } from "./disk.js";
 import { checkLog, createLog, IDENTITY_NAME, isLogBlank } from "./open-log.js";
 import { PROMISE_NAMES, settled, writeSynced } from "./promise-file.js";
+import { RESERVE_NAMES } from "./room.js";
 
 export { DataDirectoryError } from "./data-directory-error.js";
 
@@ -150,7 +151,12 @@ function checkIdentity(found: IdentityFile, { clusterId, replica }: DataDirector
 
 /** A directory without an identity may hold nothing but what a first start leaves that died at once. */
 async function checkNew(disk: Disk, files: readonly string[]): Promise<void> {
-  const leftovers: readonly string[] = [...PROMISE_NAMES, LOCK_NAME, IDENTITY_NAME + NEW_SUFFIX];
+  const leftovers: readonly string[] = [
+    ...PROMISE_NAMES,
+    ...RESERVE_NAMES,
+    LOCK_NAME,
+    IDENTITY_NAME + NEW_SUFFIX,
+  ];
   const others = files.filter((name) => !leftovers.includes(name));
   if (others.length === 0 && (await isLogBlank(disk))) return;
   const found = others.length > 0 ? others.slice(0, 3).join(", ") : PROMISE_NAMES.join(", ");
@@ -180,8 +186,11 @@ async function replaceFile(disk: Disk, name: string, bytes: Uint8Array): Promise
   const temporary = name + NEW_SUFFIX;
   if ((await disk.list()).includes(temporary)) await disk.remove(temporary);
   const file = await disk.open(temporary, true);
-  await settled((done) => writeSynced(file, 0, bytes, done));
-  await file.close();
+  try {
+    await settled((done) => writeSynced(file, 0, bytes, done));
+  } finally {
+    await file.close();
+  }
   await disk.rename(temporary, name);
   await disk.syncDirectory();
 }

@@ -192,6 +192,10 @@ function isZero(bytes: Uint8Array): boolean {
   return true;
 }
 
+function noSpace(name: string): Error {
+  return Object.assign(new Error(`ENOSPC: no space left on device, ${name}`), { code: "ENOSPC" });
+}
+
 export class MemoryDisk implements Disk {
   readonly #options: MemoryDiskOptions;
   #files: Map<string, Content>;
@@ -199,6 +203,8 @@ export class MemoryDisk implements Disk {
   #durable: Map<string, Content>;
   /** Counts the lives: an operation of an earlier one is never reported. */
   #life: number;
+  /** Bytes of all files at most. */
+  quota: number;
   /** Operations so far, for tests that count them. */
   writes: number;
   syncs: number;
@@ -208,6 +214,7 @@ export class MemoryDisk implements Disk {
     this.#files = new Map();
     this.#durable = new Map();
     this.#life = 0;
+    this.quota = Number.POSITIVE_INFINITY;
     this.writes = 0;
     this.syncs = 0;
   }
@@ -284,6 +291,13 @@ export class MemoryDisk implements Disk {
     return content;
   }
 
+  /** Bytes of all files. */
+  get used(): number {
+    let used = 0;
+    for (const { length } of this.#files.values()) used += length;
+    return used;
+  }
+
   names(): string[] {
     return [...this.#files.keys()].sort();
   }
@@ -299,6 +313,7 @@ export class MemoryDisk implements Disk {
   async open(name: string, create: boolean): Promise<DiskFile> {
     if (create) {
       if (this.#files.has(name)) throw new Error(`${name}: file exists`);
+      if (this.used >= this.quota) throw noSpace(name);
       this.#files.set(name, new Content());
     }
     return this.#file(name, this.#content(name));
@@ -328,7 +343,7 @@ export class MemoryDisk implements Disk {
         content.bytes.slice(position, Math.max(position, Math.min(position + length, content.length))),
       write: (position, bytes, done) => {
         this.writes += 1;
-        const error = this.#fault("write", name, life);
+        const error = this.#fault("write", name, life) ?? this.#outOfQuota(name, content, position, bytes);
         if (error === null) content.write(position, bytes);
         this.#later("write", bytes.length, life, done, error, null);
       },
@@ -340,6 +355,16 @@ export class MemoryDisk implements Disk {
       },
       close: async () => undefined,
     };
+  }
+
+  /** As much of the bytes as there is room for is written. */
+  #outOfQuota(name: string, content: Content, position: number, bytes: Uint8Array): Error | null {
+    const end = position + bytes.length;
+    if (this.quota === Number.POSITIVE_INFINITY || end <= content.length) return null;
+    const most = content.length + Math.max(0, this.quota - this.used);
+    if (end <= most) return null;
+    if (most > position) content.write(position, bytes.subarray(0, most - position));
+    return noSpace(name);
   }
 
   #fault(operation: DiskOperation, name: string, life: number): Error | null {

@@ -15,6 +15,7 @@ import {
 } from "./promise-file.js";
 import { BatchAssembler, type WalRecord } from "./record-codec.js";
 import { type LogEnd, Recovery } from "./recovery.js";
+import type { Room } from "./room.js";
 import { opensLife, SegmentFiles, segmentName, segmentsAmong } from "./segment-files.js";
 import type { SlotIndex } from "./slot-index.js";
 
@@ -61,6 +62,7 @@ export async function compactedUpToOf(disk: Disk): Promise<Slot> {
 export interface LogOptions {
   readonly segmentBytes: number;
   readonly appliedUpTo: Slot;
+  readonly room: Room;
   readonly onFailed: (error: Error) => void;
 }
 
@@ -132,7 +134,7 @@ export async function recover(disk: Disk, known: PromiseState): Promise<Recovere
 async function prepare(disk: Disk, found: Found): Promise<LogParts> {
   const { files, copies, known, promised, recovery, end } = found;
   const { index, starts } = recovery;
-  const segments = new SegmentFiles(disk, found.segmentBytes, found.onFailed);
+  const segments = new SegmentFiles(disk, found.segmentBytes, found.room, found.onFailed);
   // Segments beyond the highest were made ahead and never used; they may be half made.
   for (const index of segmentsAmong(files)) if (index > known.highest) await disk.remove(segmentName(index));
   for (const [index, size] of found.sizes) segments.recovered(index, size);

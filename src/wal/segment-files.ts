@@ -4,14 +4,14 @@ import { assert } from "../base/assert.js";
 import { crc32 } from "../base/crc32.js";
 import type { SegmentSize } from "./compaction.js";
 import { DataDirectoryError } from "./data-directory-error.js";
-import type { Disk, DiskCallback, DiskFile } from "./disk.js";
+import { type Disk, type DiskCallback, type DiskFile, isNoSpace } from "./disk.js";
 import { settled } from "./promise-file.js";
 import { SECTOR } from "./record-codec.js";
+import type { Room } from "./room.js";
+import { writeZeros } from "./zeros.js";
 
 const MAGIC = 0x534e5953;
 const FORMAT = 1;
-/** What a segment is made of, chunk by chunk; nobody writes into it. */
-const ZEROS = new Uint8Array(1024 * 1024);
 /** Where the first batch of a segment is: the sector before it names the segment. */
 export const FIRST_BATCH = SECTOR;
 
@@ -75,6 +75,7 @@ interface Segment {
 export class SegmentFiles {
   readonly #disk: Disk;
   readonly #segmentBytes: number;
+  readonly #room: Room;
   readonly #onFailed: (error: Error) => void;
   /** Segments with batches that are open; those of earlier lives are opened when they are first read. */
   readonly #files: Map<number, Promise<DiskFile>>;
@@ -88,20 +89,22 @@ export class SegmentFiles {
   #active: Segment | null;
   #prepared: Segment | null;
   #preparing: Promise<void> | null;
-  #waiting: (() => void) | null;
+  /** Told when the next segment is there, or will not be: there was no room until it was closed. */
+  #waiting: ((isThere: boolean) => void) | null;
   #isClosed: boolean;
   /** Where the next batch of the active segment goes. */
   position: number;
   /** Bytes of all segments. */
   size: number;
 
-  constructor(disk: Disk, segmentBytes: number, onFailed: (error: Error) => void) {
+  constructor(disk: Disk, segmentBytes: number, room: Room, onFailed: (error: Error) => void) {
     assert(
       segmentBytes % SECTOR === 0 && segmentBytes >= 4 * SECTOR,
       "a segment is a number of sectors, from 4",
     );
     this.#disk = disk;
     this.#segmentBytes = segmentBytes;
+    this.#room = room;
     this.#onFailed = onFailed;
     this.#files = new Map();
     this.#reads = new Map();
@@ -202,9 +205,9 @@ export class SegmentFiles {
     this.position = position;
   }
 
-  /** Begins a new segment at once; for a new life. */
+  /** Begins a new segment, as soon as there is room; for a new life. */
   async begin(index: number): Promise<void> {
-    this.#activate(await this.#create(index, true));
+    this.#activate(await this.#created(index, true));
   }
 
   #activate(segment: Segment): void {
@@ -214,18 +217,22 @@ export class SegmentFiles {
     this.#grows(segment.index, segment.size, 0);
   }
 
+  #created(index: number, opens: boolean): Promise<Segment> {
+    return this.#room.allocate(segmentName(index), () => this.#create(index, opens));
+  }
+
   async #create(index: number, opens: boolean): Promise<Segment> {
     const file = await this.#disk.open(segmentName(index), true);
-    const zeros = ZEROS.subarray(0, Math.min(ZEROS.length, this.#segmentBytes));
-    for (let at = 0; at < this.#segmentBytes; at += zeros.length) {
-      const chunk = zeros.subarray(0, Math.min(zeros.length, this.#segmentBytes - at));
-      await settled((done) => file.write(at, chunk, done));
-      // Synced piece by piece: one long sync would hold up those of the log.
+    try {
+      await writeZeros(file, this.#segmentBytes);
+      await settled((done) => file.write(0, segmentHeader(index, opens), done));
       await settled((done) => file.sync(done));
+      await this.#disk.syncDirectory();
+    } catch (error) {
+      await file.close();
+      if (isNoSpace(error)) await this.#disk.remove(segmentName(index));
+      throw error;
     }
-    await settled((done) => file.write(0, segmentHeader(index, opens), done));
-    await settled((done) => file.sync(done));
-    await this.#disk.syncDirectory();
     return { index, file, size: this.#segmentBytes };
   }
 
@@ -245,31 +252,41 @@ export class SegmentFiles {
 
   #prepareNext(): void {
     if (this.#prepared !== null || this.#preparing !== null) return;
-    this.#preparing = this.#create(this.index + 1, false).then(
+    this.#preparing = this.#created(this.index + 1, false).then(
       (segment) => {
         this.#preparing = null;
         this.#prepared = segment;
-        const waiting = this.#waiting;
-        this.#waiting = null;
-        waiting?.();
+        this.#tell(true);
       },
       (error: Error) => {
         this.#preparing = null;
-        this.#onFailed(error);
+        if (isNoSpace(error)) this.#tell(false);
+        else this.#onFailed(error);
       },
     );
   }
 
-  /** Goes over to the next segment; `done` when it is the active one. */
-  roll(done: () => void): void {
-    const take = () => {
-      assert(this.#prepared !== null, "a segment is prepared");
-      this.#activate(this.#prepared);
-      this.#prepared = null;
-      done();
+  #tell(isThere: boolean): void {
+    const waiting = this.#waiting;
+    this.#waiting = null;
+    waiting?.(isThere);
+  }
+
+  /**
+   * Goes over to the next segment; `done` when it is the active one, or, with false, when nobody waits for room any
+   * more.
+   */
+  roll(done: (isThere: boolean) => void): void {
+    const take = (isThere: boolean) => {
+      if (isThere) {
+        assert(this.#prepared !== null, "a segment is prepared");
+        this.#activate(this.#prepared);
+        this.#prepared = null;
+      }
+      done(isThere);
     };
     if (this.#prepared !== null) {
-      take();
+      take(true);
       return;
     }
     this.#waiting = take;

@@ -6,49 +6,33 @@ import type { ChosenEntry } from "../paxos/message.js";
 import type { LogRecord, Synced } from "../paxos/outbox.js";
 import type { Compaction } from "./compaction.js";
 import type { Disk } from "./disk.js";
+import { indexBatch } from "./index-batch.js";
 import { LogReader } from "./log-reader.js";
 import { type LogParts, openLog } from "./open-log.js";
 import type { Manifest, PromiseFiles } from "./promise-file.js";
 import { type BatchAssembler, FLAG_CLEAN, type WalRecord } from "./record-codec.js";
 import { type Recovered, recoveredState } from "./recovered-state.js";
+import { Rolling } from "./rolling.js";
+import { Room } from "./room.js";
 import type { SegmentFiles } from "./segment-files.js";
 import type { SlotIndex } from "./slot-index.js";
+import type { WalClock, WalOptions } from "./wal-options.js";
 
 const MARK_AFTER_MS = 10;
 export const SEGMENT_BYTES = 16 * 1024 * 1024;
 
-/** What the log needs of a clock; `Clock` of the driver is one. */
-export interface WalClock {
-  now(): number;
-  at(at: number, task: () => void): unknown;
-  cancel(handle: unknown): void;
-  soon(task: () => void): void;
-}
-
-export interface WalOptions {
-  /** Size of a segment; 16 MiB. */
-  readonly segmentBytes?: number;
-  /** Slots up to it are executed, durably; 0. Of them the last that the log does not show counts as compacted (L5). */
-  readonly appliedUpTo?: Slot;
-  /** When nothing follows a synced batch for so long its mark is written; 10. What is not urgent waits as long. */
-  readonly markAfterMs?: number;
-  readonly clock: WalClock;
-  /** Everything appended up to the turn of the proof is on disk. */
-  onSynced(proof: Synced): void;
-  /** The value of a slot known chosen cannot be read: whoever asks for it is not served. May be told again. */
-  onDamaged?(slot: Slot): void;
-  /** A write or sync failed: called once; nothing is retried or acknowledged after it. */
-  onFailed(error: Error): void;
-}
+export type { WalClock, WalOptions };
 
 export class Wal {
   readonly #options: WalOptions;
+  readonly #room: Room;
   readonly #index: SlotIndex;
   readonly #segments: SegmentFiles;
   readonly #promises: PromiseFiles;
   readonly #assembler: BatchAssembler;
   readonly #reader: LogReader;
   readonly #compaction: Compaction;
+  readonly #rolling: Rolling;
   readonly #markAfterMs: number;
   /** The last turn appended, the last one whose batch is under way or done, the last one proven. */
   #turn: number;
@@ -68,19 +52,27 @@ export class Wal {
   #needsMark: boolean;
   #idleSince: number;
   #timer: unknown;
+  /** It was closed as it waited: nothing is written any more. */
+  #isGivenUp: boolean;
   #closing: boolean;
   #failure: Error | null;
   /** Called when nothing is under way any more. */
   #whenIdle: (() => void) | null;
 
-  private constructor(options: WalOptions, parts: LogParts) {
+  private constructor(options: WalOptions, parts: LogParts, room: Room) {
     this.#options = options;
+    this.#room = room;
     this.#index = parts.index;
     this.#segments = parts.segments;
     this.#promises = parts.promises;
     this.#assembler = parts.assembler;
     this.#reader = new LogReader(parts.index, parts.segments, (slot) => options.onDamaged?.(slot));
     this.#compaction = parts.compaction;
+    this.#rolling = new Rolling({
+      ...parts,
+      onCompacted: (manifest) => this.#compacted(manifest),
+      onFailed: (error) => this.#fail(error),
+    });
     this.#markAfterMs = options.markAfterMs ?? MARK_AFTER_MS;
     this.#turn = 0;
     this.#underWayTurn = 0;
@@ -96,6 +88,7 @@ export class Wal {
     this.#needsMark = false;
     this.#idleSince = options.clock.now();
     this.#timer = null;
+    this.#isGivenUp = false;
     this.#closing = false;
     this.#failure = null;
     this.#whenIdle = null;
@@ -112,8 +105,9 @@ export class Wal {
     };
     const appliedUpTo = options.appliedUpTo ?? 0;
     const segmentBytes = options.segmentBytes ?? SEGMENT_BYTES;
-    const parts = await openLog(disk, { segmentBytes, appliedUpTo, onFailed: failed });
-    wal = new Wal(options, parts);
+    const room = options.room ?? Room.withoutReserve({ disk, clock: options.clock, onFailed: failed });
+    const parts = await openLog(disk, { segmentBytes, appliedUpTo, room, onFailed: failed });
+    wal = new Wal(options, parts, room);
     if (parts.opening !== null) await wal.#writeOpening(parts.opening);
     const recovered = await recoveredState(parts, wal.#reader, appliedUpTo);
     return { wal, recovered };
@@ -136,6 +130,11 @@ export class Wal {
   /** Slots up to it are gone from the log, durably: chosen, and in the state of the machine (A5). */
   get compactedUpTo(): Slot {
     return this.#compaction.compactedUpTo;
+  }
+
+  /** There is no room for the next segment: nothing that is appended is synced until there is. */
+  get isStuck(): boolean {
+    return this.#rolling.isWaiting && this.#room.isLacking;
   }
 
   /** Bytes on disk. */
@@ -193,7 +192,8 @@ export class Wal {
    */
   compact(upTo: Slot): Promise<void> {
     const done = this.#compaction.request(upTo);
-    this.#next();
+    if (this.#rolling.isWaiting) this.#rolling.compact();
+    else this.#next();
     return done;
   }
 
@@ -205,16 +205,20 @@ export class Wal {
     return this.#compaction.compactable(heldUpTo, tailBytes, this.#segments.sizes);
   }
 
-  /** Orderly: everything appended is synced and the end is marked, so that the next start need not doubt it. */
+  /**
+   * Orderly: everything appended is synced and the end is marked, so that the next start need not doubt it; but for
+   * what has no room.
+   */
   async close(): Promise<void> {
     if (this.#closing) return;
     this.flush();
     this.#closing = true;
     this.#compaction.close();
+    this.#room.endWaiting();
     if (this.#timer !== null) this.#options.clock.cancel(this.#timer);
     this.#timer = null;
     if (this.#busy && this.#failure === null) await this.#idle();
-    if (this.#failure === null) {
+    if (this.#failure === null && !this.#isGivenUp) {
       const marked = this.#idle();
       this.#begin(FLAG_CLEAN);
       await marked;
@@ -302,11 +306,24 @@ export class Wal {
       this.#writePromise(promise, length);
       return;
     }
-    this.#segments.roll(() => {
+    const noted = { promised: this.#promised, highest: this.#highest };
+    this.#rolling.begin(noted, (isThere) => {
+      if (this.#failure !== null) return;
+      if (!isThere) {
+        this.#giveUp();
+        return;
+      }
       const { sequence } = this.#assembler;
       this.#compaction.began({ segment: this.#segments.index, sequence: sequence - 1, spokenUpTo });
       this.#writePromise(promise, length);
     });
+  }
+
+  #giveUp(): void {
+    this.#isGivenUp = true;
+    this.#busy = false;
+    this.#compaction.fail(new Error("it was closed without room for its next segment"));
+    this.#becomeIdle();
   }
 
   /** The copies come before the batch: the first batch of a segment follows the note that the segment exists. */
@@ -356,7 +373,8 @@ export class Wal {
   #done(length: number): void {
     if (this.#failure !== null) return;
     if (length > 0) {
-      this.#needsMark = this.#indexRecords();
+      const { index, position } = this.#segments;
+      this.#needsMark = indexBatch(this.#index, this.#records, this.#assembler, index, position);
       this.#segments.advance(length);
     }
     this.#records.length = 0;
@@ -365,27 +383,6 @@ export class Wal {
     this.#announce();
     // The answer may have appended, and a batch be under way again.
     if (!this.#busy) this.#next();
-  }
-
-  /** Whether one of the records of the batch just synced was a vote or a learned value. */
-  #indexRecords(): boolean {
-    const segment = this.#segments.index;
-    let offset = this.#segments.position + this.#assembler.valuesAt;
-    let values = false;
-    for (let i = 0; i < this.#records.length; i += 1) {
-      const record = this.#records[i]!;
-      if (record.kind === "chosen") {
-        this.#index.chosen(record.upTo);
-      } else if (record.kind !== "watermark") {
-        const length = record.value.length;
-        const crc = this.#assembler.crcOf(i);
-        if (record.kind === "learned") this.#index.learned(record.slot, segment, offset, length, crc);
-        else this.#index.accepted(record.slot, record.ballot, segment, offset, length, crc);
-        offset += length;
-        values = true;
-      }
-    }
-    return values;
   }
 
   #fail(error: Error): void {

@@ -55,21 +55,21 @@ export const PLANTED_BUGS: readonly Mutant[] = [
     name: "segment name",
     what: "a segment is used before its name is durable",
     file: SEGMENTS,
-    find: "await this.#disk.syncDirectory();\n        return { index, file,",
-    replace: "return { index, file,",
+    find: "await settled((done) => file.sync(done));\n            await this.#disk.syncDirectory();",
+    replace: "await settled((done) => file.sync(done));",
   },
   {
     name: "segment early",
     what: "the copies of the promise name a new segment before it is made",
     file: WAL,
-    find: "this.#segments.roll(() => {",
+    find: "this.#rolling.begin(noted, (isThere) => {",
     replace:
-      "this.#promises.write({ promised: promise, highest: this.#highest + 1, ...this.#compaction.next }, () => this.#segments.roll(() => {",
+      "this.#promises.write({ promised: promise, highest: this.#highest + 1, ...this.#compaction.next }, () => this.#rolling.begin(noted, (isThere) => {",
     also: [
       {
         file: WAL,
-        find: "this.#writePromise(promise, length);\n        });\n    }\n    /**",
-        replace: "this.#writePromise(promise, length);\n        }));\n    }\n    /**",
+        find: "this.#writePromise(promise, length);\n        });\n    }\n",
+        replace: "this.#writePromise(promise, length);\n        }));\n    }\n",
       },
     ],
   },

@@ -4,6 +4,7 @@ import type { Ballot, Slot } from "../../src/paxos/ballot.js";
 import type { AcceptedRecord, ChosenRecord, LearnedRecord, LogRecord } from "../../src/paxos/outbox.js";
 import type { Disk } from "../../src/wal/disk.js";
 import type { Recovered } from "../../src/wal/recovered-state.js";
+import type { Room } from "../../src/wal/room.js";
 import { Wal, type WalClock } from "../../src/wal/wal.js";
 
 /** A clock that stands still until it is told to go on. */
@@ -60,6 +61,8 @@ export const chosen = (upTo: Slot): ChosenRecord => ({ kind: "chosen", upTo });
 export interface LifeOptions {
   readonly segmentBytes?: number;
   readonly appliedUpTo?: Slot;
+  readonly clock?: ManualClock;
+  readonly room?: Room;
 }
 
 /** Lets everything that waits in this process happen. */
@@ -95,7 +98,7 @@ export class WalLife {
   }
 
   static async open(disk: Disk, options: LifeOptions = {}): Promise<WalLife> {
-    const clock = new ManualClock();
+    const clock = options.clock ?? new ManualClock();
     const proven: number[] = [];
     const failures: Error[] = [];
     const damaged: number[] = [];
