@@ -2,6 +2,7 @@
 // a crash only what was flushed counts (`safeRestore`), and with a fixed map, because a growing one is mapped twice.
 import { type Database, open } from "lmdb";
 import { assert } from "../base/assert.js";
+import { isNoSpace } from "../base/no-space.js";
 import {
   chunkName,
   headName,
@@ -20,36 +21,11 @@ import { answered } from "./lmdb-answer.js";
 import { damaged, excuseAbandonedWrites, isOfDamage, reasonOf } from "./lmdb-errors.js";
 import { leaveOpenAtExit, openingLmdb } from "./lmdb-exit.js";
 import { assertIsLmdb, MAP_BYTES } from "./lmdb-file.js";
+import { AREAS, chunkKey, KEY_BYTES, recordKey, TAG_CHUNK, TAG_END, TAG_HEAD } from "./lmdb-keys.js";
+import { inRoom } from "./lmdb-no-space.js";
 
 /** Writes handed to lmdb between two pauses: about 2 ms. */
 const SLICE_WRITES = 1_000;
-
-const TAG_HEAD = 0;
-const TAG_RECORD = 1;
-const TAG_CHUNK = 2;
-const TAG_END = 3;
-const AREAS = 1 << 16;
-
-/** tag, area (2 bytes), main (7), sub (4), big-endian, so that lmdb's order is that of revisions. */
-const KEY_BYTES = 14;
-
-function recordKey(area: number, main: number, sub: number): Buffer {
-  const key = Buffer.allocUnsafe(KEY_BYTES);
-  key[0] = TAG_RECORD;
-  key.writeUInt16BE(area, 1);
-  key.writeUInt8(Math.floor(main / 2 ** 48), 3);
-  key.writeUIntBE(main % 2 ** 48, 4, 6);
-  key.writeUInt32BE(sub, 10);
-  return key;
-}
-
-function chunkKey(generation: number, number: number): Buffer {
-  const key = Buffer.allocUnsafe(9);
-  key[0] = TAG_CHUNK;
-  key.writeUInt32BE(generation, 1);
-  key.writeUInt32BE(number, 5);
-  return key;
-}
 
 function openDatabase(directory: string): Database<Buffer, Uint8Array> {
   const options = {
@@ -112,6 +88,7 @@ interface UnreadRecord extends RevisionKey {
 
 export class LmdbRecordStore implements RecordStore {
   readonly #db: Database<Buffer, Uint8Array>;
+  readonly #directory: string;
   readonly #watch: StoreWatch;
   /** Records of a replacement lie in another area until a commit makes it this one. */
   #area: number;
@@ -121,8 +98,9 @@ export class LmdbRecordStore implements RecordStore {
   /** The promise of the last write: lmdb gives one to many. */
   #lastWrite: Promise<unknown> | null;
 
-  private constructor(db: Database<Buffer, Uint8Array>, watch: StoreWatch) {
+  private constructor(db: Database<Buffer, Uint8Array>, directory: string, watch: StoreWatch) {
     this.#db = db;
+    this.#directory = directory;
     this.#watch = watch;
     this.#hasFailed = false;
     this.#lastWrite = null;
@@ -133,7 +111,7 @@ export class LmdbRecordStore implements RecordStore {
   /** Opens or makes the store in a directory of its own. Throws `StoreCorrupt`, or what lmdb says. */
   static async open(directory: string, watch = UNWATCHED): Promise<LmdbRecordStore> {
     await assertIsLmdb(directory);
-    const store = new LmdbRecordStore(openDatabase(directory), watch);
+    const store = new LmdbRecordStore(openDatabase(directory), directory, watch);
     try {
       await store.#takeUp();
     } catch (error) {
@@ -152,15 +130,15 @@ export class LmdbRecordStore implements RecordStore {
     }
   }
 
-  /** A write that fails may be a full disk, too. */
-  async #writing(write: () => Promise<void>): Promise<void> {
+  /** After a write that had no room, of about `bytes`, lmdb goes on as before; after any other that fails it does not. */
+  async #writing(bytes: number, write: () => Promise<void>): Promise<void> {
     try {
-      await write();
+      await inRoom(this.#directory, bytes, write);
     } catch (error) {
+      if (isNoSpace(error)) throw error;
       this.#hasFailed = true;
       leaveOpenAtExit();
-      const reason = await reasonOf(error);
-      throw isOfDamage(reason) ? damaged(reason) : reason;
+      throw isOfDamage(error) ? damaged(error) : error;
     }
   }
 
@@ -189,7 +167,7 @@ export class LmdbRecordStore implements RecordStore {
       this.#durableArea = this.#area;
       revision = view.readUInt32BE(2) * 2 ** 32 + view.readUInt32BE(6);
     }
-    await this.#writing(async () => {
+    await this.#writing(0, async () => {
       await this.#removeKeys(recordKey(0, 0, 0), recordKey(this.#area, 0, 0));
       await this.#removeKeys(recordKey(this.#area, revision + 1, 0), Buffer.of(TAG_CHUNK));
     });
@@ -268,7 +246,8 @@ export class LmdbRecordStore implements RecordStore {
 
   /** Records come before the head in as many transactions of lmdb as it takes: without the head they do not count. */
   commit(batch: RecordBatch): Promise<void> {
-    return this.#writing(() => this.#commit(batch));
+    const bytes = sizeOf(batch.append) + sizeOf(batch.chunks);
+    return this.#writing(bytes, () => this.#commit(batch));
   }
 
   async #commit(batch: RecordBatch): Promise<void> {
@@ -323,7 +302,7 @@ export class LmdbRecordStore implements RecordStore {
   }
 
   remove(revisions: readonly RevisionKey[]): Promise<void> {
-    return this.#writing(() => this.#remove(revisions));
+    return this.#writing(0, () => this.#remove(revisions));
   }
 
   async #remove(revisions: readonly RevisionKey[]): Promise<void> {
@@ -346,11 +325,11 @@ export class LmdbRecordStore implements RecordStore {
 
   async replacement(): Promise<Replacement> {
     const area = (this.#area + 1) % AREAS;
-    await this.#forget(area);
+    await this.#writing(0, () => this.#forget(area));
     return new LmdbReplacement(
       area,
-      (to, records) => this.#write(to, records),
-      (from) => this.#forget(from),
+      (to, records) => this.#writing(sizeOf(records), () => this.#write(to, records)),
+      (from) => this.#writing(0, () => this.#forget(from)),
     );
   }
 
@@ -386,6 +365,12 @@ export class LmdbRecordStore implements RecordStore {
     }
     await this.#watch.closed();
   }
+}
+
+function sizeOf(written: readonly { readonly sealed: Uint8Array }[]): number {
+  let bytes = 0;
+  for (const { sealed } of written) bytes += sealed.length;
+  return bytes;
 }
 
 /** What lmdb tells of its pages; missing from its typings. */

@@ -103,13 +103,27 @@ export class Committer {
     const remove: RevisionKey[] = isNew ? this.compactor.takeDeferred(checkpoint.base) : [];
     const head: Head = { slot, meta: meta.slice(), revision, compactRevision, digest, checkpoint, keys };
     const keepGenerations = [checkpoint.generation, this.#underWay?.generation ?? checkpoint.generation];
-    await this.#records.commit({ head: encodeHead(head), revision, append, remove, chunks, keepGenerations });
+    const batch = { head: encodeHead(head), revision, append, remove, chunks, keepGenerations };
+    try {
+      await this.#records.commit(batch);
+    } catch (error) {
+      this.#notCommitted(remove);
+      throw error;
+    }
     overlay.committed();
     this.#head = head;
     this.#isCommitting = false;
     this.#isReplaced = false;
     if (isNew) this.compactor.checkpointed(checkpoint.base);
     this.compactor.committed(compactRevision);
+  }
+
+  /** A later commit has all of it again; a checkpoint under way is begun anew. */
+  #notCommitted(remove: readonly RevisionKey[]): void {
+    this.#store.overlay.notCommitted();
+    this.compactor.defer(remove);
+    this.#underWay = null;
+    this.#isCommitting = false;
   }
 
   /** Chunks for this commit; starts a checkpoint up to `revision` when one is due. */

@@ -1,5 +1,6 @@
 // Frees what a compaction made unreadable, key by key, in slices, while commands go on. Only a compaction that is
 // durable is carried out, so that a crash never leaves an older state without its records.
+import { isNoSpace } from "../base/no-space.js";
 import { type MvccStore, NEVER_COMPACTED } from "./mvcc-store.js";
 import type { RecordStore, RevisionKey } from "./record-store.js";
 
@@ -59,6 +60,11 @@ export class Compactor {
     return covered;
   }
 
+  /** Not removed yet: they go with a later checkpoint. */
+  defer(revisions: readonly RevisionKey[]): void {
+    for (const revision of revisions) this.#deferred.push(revision);
+  }
+
   /** The checkpoint is durable. */
   checkpointed(base: number): void {
     this.#checkpointBase = base;
@@ -99,10 +105,19 @@ export class Compactor {
     while (next !== null && !this.#stopped) {
       const removed: RevisionKey[] = [];
       next = this.#pruneSlice(next, target, removed);
-      if (removed.length > 0) await this.#records.remove(removed);
+      if (removed.length > 0) await this.#remove(removed);
       await this.#records.turn();
     }
     if (!this.#stopped) this.#prunedTo = target;
+  }
+
+  async #remove(removed: readonly RevisionKey[]): Promise<void> {
+    try {
+      await this.#records.remove(removed);
+    } catch (error) {
+      if (!isNoSpace(error)) throw error;
+      this.defer(removed);
+    }
   }
 
   /** Returns where the next slice starts, null at the end. */

@@ -225,3 +225,36 @@ describe("kv machine", () => {
 async function* iterate(chunks: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
   for (const chunk of chunks) yield chunk;
 }
+
+test("a commit that finds no room changes nothing, and the next one has all of it, a checkpoint too", async () => {
+  const pace = { records: 4, keys: 2, keysPerRecord: 1, chunkKeys: 1 };
+  for (let fullAt = 1; fullAt <= 24; fullAt += 1) {
+    const medium = new MemoryMedium();
+    const machine = await KvMachine.open(new MemoryRecordStore(medium), pace);
+    let held = 0;
+    for (let slot = 1; slot <= 24; slot += 1) {
+      const key = `key ${slot % 5}`;
+      apply(machine, slot % 7 === 6 ? compact(slot - 3) : slot % 4 === 3 ? del(key) : put(key, `${slot}`));
+      medium.isFull = slot >= fullAt && slot < fullAt + 3;
+      const committing = machine.commit(slot, Uint8Array.of(slot));
+      // Meanwhile others come.
+      apply(machine, put("meanwhile", `${slot}`));
+      if (medium.isFull) {
+        await assert.rejects(committing, /ENOSPC/);
+      } else {
+        await committing;
+        held = slot;
+      }
+      assert.equal(machine.held().slot, held);
+      assert.equal(text((await rangeOf(machine, "meanwhile")).kvs[0]!.value), `${slot}`);
+    }
+    medium.isFull = false;
+    await machine.commit(25, Uint8Array.of(25));
+    await machine.settled();
+    const before = await hashOf(machine);
+    await machine.close();
+    const next = await KvMachine.open(new MemoryRecordStore(medium), pace);
+    assert.deepEqual([next.held().slot, await hashOf(next)], [25, before]);
+    await next.close();
+  }
+});

@@ -1,6 +1,7 @@
 // A record store in memory, for the simulator, the browser and tests. The medium outlives the store, as a disk
 // outlives a process: after `crash` a new store on the same medium has what was committed, and nothing else.
 import { assert } from "../base/assert.js";
+import { noSpace } from "../base/no-space.js";
 import {
   type CheckpointChunk,
   chunkName,
@@ -94,6 +95,8 @@ export class MemoryMedium {
   chunks = new Map<string, CheckpointChunk>();
   /** Why the next start must not use it; null: it may. */
   condemned: string | null = null;
+  /** There is no room: no commit is made. */
+  isFull = false;
 
   /** Flips a bit of a record, for tests of what is done about damage. */
   damage(main: number, sub: number): void {
@@ -155,6 +158,7 @@ export class MemoryRecordStore implements RecordStore {
   async commit(batch: RecordBatch): Promise<void> {
     await this.#turn();
     if (this.#crashed) return new Promise(() => {});
+    if (this.#medium.isFull) throw noSpace("the store has no room");
     for (const record of batch.append) {
       assert(record.main <= batch.revision, "no record is above the revision of its commit");
       this.#records.append(record);

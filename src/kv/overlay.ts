@@ -84,6 +84,19 @@ export class Overlay {
     return this.#committing.records;
   }
 
+  /** The commit has failed: what it took is here as before. */
+  notCommitted(): void {
+    assert(this.#committing !== null, "a commit is under way");
+    const earlier = this.#committing;
+    const later = this.#active;
+    const before = earlier.records.length;
+    for (const start of later.starts) earlier.starts.push(start + before);
+    for (const record of later.records) earlier.records.push(record);
+    earlier.bytes += later.bytes;
+    this.#active = earlier;
+    this.#committing = null;
+  }
+
   committed(): void {
     this.#committing = null;
   }

@@ -15,15 +15,6 @@ export interface Disk {
   syncDirectory(): Promise<void>;
 }
 
-/**
- * Whether an operation failed because there is no room: `open` with `create`, `write` beyond the end of a file, and the
- * syncs after them. Elsewhere it is a failure like any other.
- */
-export function isNoSpace(error: unknown): error is Error {
-  const code = (error as { code?: unknown } | null)?.code;
-  return code === "ENOSPC" || code === "EDQUOT";
-}
-
 export type DiskCallback = (error: Error | null) => void;
 
 export interface DiskFile {

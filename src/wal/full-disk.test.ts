@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { chosen, ManualClock, quiet, text, vote, WalLife } from "../../test/support/wal-life.js";
 import { checkPrefix, type Turn } from "../../test/support/wal-model.js";
-import { isNoSpace } from "./disk.js";
+import { isNoSpace } from "../base/no-space.js";
 import { MemoryDisk } from "./memory-disk.js";
 import { RESERVE_NAME, Room } from "./room.js";
 

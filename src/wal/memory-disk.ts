@@ -1,6 +1,7 @@
 // A disk in memory, for tests, the simulator and the browser. It knows what was synced: `crash` keeps that, and of the
 // rest, sector by sector, what chance decides; `kill` keeps everything, as a kernel does when a process dies.
 // `crashImage` is what a crash would leave.
+import { noSpace } from "../base/no-space.js";
 import type { Random } from "../base/random.js";
 import type { Disk, DiskCallback, DiskFile } from "./disk.js";
 
@@ -192,10 +193,6 @@ function isZero(bytes: Uint8Array): boolean {
   return true;
 }
 
-function noSpace(name: string): Error {
-  return Object.assign(new Error(`ENOSPC: no space left on device, ${name}`), { code: "ENOSPC" });
-}
-
 export class MemoryDisk implements Disk {
   readonly #options: MemoryDiskOptions;
   #files: Map<string, Content>;
@@ -313,7 +310,7 @@ export class MemoryDisk implements Disk {
   async open(name: string, create: boolean): Promise<DiskFile> {
     if (create) {
       if (this.#files.has(name)) throw new Error(`${name}: file exists`);
-      if (this.used >= this.quota) throw noSpace(name);
+      if (this.used >= this.quota) throw noSpace(`no space left on device, ${name}`);
       this.#files.set(name, new Content());
     }
     return this.#file(name, this.#content(name));
@@ -364,7 +361,7 @@ export class MemoryDisk implements Disk {
     const most = content.length + Math.max(0, this.quota - this.used);
     if (end <= most) return null;
     if (most > position) content.write(position, bytes.subarray(0, most - position));
-    return noSpace(name);
+    return noSpace(`no space left on device, ${name}`);
   }
 
   #fault(operation: DiskOperation, name: string, life: number): Error | null {

@@ -1,6 +1,7 @@
 // Room on the disk (design 2.10): what is made before anybody relies on it waits for room and is tried again, and a
 // reserve is given back for it. Rule: a full disk is not a failed write, for nothing of what is not made was told.
-import { type Disk, isNoSpace } from "./disk.js";
+import { isNoSpace } from "../base/no-space.js";
+import type { Disk } from "./disk.js";
 import { writeZeros } from "./zeros.js";
 
 export const RESERVE_NAME = "reserve";

@@ -2,9 +2,10 @@
 // is made while the present one fills up, so that going over to it does not wait for the disk.
 import { assert } from "../base/assert.js";
 import { crc32 } from "../base/crc32.js";
+import { isNoSpace } from "../base/no-space.js";
 import type { SegmentSize } from "./compaction.js";
 import { DataDirectoryError } from "./data-directory-error.js";
-import { type Disk, type DiskCallback, type DiskFile, isNoSpace } from "./disk.js";
+import type { Disk, DiskCallback, DiskFile } from "./disk.js";
 import { settled } from "./promise-file.js";
 import { SECTOR } from "./record-codec.js";
 import type { Room } from "./room.js";

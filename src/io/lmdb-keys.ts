@@ -1,0 +1,28 @@
+// Keys of the store in lmdb. Rule: their order in lmdb is that of revisions, within an area.
+
+export const TAG_HEAD = 0;
+const TAG_RECORD = 1;
+export const TAG_CHUNK = 2;
+export const TAG_END = 3;
+export const AREAS = 1 << 16;
+
+/** tag, area (2 bytes), main (7), sub (4), big-endian, so that lmdb's order is that of revisions. */
+export const KEY_BYTES = 14;
+
+export function recordKey(area: number, main: number, sub: number): Buffer {
+  const key = Buffer.allocUnsafe(KEY_BYTES);
+  key[0] = TAG_RECORD;
+  key.writeUInt16BE(area, 1);
+  key.writeUInt8(Math.floor(main / 2 ** 48), 3);
+  key.writeUIntBE(main % 2 ** 48, 4, 6);
+  key.writeUInt32BE(sub, 10);
+  return key;
+}
+
+export function chunkKey(generation: number, number: number): Buffer {
+  const key = Buffer.allocUnsafe(9);
+  key[0] = TAG_CHUNK;
+  key.writeUInt32BE(generation, 1);
+  key.writeUInt32BE(number, 5);
+  return key;
+}
