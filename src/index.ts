@@ -16,7 +16,14 @@ export { type ContractCase, type ContractSubject, machineContract } from "./mach
 export { type JsonMachineOptions, jsonMachine } from "./machine/json-machine.js";
 export { type DurableState, StateCorrupt, type StateMachine } from "./machine/machine.js";
 export type { CancelSignal } from "./replica/cancel.js";
-export { Closed, CommandRefused, OutcomeUnknown, Overloaded, Unavailable } from "./replica/errors.js";
+export {
+  Closed,
+  CommandRefused,
+  NoSpace,
+  OutcomeUnknown,
+  Overloaded,
+  Unavailable,
+} from "./replica/errors.js";
 export type { ProposeOptions, ReadOptions } from "./replica/replica.js";
 export type { Logger, ReplicaEvents, ReplicaStatus, StateSnapshot } from "./replica/status.js";
 export { DataDirectoryError } from "./wal/data-directory-error.js";
@@ -64,8 +71,8 @@ export interface EmbeddedReplica<Command, Result, Query, Answer> {
   readonly crashed: Promise<Error>;
   /**
    * Has a command chosen and executed, once, on every replica, and gives its result. Rejects with `CommandRefused` when
-   * the machine threw, `Overloaded`, `Unavailable` or `Closed` when nothing was proposed, with what the machine's
-   * `encode` throws, and with `OutcomeUnknown` when it was given up meanwhile: it may be executed or not.
+   * the machine threw, `NoSpace`, `Overloaded`, `Unavailable` or `Closed` when nothing was proposed, with what the
+   * machine's `encode` throws, and with `OutcomeUnknown` when it was given up meanwhile: it may be executed or not.
    */
   propose(command: Command, options?: ProposeOptions): Promise<Result>;
   /**

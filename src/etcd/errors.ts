@@ -1,7 +1,14 @@
 // What a client is told of what went wrong: the only table of codes and texts. Clients match the texts, so they
 // are etcd's to the letter. Source: etcd's api/v3rpc/rpctypes.
 import type { KvRefusal } from "../kv/commands.js";
-import { Closed, CommandRefused, OutcomeUnknown, Overloaded, Unavailable } from "../replica/errors.js";
+import {
+  Closed,
+  CommandRefused,
+  NoSpace,
+  OutcomeUnknown,
+  Overloaded,
+  Unavailable,
+} from "../replica/errors.js";
 
 /** The codes of gRPC that Synod uses. */
 export const Code = {
@@ -53,6 +60,8 @@ export const stopped = (): CallFailed => new CallFailed(Code.unavailable, "etcds
 export const timedOut = (): CallFailed => new CallFailed(Code.unavailable, "etcdserver: request timed out");
 export const tooManyRequests = (): CallFailed =>
   new CallFailed(Code.resourceExhausted, "etcdserver: too many requests");
+export const noSpace = (): CallFailed =>
+  new CallFailed(Code.resourceExhausted, "etcdserver: mvcc: database space exceeded");
 export const requestTooLarge = (): CallFailed =>
   new CallFailed(Code.invalidArgument, "etcdserver: request is too large");
 
@@ -68,6 +77,7 @@ export function refused(refusal: KvRefusal): CallFailed {
 export function failureOf(error: unknown, isCanceled: boolean): CallFailed | null {
   if (error instanceof CallFailed) return error;
   if (error instanceof Overloaded) return tooManyRequests();
+  if (error instanceof NoSpace) return noSpace();
   if (error instanceof OutcomeUnknown || error instanceof Unavailable) {
     return isCanceled ? new CallFailed(Code.canceled, "etcdserver: request canceled") : timedOut();
   }

@@ -18,6 +18,8 @@ export interface KvReplicaStatus {
   readonly isFenced: boolean;
   /** No reads are served until the state holds this slot; 0: it is whole. */
   readonly rebuildingUpTo: number;
+  /** Its disk is full. */
+  readonly isOutOfSpace: boolean;
   /** What an operator should know now, as sentences. */
   readonly alarms: readonly string[];
   /** What the replica counts, by name in camelCase. */

@@ -11,7 +11,9 @@ import { API_CLUSTER_VERSION, API_VERSION } from "./version.js";
 export function maintenanceMethods(replica: KvReplica, headers: Headers, clusterId: string): Method[] {
   const status = async (): Promise<StatusResponse> => {
     const store = (await storeStatusOf(replica)) ?? NO_STORE_STATUS;
-    const { leader, round, chosenUpTo, appliedUpTo, alarms } = replica.status();
+    const { id, leader, round, chosenUpTo, appliedUpTo, alarms, isOutOfSpace } = replica.status();
+    // As etcd writes an alarm, down to the blank at the end.
+    const noSpace = isOutOfSpace ? [`memberID:${headers.memberId(id)} alarm:NOSPACE `] : [];
     return {
       header: headers.at(store.revision),
       version: API_VERSION,
@@ -20,7 +22,7 @@ export function maintenanceMethods(replica: KvReplica, headers: Headers, cluster
       raftIndex: chosenUpTo,
       raftTerm: round,
       raftAppliedIndex: appliedUpTo,
-      errors: [...(leader === 0 ? ["etcdserver: no leader"] : []), ...alarms],
+      errors: [...(leader === 0 ? ["etcdserver: no leader"] : []), ...noSpace, ...alarms],
       dbSizeInUse: store.sizeInUse,
       isLearner: false,
       storageVersion: API_CLUSTER_VERSION,

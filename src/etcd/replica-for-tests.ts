@@ -22,6 +22,7 @@ export class ReplicaForTests implements KvReplica {
   leader: number;
   /** Why nobody may see the state here; null: they may. */
   fence: string | null;
+  isOutOfSpace: boolean;
   /** What every proposal ends with instead. */
   failure: Error | null;
   /** Nothing is proposed or read from a quorum until `release`, or the signal. */
@@ -40,6 +41,7 @@ export class ReplicaForTests implements KvReplica {
     this.#slot = 0;
     this.leader = 1;
     this.fence = null;
+    this.isOutOfSpace = false;
     this.failure = null;
     this.isHolding = false;
     this.pieces = [];
@@ -122,6 +124,7 @@ export class ReplicaForTests implements KvReplica {
       isServing: this.fence === null,
       isFenced: this.fence !== null,
       rebuildingUpTo: 0,
+      isOutOfSpace: this.isOutOfSpace,
       alarms: this.fence === null ? [] : [this.fence],
       counters: { badFrames: 3 },
     };

@@ -1,4 +1,4 @@
-// What lmdb says when it fails, told apart: no room, or a failing disk. Its errors are as they came of a full file system.
+// What lmdb says when it fails, told apart: no room, or a failing disk. Its errors are as a full file system gave them.
 import assert from "node:assert/strict";
 import { tmpdir } from "node:os";
 import { test } from "node:test";

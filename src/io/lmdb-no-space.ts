@@ -1,4 +1,4 @@
-// Whether lmdb failed because there is no room. Its transactions are all or nothing: one that fails has changed nothing.
+// Whether lmdb failed because there is no room. Its transactions are whole or not there: one that fails changes nothing.
 import { statfs } from "node:fs/promises";
 import { noSpace } from "../base/no-space.js";
 import { reasonOf } from "./lmdb-errors.js";

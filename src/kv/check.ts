@@ -50,6 +50,18 @@ export function checkQuery(query: KvQuery): KvRefusal | null {
   }
 }
 
+/** Whether it may put something. */
+export function growsState(command: KvCommand): boolean {
+  if (command.kind === "put") return true;
+  return command.kind === "txn" && hasPut(command.request);
+}
+
+function hasPut(txn: TxnRequest): boolean {
+  const puts = (op: RequestOp): boolean =>
+    op.requestPut !== undefined || (op.requestTxn !== undefined && hasPut(op.requestTxn));
+  return txn.success.some(puts) || txn.failure.some(puts);
+}
+
 /** Whether nothing in it, in whichever branch, changes the state. */
 export function isReadOnly(txn: TxnRequest): boolean {
   const isRead = (op: RequestOp): boolean =>

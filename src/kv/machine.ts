@@ -4,7 +4,7 @@ import { unreachable } from "../base/assert.js";
 import type { DurableState, ScrubStep, StateMachine } from "../machine/machine.js";
 import type { RangeRequest } from "../proto/gen/rpc.js";
 import { applyCommand } from "./apply.js";
-import { checkQuery } from "./check.js";
+import { checkQuery, growsState } from "./check.js";
 import { decodeCommand, encodeCommand } from "./codec.js";
 import type { KvAnswer, KvCommand, KvQuery, KvRefusal, KvResult } from "./commands.js";
 import { type CheckpointPace, Committer } from "./committer.js";
@@ -49,6 +49,10 @@ export class KvMachine implements StateMachine<KvCommand, KvResult, KvQuery, KvA
   /** Throws `StoreCorrupt` when a record that it needs is damaged: then this replica must not go on. */
   apply(command: KvCommand): KvResult {
     return applyCommand(this.#store, command);
+  }
+
+  grows(command: KvCommand): boolean {
+    return growsState(command);
   }
 
   query(query: KvQuery): KvAnswer | Promise<KvAnswer> {

@@ -13,6 +13,8 @@ export interface JsonMachineOptions<State, Command, Result, Query, Answer> {
   readonly apply: (state: State, command: Command) => Result;
   /** Answers from `state` and changes nothing. */
   readonly query: (state: State, query: Query) => Answer;
+  /** Whether a command may make the state larger; all may, unless given. */
+  readonly grows?: ((command: Command) => boolean) | undefined;
 }
 
 export function jsonMachine<State extends object, Command, Result, Query, Answer>(
@@ -28,6 +30,7 @@ export function jsonMachine<State extends object, Command, Result, Query, Answer
     decode: (bytes) => JSON.parse(textOf(bytes)) as Command,
     apply: (command) => options.apply(state, command),
     query: (query) => options.query(state, query),
+    grows: (command) => options.grows?.(command) ?? true,
     digest: () => digestOf(JSON.stringify(state)),
     snapshot: () => chunksOf(encodeUtf8(JSON.stringify(state))),
     async restore(chunks) {

@@ -36,6 +36,11 @@ export interface StateMachine<Command, Result, Query, Answer> {
    * what is kept about callers is compared.
    */
   digest?(): number;
+  /**
+   * Whether a command may make the state larger: those are refused while the disk is full. Without it all may, and
+   * then nothing can be deleted.
+   */
+  grows?(command: Command): boolean;
   /** Present in a machine that keeps its state on disk itself. */
   readonly durable?: DurableState;
 }
@@ -46,7 +51,8 @@ export interface DurableState {
   held(): { readonly slot: number; readonly meta: Uint8Array };
   /**
    * Makes the state as of this call durable, atomically with `slot` and `meta`; resolves when flushed to disk.
-   * `apply` goes on meanwhile. Called again only after it has resolved. A rejection ends the replica.
+   * `apply` goes on meanwhile. Called again only after it has settled. A rejection ends the replica; but
+   * for one with the `code` `ENOSPC`, which has changed nothing: it is called again when there may be room.
    */
   commit(slot: number, meta: Uint8Array): Promise<void>;
   /** Bytes applied and not yet committed: the driver commits, and slows proposers, by it. */

@@ -7,6 +7,7 @@ import { Committer } from "./committer.js";
 function fixture() {
   const commits: number[] = [];
   const ports = {
+    waiting: [] as (() => void)[],
     flushes: 0,
     committed: 0,
     errors: [] as Error[],
@@ -35,6 +36,10 @@ function fixture() {
     log,
     executor,
     meta: () => new Uint8Array(0),
+    room: {
+      lacks: () => new Promise((resolve) => ports.waiting.push(() => resolve(true))),
+      has: () => {},
+    },
     onCommitted: () => ports.onCommitted(),
     onFailed: (error) => void ports.errors.push(error),
   });

@@ -1,7 +1,10 @@
 // Commits a durable machine now and then. Rule: state, `appliedUpTo` and sessions go together, and only while
 // the log on disk shows everything in them as chosen, so that after a restart this replica can still serve it (L5).
+
+import { isNoSpace } from "../base/no-space.js";
 import type { DurableState } from "../machine/machine.js";
 import type { Slot } from "../paxos/ballot.js";
+import type { Room } from "../wal/room.js";
 
 /** How often a machine is committed. */
 export interface CommitPace {
@@ -21,13 +24,16 @@ const PAUSE_BYTES = 8 << 20;
 const PAUSE_MS = 200;
 const NEVER = Number.POSITIVE_INFINITY;
 
+const STATE = "the state";
+
 export interface CommitterPorts {
   readonly log: { readonly syncedChosenUpTo: Slot; flush(): void };
   readonly pace?: CommitPace;
+  readonly room: Pick<Room, "lacks" | "has">;
   readonly executor: { readonly appliedUpTo: Slot; isPaused: boolean };
   /** The session table's bytes as of now. */
   meta(): Uint8Array;
-  /** A commit is done, execution may go on. */
+  /** A commit is done, or may be done now: execution may go on. */
   onCommitted(): void;
   onFailed(error: Error): void;
 }
@@ -41,6 +47,8 @@ export class Committer {
   #since: number;
   #commit: Promise<void> | null;
   #isSuspended: boolean;
+  /** There was no room for the last commit: none is begun until there may be. */
+  #isWithoutRoom: boolean;
   /** Somebody waits for the next commit. */
   #isWanted: boolean;
   /** Call `poke` at this time at the latest. */
@@ -54,6 +62,7 @@ export class Committer {
     this.#since = NEVER;
     this.#commit = null;
     this.#isSuspended = false;
+    this.#isWithoutRoom = false;
     this.#isWanted = false;
     this.deadline = NEVER;
   }
@@ -68,10 +77,11 @@ export class Committer {
 
   /** Called after something was executed, after a sync of the log, and at the deadline. */
   poke(now: number): void {
-    if (this.#commit !== null || this.#isSuspended) return;
+    if (this.#commit !== null || this.#isSuspended || this.#isWithoutRoom) return;
     const { log, executor } = this.#ports;
     this.deadline = NEVER;
     if (executor.appliedUpTo <= this.#heldUpTo) {
+      this.#ports.room.has(STATE);
       this.#isWanted = false;
       return;
     }
@@ -103,6 +113,7 @@ export class Committer {
     this.#isSuspended = true;
     this.deadline = NEVER;
     await this.#commit;
+    this.#ports.room.has(STATE);
   }
 
   /** Everything up to `heldUpTo` is held. */
@@ -119,17 +130,40 @@ export class Committer {
     if (!isWell || this.#isSuspended || this.#commit !== null || !this.#pace.atClose) return;
     const { log, executor } = this.#ports;
     if (executor.appliedUpTo > this.#heldUpTo && log.syncedChosenUpTo >= executor.appliedUpTo) {
-      await this.#durable.commit(executor.appliedUpTo, this.#ports.meta());
+      try {
+        await this.#durable.commit(executor.appliedUpTo, this.#ports.meta());
+      } catch (error) {
+        // The next life has it from the log.
+        if (!isNoSpace(error)) throw error;
+      }
     }
+  }
+
+  /** Nothing is lost: the log has what was not committed, and keeps it. */
+  #waitForRoom(): void {
+    this.#isWithoutRoom = true;
+    void this.#ports.room.lacks(STATE).then(() => {
+      this.#isWithoutRoom = false;
+      this.#isWanted = true;
+      this.#ports.onCommitted();
+    });
   }
 
   #begin(durable: DurableState): void {
     const { executor } = this.#ports;
     const slot = executor.appliedUpTo;
-    const done = durable.commit(slot, this.#ports.meta()).then(() => {
-      this.#heldUpTo = slot;
-      this.#commit = null;
-    });
+    const done = durable.commit(slot, this.#ports.meta()).then(
+      () => {
+        this.#heldUpTo = slot;
+        this.#commit = null;
+        this.#ports.room.has(STATE);
+      },
+      (error: unknown) => {
+        if (!isNoSpace(error)) throw error;
+        this.#commit = null;
+        this.#waitForRoom();
+      },
+    );
     this.#since = NEVER;
     this.#isWanted = false;
     this.#commit = done;

@@ -42,7 +42,7 @@ function fixture(found: Fence | null = null, appliedUpTo = 70) {
     post: (event: Event) =>
       void trace.push(event.kind === "fenced" ? `post fenced ${event.members}` : `post ${event.kind}`),
     onFenced: () => void trace.push(`shut, fenced ${executor.isFenced}`),
-    onSound: () => void trace.push("healed"),
+    onWell: () => void trace.push("healed"),
     onFault: (text) => void trace.push(`fault ${text.slice(0, 12)}`),
     onBroken: (error) => void trace.push(`broken ${error.message}`),
   });

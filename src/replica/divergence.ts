@@ -1,6 +1,7 @@
 // What becomes of a replica whose state is not that of the majority (2.10): nothing of it is shown any more, it stands
 // still, it is kept aside as evidence, and a state from one of the majority takes its place. Rule: the fence is durable
 // first, and is lifted only when that state is.
+import { isNoSpace } from "../base/no-space.js";
 import type { ReplicaId, Slot } from "../paxos/ballot.js";
 import type { Event } from "../paxos/event.js";
 import type { Notice } from "../paxos/outbox.js";
@@ -25,7 +26,7 @@ export interface DivergencePorts {
   /** From now on nobody is served: whoever waits is told `reason`. */
   onFenced(reason: string): void;
   /** They are again, as `text` says. */
-  onSound(text: string): void;
+  onWell(text: string): void;
   onFault(text: string): void;
   onBroken(error: Error): void;
 }
@@ -140,16 +141,27 @@ export class Divergence<C, R, Q, A> {
   async #prepare(fence: Fence | null): Promise<void> {
     const { committer, held, executor, fence: file } = this.#opened;
     const { snapshots: files, machine } = held;
-    if (fence !== null) await file.write(fence);
+    const { room } = this.#opened;
+    if (fence !== null) await room.allocate("the fence", () => file.write(fence));
     await committer.suspend();
     await this.#ports.idle();
     if (fence !== null) {
       await files.removeEvidence();
       const slot = executor.appliedUpTo;
-      if (slot > 0) await files.write(slot, executor.meta(), machine.snapshot());
+      if (slot > 0) await this.#keep(() => files.write(slot, executor.meta(), machine.snapshot()));
     }
     for (const info of files.all) await files.setAside(info, "diverged");
     this.#askAt = this.#ports.clock.now();
+  }
+
+  /** What is wrong is kept for who wants to look at it, if there is room. */
+  async #keep(write: () => Promise<unknown>): Promise<void> {
+    try {
+      await write();
+    } catch (error) {
+      if (!isNoSpace(error)) throw error;
+      this.#ports.onFault(`the state that differs is not kept: ${error.message}`);
+    }
   }
 
   /** Whether a snapshot of the state after `slot` is to be fetched from `from`. */
@@ -183,7 +195,7 @@ export class Divergence<C, R, Q, A> {
     this.#fence = null;
     this.#askAt = NEVER;
     this.#ports.post({ kind: "resynced" });
-    this.#ports.onSound("the state is the one of the majority again");
+    this.#ports.onWell("the state is the one of the majority again");
     this.#run(() => this.#opened.fence.remove());
   }
 

@@ -29,8 +29,8 @@ export interface DriverOptions<C, R, Q, A> {
 export interface DriverEvents {
   onLeader(leader: ReplicaId, ballot: Ballot): void;
   onFault(text: string): void;
-  /** The state may be shown again, as `text` says. */
-  onSound(text: string): void;
+  /** What a fault told of is over, as `text` says. */
+  onWell(text: string): void;
   /** A failed write, read or assertion: the replica must stop. */
   onBroken(error: Error): void;
 }

@@ -13,6 +13,7 @@ import { Peers } from "./peers.js";
 import type { Proposals } from "./proposals.js";
 import type { Reads } from "./reads.js";
 import { Soundness } from "./soundness.js";
+import { Space } from "./space.js";
 import { StateTransfer } from "./state-transfer.js";
 import { type Core, Turns } from "./turns.js";
 
@@ -28,6 +29,8 @@ export class Driver<C, R, Q, A> {
   readonly #reads: Reads<Q, A>;
   readonly #events: DriverEvents;
   #storage: Storage<C, R, Q, A> | null;
+  /** Null until the data directory is opened. */
+  space: Space<C> | null;
   /** Null until the disk is read. */
   #opened: Opened<C, R, Q, A> | null;
   #peers: Peers | null;
@@ -41,6 +44,7 @@ export class Driver<C, R, Q, A> {
   #timer: unknown;
   readonly #onTimer: () => void;
   #isSliceScheduled: boolean;
+  #isWaitingOver: boolean;
   #isStopped: boolean;
 
   constructor(
@@ -54,6 +58,7 @@ export class Driver<C, R, Q, A> {
     this.#reads = reads;
     this.#events = events;
     this.#storage = null;
+    this.space = null;
     this.#opened = null;
     this.#peers = null;
     this.#core = null;
@@ -65,6 +70,7 @@ export class Driver<C, R, Q, A> {
     this.#timer = null;
     this.#onTimer = () => this.#timeIsUp();
     this.#isSliceScheduled = false;
+    this.#isWaitingOver = false;
     this.#isStopped = false;
   }
 
@@ -116,6 +122,8 @@ export class Driver<C, R, Q, A> {
       executedCommands: this.#opened?.executor.executed ?? 0,
       ignoredMessages: this.#peers?.ignored ?? 0,
       fences: this.#soundness?.divergence.fences ?? 0,
+      fullDisks: this.space?.alarmed ?? 0,
+      droppedForRoom: this.space?.dropped ?? 0,
       ...this.#transfer?.counters,
     };
   }
@@ -124,8 +132,11 @@ export class Driver<C, R, Q, A> {
   async open(): Promise<void> {
     const { openStorage, cluster, clock, network } = this.#options;
     this.#storage = await openStorage();
+    this.space = await this.#openSpace(this.#storage);
+    if (this.#isWaitingOver) this.space.room.endWaiting();
     this.#opened = await open(this.#storage, {
       ...this.#options,
+      room: this.space.room,
       replies: this.#proposals,
       onSynced: (proof) => this.#onSynced(proof),
       onLogDamaged: (slot) => this.#transfer?.lost(slot),
@@ -157,9 +168,20 @@ export class Driver<C, R, Q, A> {
       isFetching: () => this.#transfer!.isFetching,
       post: (event) => this.#turns?.post(event),
       onFenced: (reason) => this.#shut(reason),
-      onSound: (text) => this.#events.onSound(text),
+      onWell: (text) => this.#events.onWell(text),
       onFault: (text) => this.#events.onFault(text),
       onBroken: (error) => this.#events.onBroken(error),
+    });
+  }
+
+  #openSpace({ disk, machine }: Storage<C, R, Q, A>): Promise<Space<C>> {
+    return Space.open(disk, machine, {
+      clock: this.#options.clock,
+      segmentBytes: this.#options.segmentBytes ?? SEGMENT_BYTES,
+      isStuck: () => this.#opened?.wal.isStuck ?? false,
+      isLeading: () => this.#core?.isLeading ?? false,
+      handOver: () => this.transfer(0),
+      events: this.#events,
     });
   }
 
@@ -189,9 +211,16 @@ export class Driver<C, R, Q, A> {
     this.#turns?.post({ kind: "leave" });
   }
 
+  /** Nothing waits for room on the disk any more, the start neither. */
+  endWaiting(): void {
+    this.#isWaitingOver = true;
+    this.space?.room.endWaiting();
+  }
+
   /** Nothing is stepped, sent or executed any more. */
   stop(): void {
     this.#isStopped = true;
+    this.endWaiting();
     this.#turns?.stop();
     this.#peers?.stop();
     this.#logServer?.stop();
@@ -210,6 +239,7 @@ export class Driver<C, R, Q, A> {
       await this.#transfer?.close();
       await this.#opened?.wal.close();
       await this.#opened?.committer.finish(failure === null);
+      await this.space?.room.close();
       await this.#storage?.machine.durable?.close();
     } finally {
       await this.#storage?.release();
@@ -273,7 +303,10 @@ export class Driver<C, R, Q, A> {
       onBroken: (error) => this.#events.onBroken(error),
     });
     this.#soundness!.divergence.start();
-    this.#peers!.attach((event) => turns.post(event));
+    this.#peers!.attach((event) => {
+      const admitted = this.space!.admitted(event);
+      if (admitted !== null) turns.post(admitted);
+    });
     turns.wake();
   }
 

@@ -6,6 +6,12 @@ export class Overloaded extends Error {
   readonly code = "OVERLOADED";
 }
 
+/** The disk is full and the command may make the state larger: nothing was proposed; deletions are taken. */
+export class NoSpace extends Error {
+  override readonly name = "NoSpace";
+  readonly code = "NO_SPACE";
+}
+
 /** The command may or may not be executed: the wait for it ended (timeout, abort, stop). */
 export class OutcomeUnknown extends Error {
   override readonly name = "OutcomeUnknown";

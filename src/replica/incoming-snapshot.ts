@@ -2,6 +2,7 @@
 // after the last whole frame when its replica died. Rule: it gets a snapshot's name only after all of it was checked.
 import { assert } from "../base/assert.js";
 import { bytesEqual } from "../base/bytes.js";
+import { isNoSpace } from "../base/no-space.js";
 import type { Slot } from "../paxos/ballot.js";
 import type { Disk, DiskFile } from "../wal/disk.js";
 import {
@@ -81,10 +82,15 @@ export class Incoming {
     }
     if (left !== null) return new Incoming(info, ports, left, await rewritten(left, info));
     const file = await disk.open(wanted, true);
-    const stepped = new SteppedFile(file);
-    await stepped.write(0, encodeFirstSector(partSector(info)));
-    await stepped.sync();
-    await disk.syncDirectory();
+    try {
+      const stepped = new SteppedFile(file);
+      await stepped.write(0, encodeFirstSector(partSector(info)));
+      await stepped.sync();
+      await disk.syncDirectory();
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
     return new Incoming(info, ports, file, 0);
   }
 
@@ -122,14 +128,20 @@ export class Incoming {
         if (error instanceof SnapshotDamaged) await this.#end(true);
         throw error;
       }
-      // All frames are durable before the first sector says that they are there.
-      await this.#stepped.sync();
-      await this.#stepped.write(0, encodeFirstSector(first));
-      await this.#stepped.sync();
+      try {
+        // All frames are durable before the first sector says that they are there.
+        await this.#stepped.sync();
+        await this.#stepped.write(0, encodeFirstSector(first));
+        await this.#stepped.sync();
+      } catch (error) {
+        if (isNoSpace(error)) await this.#end(true);
+        throw error;
+      }
       this.#isClosed = true;
       await this.#file.close();
-      await this.#ports.place(this.#file.name, first);
+      // Without its name it is gone on with the next time.
       this.#ports.onEnd();
+      await this.#ports.place(this.#file.name, first);
       return { slot: first.slot, bytes: first.bytes, sum: first.sum };
     });
   }

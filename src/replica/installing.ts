@@ -3,6 +3,7 @@
 // (F3), and only then the core is told.
 import type { DurableState, StateMachine } from "../machine/machine.js";
 import type { Slot } from "../paxos/ballot.js";
+import type { Room } from "../wal/room.js";
 import type { Committer } from "./committer.js";
 import type { Executor } from "./executor.js";
 import type { SnapshotFiles } from "./snapshot-files.js";
@@ -16,6 +17,7 @@ export interface InstallingPorts<C, R, Q, A> {
   readonly executor: Executor<C, R, Q, A>;
   readonly committer: Committer;
   readonly log: { compact(upTo: Slot): Promise<void> };
+  readonly room: Pick<Room, "allocate">;
   /** Nothing else reads the state as a whole: it resolves when no snapshot is being made. */
   idle(): Promise<void>;
 }
@@ -31,25 +33,33 @@ export async function install<C, R, Q, A>(
   const { executor, committer } = ports;
   const { isFenced } = executor;
   executor.isReplacing = true;
+  // The machine has another state than the executor knows of: there is no way back.
+  let isHalfDone = false;
   try {
     await committer.suspend();
     await ports.idle();
     // A snapshot that was fetched before the fence need not be better than what is fenced.
     if (executor.isFenced !== isFenced) return false;
     if (info.slot < executor.appliedUpTo || (info.slot === executor.appliedUpTo && !isFenced)) return false;
-    const meta = await restore(info, ports);
+    const meta = await restore(info, ports, () => {
+      isHalfDone = true;
+    });
     executor.jump(info.slot, meta);
+    isHalfDone = false;
     if (isFenced) executor.isFenced = false;
     return true;
   } finally {
-    if (!executor.isFenced) committer.resume(executor.appliedUpTo === info.slot ? info.slot : 0);
-    executor.isReplacing = false;
+    if (!isHalfDone) {
+      if (!executor.isFenced) committer.resume(executor.appliedUpTo === info.slot ? info.slot : 0);
+      executor.isReplacing = false;
+    }
   }
 }
 
 async function restore<C, R, Q, A>(
   info: SnapshotInfo,
-  { files, machine, durable, log }: InstallingPorts<C, R, Q, A>,
+  { files, machine, durable, log, room }: InstallingPorts<C, R, Q, A>,
+  onReplaced: () => void,
 ): Promise<StateMeta> {
   try {
     const { meta, chunks } = await files.load(info);
@@ -57,7 +67,8 @@ async function restore<C, R, Q, A>(
     if (decoded === null)
       throw new Error(`the session table in the snapshot of slot ${info.slot} cannot be read`);
     await machine.restore(chunks);
-    await durable.commit(info.slot, meta);
+    onReplaced();
+    await room.allocate("the state", () => durable.commit(info.slot, meta));
     await log.compact(info.slot);
     return decoded;
   } catch (error) {

@@ -1,5 +1,6 @@
 // From a data directory to a replica that may speak: identity, log, machine, and the genesis if there is one. What
 // the disk says is checked here, before the first message (2.8, 2.10).
+import { isNoSpace } from "../base/no-space.js";
 import type { DurableState, StateMachine } from "../machine/machine.js";
 import type { ReplicaId, Slot } from "../paxos/ballot.js";
 import {
@@ -15,8 +16,9 @@ import { Sessions } from "../paxos/sessions.js";
 import type { RecoveredState } from "../paxos/state.js";
 import { DataDirectoryError } from "../wal/data-directory-error.js";
 import type { Disk } from "../wal/disk.js";
-import { DataDirectory, GENESIS_NAME, readIdentity } from "../wal/identity.js";
-import { compactedUpToOf } from "../wal/open-log.js";
+import { DataDirectory, type DataDirectoryOptions, GENESIS_NAME, readIdentity } from "../wal/identity.js";
+import { compactedUpToOf, IDENTITY_NAME } from "../wal/open-log.js";
+import type { Room } from "../wal/room.js";
 import { Wal } from "../wal/wal.js";
 import { Bootstrap } from "./bootstrap.js";
 import { type CommitPace, Committer, STORE_PACE } from "./committer.js";
@@ -59,6 +61,7 @@ export interface OpeningOptions<R> {
   readonly snapshotBytes?: number | undefined;
   readonly heartbeatMs: number;
   readonly replies: Replies<R>;
+  readonly room: Room;
   onSynced(proof: Synced): void;
   /** The log cannot show the value of a slot that is known chosen. */
   onLogDamaged(slot: Slot): void;
@@ -94,6 +97,7 @@ export interface Opened<C, R, Q, A> {
   readonly rebuildUpTo: Slot;
   /** For the operator: what was found damaged. */
   readonly faults: readonly string[];
+  readonly room: Room;
   saveGenesis(bytes: Uint8Array): Promise<void>;
 }
 
@@ -106,7 +110,8 @@ export async function open<C, R, Q, A>(
   const restored = (await readIdentity(disk))?.restored;
   const cluster = restored === undefined ? options.cluster : restoredConfig(options.cluster, restored.sum);
   const clusterId = clusterIdOf(cluster);
-  const directory = await DataDirectory.open(disk, {
+  const { room } = options;
+  const directory = await openDirectory(disk, room, {
     clusterId,
     replica: id,
     randomHex: () => randomHex(16),
@@ -126,6 +131,7 @@ export async function open<C, R, Q, A>(
     appliedUpTo: held.slot,
     markAfterMs: MARK_AFTER_HEARTBEATS * options.heartbeatMs,
     clock,
+    room,
     onSynced: (proof) => options.onSynced(proof),
     onDamaged: (slot) => options.onLogDamaged(slot),
     onFailed: (error) => options.onFailed(error),
@@ -135,6 +141,7 @@ export async function open<C, R, Q, A>(
     committer.poke(clock.now());
     return new Promise((resolve) => clock.soon(resolve));
   });
+  room.begin();
   // The state goes on from what it is, but nobody sees it until it has come anew.
   executor.isFenced = fence.found !== null;
   const snapshotFaults = heldMachine.snapshots.damaged.map(
@@ -154,7 +161,8 @@ export async function open<C, R, Q, A>(
     rebuildUpTo: recovered.compactedUpTo,
     faults: [...faults, ...snapshotFaults],
     bootstrap: new Bootstrap(id, diskId, cluster, directory.genesis, hasVoted),
-    saveGenesis: (bytes) => directory.saveGenesis(bytes),
+    room,
+    saveGenesis: (bytes) => room.allocate("the genesis", () => directory.saveGenesis(bytes)),
   };
 }
 
@@ -179,6 +187,20 @@ export function checkGenesis(bytes: Uint8Array): void {
   if (decodeGenesis(bytes) === null) {
     throw new DataDirectoryError(
       `the file "${GENESIS_NAME}" is intact and yet no genesis: the replica's id must be replaced`,
+    );
+  }
+}
+
+/** A start that others wait for waits for room; a new directory is refused, for nobody knows of it yet. */
+async function openDirectory(disk: Disk, room: Room, options: DataDirectoryOptions): Promise<DataDirectory> {
+  const opened = () => DataDirectory.open(disk, options);
+  if ((await disk.list()).includes(IDENTITY_NAME)) return room.allocate("the identity", opened);
+  try {
+    return await opened();
+  } catch (error) {
+    if (!isNoSpace(error)) throw error;
+    throw new DataDirectoryError(
+      `there is no room for a new data directory (${error.message}): free some room on its disk, and start again`,
     );
   }
 }
@@ -232,6 +254,7 @@ function machineSide<C, R, Q, A>(
     log: wal,
     executor,
     pace,
+    room: options.room,
     meta: () => executor.meta(),
     onCommitted: () => options.onCommitted(),
     onFailed: (error) => options.onFailed(error),

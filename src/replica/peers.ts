@@ -110,7 +110,9 @@ export class Peers implements NetworkHandlers {
         () => {
           if (!this.#isStopped) this.#do(bootstrap.saved());
         },
-        (error: Error) => this.#options.onFailed(error),
+        (error: Error) => {
+          if (!this.#isStopped) this.#options.onFailed(error);
+        },
       );
     }
     if (bootstrap.isComplete && this.#post === null) this.#options.onComplete();

@@ -1,6 +1,7 @@
 // One replica as its embedder sees it: propose, read, status, transfer, close. Rule: after a failed write or a
 // failed assertion nothing is acknowledged any more; and "failed" is said only of what never has an effect (F17).
 import { assert } from "../base/assert.js";
+import { isNoSpace } from "../base/no-space.js";
 import { StateCorrupt, type StateMachine } from "../machine/machine.js";
 import { type ReplicaId, roundOf } from "../paxos/ballot.js";
 import { clusterIdOf } from "../paxos/genesis.js";
@@ -73,7 +74,7 @@ export class Replica<C, R, Q, A> {
     this.#driver = new Driver(options, this.#proposals, this.#reads, {
       onLeader: (leader, ballot) => this.#onLeader(leader, ballot),
       onFault: (text) => this.#onFault(text),
-      onSound: (text) => this.#onSound(text),
+      onWell: (text) => this.#onWell(text),
       onBroken: (error) => this.#crash(error),
     });
     this.#listeners = new Listeners(options.clock);
@@ -106,7 +107,9 @@ export class Replica<C, R, Q, A> {
       if (this.#phase === "starting") await this.#driver.join();
       if (this.#phase === "starting") this.#phase = "running";
     } catch (error) {
-      this.#crash(error instanceof Error ? error : new Error(String(error)));
+      // It was closed as it waited for room.
+      if (this.#closing === null || !isNoSpace(error))
+        this.#crash(error instanceof Error ? error : new Error(String(error)));
     }
     this.#wakeWaiters();
   }
@@ -129,13 +132,15 @@ export class Replica<C, R, Q, A> {
 
   /**
    * Has a command chosen and executed, once, and gives its result. Rejects with `CommandRefused` (the machine
-   * threw), `Overloaded` or `Closed` (nothing was proposed), `OutcomeUnknown`, or what `encode` throws.
+   * threw), `NoSpace`, `Overloaded` or `Closed` (nothing was proposed), `OutcomeUnknown`, or what `encode` throws.
    */
   async propose(command: C, options: ProposeOptions = {}): Promise<R> {
     this.#checkOpen();
     if (this.#driver.isOverlayFull) throw new Overloaded("the store is behind: try again later");
     if (this.#driver.machine === null) await this.#started;
     this.#checkOpen();
+    const refusal = this.#driver.space?.refusal(command) ?? null;
+    if (refusal !== null) throw refusal;
     const payload = this.#machine.encode(command);
     return this.#proposals.propose(payload, this.#options.clock.now(), options.signal);
   }
@@ -174,7 +179,7 @@ export class Replica<C, R, Q, A> {
 
   status(): ReplicaStatus {
     const { id, cluster, counters } = this.#options;
-    const { core, soundness } = this.#driver;
+    const { core, soundness, space } = this.#driver;
     const role = core === null ? "starting" : core.isLeading ? "leader" : "follower";
     const ballot = core?.ballot ?? 0;
     return {
@@ -192,7 +197,8 @@ export class Replica<C, R, Q, A> {
       isServing: core !== null && soundness?.reason === null,
       isFenced: soundness?.divergence.isFenced ?? false,
       rebuildingUpTo: soundness?.rebuildingUpTo ?? 0,
-      alarms: soundness?.alarms ?? [],
+      isOutOfSpace: space?.isLacking ?? false,
+      alarms: [...(soundness?.alarms ?? []), ...(space?.alarms ?? [])],
       counters: { ...this.#driver.counters, faults: this.#faults, ...counters?.() },
     };
   }
@@ -263,6 +269,7 @@ export class Replica<C, R, Q, A> {
 
   async #close(): Promise<void> {
     const { id } = this.#options;
+    this.#driver.endWaiting();
     await this.#started;
     const isOrderly = this.#phase === "running";
     if (this.#phase !== "crashed") {
@@ -335,7 +342,7 @@ export class Replica<C, R, Q, A> {
     this.#wakeWaiters();
   }
 
-  #onSound(text: string): void {
+  #onWell(text: string): void {
     const { id, logger } = this.#options;
     logger?.info({ replica: id }, text);
     this.#wakeWaiters();

@@ -2,6 +2,7 @@
 // Rule: a file has a snapshot's name only when all of it is durable; what is found damaged is never used again.
 import { assert } from "../base/assert.js";
 import { concatBytes } from "../base/bytes.js";
+import { isNoSpace } from "../base/no-space.js";
 import type { Slot } from "../paxos/ballot.js";
 import { DataDirectoryError } from "../wal/data-directory-error.js";
 import type { Disk, DiskFile } from "../wal/disk.js";
@@ -100,6 +101,9 @@ export class SnapshotFiles {
       const first = await this.#writeFile(name, slot, meta, chunks);
       await this.#place(name, first);
       return infoOf(first);
+    } catch (error) {
+      if (isNoSpace(error) && (await this.#disk.list()).includes(name)) await this.#disk.remove(name);
+      throw error;
     } finally {
       this.#isWriting = false;
     }
@@ -243,15 +247,17 @@ export class SnapshotFiles {
    */
   async receive(info: SnapshotInfo): Promise<Incoming> {
     assert(!this.#isReceiving, "one snapshot is received at a time");
-    const incoming = Incoming.begin(infoOf(info), {
-      disk: this.#disk,
-      place: (from, first) => this.#place(from, first),
-      onEnd: () => {
-        this.#isReceiving = false;
-      },
-    });
     this.#isReceiving = true;
-    return incoming;
+    const onEnd = () => {
+      this.#isReceiving = false;
+    };
+    const place = (from: string, first: FirstSector) => this.#place(from, first);
+    try {
+      return await Incoming.begin(infoOf(info), { disk: this.#disk, place, onEnd });
+    } catch (error) {
+      onEnd();
+      throw error;
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 // Fetches the state from a peer when what is missing here is gone from the logs (L4): piece by piece, each asked for
 // after the one before is written, and asked for again when it does not come. Another peer's word counts only when the
 // first one is silent.
+import { isNoSpace } from "../base/no-space.js";
 import type { ReplicaId, Slot } from "../paxos/ballot.js";
 import type { PeerMessage } from "../wire/peer-message.js";
 import type { SnapshotChunkMessage, SnapshotOfferMessage } from "../wire/snapshot-messages.js";
@@ -22,6 +23,8 @@ export interface SnapshotReceiverPorts {
   send(to: readonly ReplicaId[], message: PeerMessage): void;
   now(): number;
   onFault(text: string): void;
+  /** There was no room for it. */
+  onNoRoom(): void;
   onFailed(error: Error): void;
 }
 
@@ -170,14 +173,17 @@ export class SnapshotReceiver {
         fetch.isBusy = false;
       },
       async (error: Error) => {
-        if (!(error instanceof SnapshotDamaged)) {
+        const hasNoRoom: boolean = isNoSpace(error);
+        if (!hasNoRoom && !(error instanceof SnapshotDamaged)) {
           this.#ports.onFailed(error);
           return;
         }
+        if (hasNoRoom) this.#ports.onNoRoom();
         const { info, from, incoming } = fetch;
         this.#ports.onFault(`the snapshot of slot ${info.slot} from replica ${from}: ${error.message}`);
-        this.#fetch = null;
+        // It is still busy meanwhile: another one may begin only when this one has ended.
         await incoming?.abandon().catch((failure: Error) => this.#ports.onFailed(failure));
+        this.#fetch = null;
       },
     );
   }

@@ -20,6 +20,7 @@ export class SnapshottedMachine<Command, Result, Query, Answer>
   readonly #files: SnapshotFiles;
   readonly durable: DurableState;
   readonly digest?: () => number;
+  readonly grows?: (command: Command) => boolean;
   #held: HeldState;
   #uncommittedBytes: number;
   #commit: Promise<void> | null;
@@ -33,6 +34,7 @@ export class SnapshottedMachine<Command, Result, Query, Answer>
     this.#files = files;
     this.durable = this;
     if (machine.digest !== undefined) this.digest = () => machine.digest!();
+    if (machine.grows !== undefined) this.grows = (command) => machine.grows!(command);
     this.#held = held;
     this.#uncommittedBytes = 0;
     this.#commit = null;
@@ -85,10 +87,14 @@ export class SnapshottedMachine<Command, Result, Query, Answer>
   async commit(slot: Slot, meta: Uint8Array): Promise<void> {
     assert(this.#commit === null, "one commit at a time");
     const chunks = this.#machine.snapshot();
+    const bytes = this.#uncommittedBytes;
     this.#uncommittedBytes = 0;
     this.#commit = this.#write({ slot, meta: meta.slice() }, chunks);
     try {
       await this.#commit;
+    } catch (error) {
+      this.#uncommittedBytes += bytes;
+      throw error;
     } finally {
       this.#commit = null;
     }

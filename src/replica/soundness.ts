@@ -49,6 +49,6 @@ export class Soundness<C, R, Q, A> {
   applied(): void {
     if (!this.#isRebuilding || this.rebuildingUpTo > 0) return;
     this.#isRebuilding = false;
-    this.#ports.onSound("the state is whole again");
+    this.#ports.onWell("the state is whole again");
   }
 }

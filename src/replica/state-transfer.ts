@@ -12,6 +12,8 @@ import { SnapshotReceiver } from "./snapshot-receiver.js";
 import { SnapshotSender } from "./snapshot-sender.js";
 import type { StateSnapshot } from "./status.js";
 
+const FETCHED = "a snapshot of another replica";
+
 export interface StateTransferPorts {
   readonly clock: Clock;
   readonly network: Pick<Network, "send">;
@@ -41,6 +43,8 @@ export class StateTransfer<C, R, Q, A> {
   /** The highest slot of which the log cannot show the value; 0: none. */
   #lostUpTo: Slot;
   #isCompacting: boolean;
+  /** There was no room for a snapshot of a peer: none is fetched until there may be. */
+  #isWithoutRoom: boolean;
   #isStopped: boolean;
 
   constructor(opened: Opened<C, R, Q, A>, ports: StateTransferPorts) {
@@ -49,6 +53,7 @@ export class StateTransfer<C, R, Q, A> {
     this.#ports = ports;
     this.#lostUpTo = 0;
     this.#isCompacting = false;
+    this.#isWithoutRoom = false;
     this.#isStopped = false;
     this.#scrubber = new Scrubber({
       durable: held.durable,
@@ -80,8 +85,18 @@ export class StateTransfer<C, R, Q, A> {
     });
     this.#receiver = new SnapshotReceiver({
       ...common,
-      isWanted: (from, slot) => ports.isWanted(from, slot),
+      isWanted: (from, slot) => !this.#isWithoutRoom && ports.isWanted(from, slot),
+      onNoRoom: () => this.#hasNoRoom(),
       install: (info) => this.#install(info),
+    });
+  }
+
+  #hasNoRoom(): void {
+    const { room } = this.#opened;
+    this.#isWithoutRoom = true;
+    void room.lacks(FETCHED).then(() => {
+      room.has(FETCHED);
+      this.#isWithoutRoom = false;
     });
   }
 
@@ -192,11 +207,12 @@ export class StateTransfer<C, R, Q, A> {
     readonly bytes: number;
     readonly sum: number;
   }): Promise<void> {
-    const { held, executor, committer, wal, identity } = this.#opened;
+    const { held, executor, committer, wal, identity, room } = this.#opened;
     const { snapshots: files, machine, durable } = held;
     const idle = () => this.#sender.idle();
     const { isFenced } = executor;
-    if (!(await install(info, { files, machine, durable, executor, committer, log: wal, idle }))) return;
+    if (!(await install(info, { files, machine, durable, executor, committer, log: wal, room, idle })))
+      return;
     const { sessions } = executor;
     const { replica, incarnation } = identity;
     this.#ports.post({ kind: "installed", upTo: info.slot });

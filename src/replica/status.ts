@@ -26,6 +26,8 @@ export interface ReplicaStatus {
   readonly isFenced: boolean;
   /** The state was lost and is taken from peers: no reads are served until it holds this slot; 0: it is whole. */
   readonly rebuildingUpTo: Slot;
+  /** Its disk is full: it takes no command that makes the state larger, and goes on by itself when there is room. */
+  readonly isOutOfSpace: boolean;
   /** What an operator should know now, as sentences. */
   readonly alarms: readonly string[];
   readonly counters: Readonly<Record<string, number>>;

@@ -76,6 +76,10 @@ export class Room {
     return this.#isLacking;
   }
 
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
   /** Makes the reserve, unless it is there; in the background. */
   begin(): void {
     if (this.#hasReserve || this.#isLacking || this.#isClosed) return;

@@ -6,6 +6,7 @@ import { encodeGenesis } from "../../src/paxos/genesis.js";
 import type { ChosenEntry } from "../../src/paxos/message.js";
 import { type Opened, open } from "../../src/replica/opening.js";
 import { StateTransfer } from "../../src/replica/state-transfer.js";
+import { Room } from "../../src/wal/room.js";
 import type { Wal } from "../../src/wal/wal.js";
 import type { PeerMessage } from "../../src/wire/peer-message.js";
 import { ManualClock } from "../support/wal-life.js";
@@ -88,6 +89,7 @@ export class ReplicaLife implements Life {
     const failures: Error[] = [];
     const onFailed = (error: Error) => void failures.push(error);
     let life: ReplicaLife | null = null;
+    const room = Room.withoutReserve({ disk, clock, onFailed });
     const opened = await open(
       { disk, machine, release: async () => {} },
       {
@@ -97,6 +99,7 @@ export class ReplicaLife implements Life {
         randomHex: (bytes) => hexOf(digit, bytes),
         segmentBytes,
         snapshotBytes,
+        room,
         heartbeatMs: HEARTBEAT_MS,
         replies: { resolve: () => {}, reject: (_, error) => onFailed(error) },
         onSynced: ({ turn }) => {

@@ -1,0 +1,141 @@
+// Whether there is room on the disk here, what an operator is told, and who is refused while there is none (F29). Rule:
+// what grows the state is refused before it is handed to anyone; after that it may only be lost, as a message is (F17).
+import type { StateMachine } from "../machine/machine.js";
+import type { Event } from "../paxos/event.js";
+import type { Message, MessageKind } from "../paxos/message.js";
+import type { Command } from "../paxos/value.js";
+import type { Disk } from "../wal/disk.js";
+import { Room } from "../wal/room.js";
+import type { DriverEvents } from "./driver-options.js";
+import { NoSpace } from "./errors.js";
+import type { Clock } from "./ports.js";
+
+/** One segment for the log, and as much for the state that shrinks. */
+const RESERVE_SEGMENTS = 2;
+/** How often a leader that cannot sync anything asks another one to lead. */
+const HAND_OVER_MS = 1000;
+/** What would only be kept in memory while nothing can be synced; each is sent again, or asked for again. */
+const IN_VAIN: readonly MessageKind[] = ["prepare", "accept", "learned", "transfer"];
+
+export interface SpacePorts {
+  readonly clock: Clock;
+  readonly segmentBytes: number;
+  /** The log waits for room: nothing is synced. */
+  isStuck(): boolean;
+  isLeading(): boolean;
+  handOver(): void;
+  readonly events: Pick<DriverEvents, "onFault" | "onWell" | "onBroken">;
+}
+
+export class Space<C> {
+  readonly #machine: Pick<StateMachine<C, unknown, unknown, unknown>, "decode" | "grows">;
+  readonly #ports: SpacePorts;
+  #room: Room | null;
+  /** What had no room first; empty: everything has it. */
+  #lacking: string;
+  /** How often there was no room, and what others handed on and was dropped, in this life. */
+  alarmed: number;
+  dropped: number;
+
+  private constructor(
+    machine: Pick<StateMachine<C, unknown, unknown, unknown>, "decode" | "grows">,
+    ports: SpacePorts,
+  ) {
+    this.#machine = machine;
+    this.#ports = ports;
+    this.#room = null;
+    this.#lacking = "";
+    this.alarmed = 0;
+    this.dropped = 0;
+  }
+
+  static async open<C>(
+    disk: Disk,
+    machine: Pick<StateMachine<C, unknown, unknown, unknown>, "decode" | "grows">,
+    ports: SpacePorts,
+  ): Promise<Space<C>> {
+    const space = new Space(machine, ports);
+    space.#room = await Room.open({
+      disk,
+      clock: ports.clock,
+      reserveBytes: RESERVE_SEGMENTS * ports.segmentBytes,
+      onLack: (what) => space.#lacks(what),
+      onRoom: () => {
+        space.#lacking = "";
+        ports.events.onWell("there is room on the disk again");
+      },
+      onFailed: (error) => ports.events.onBroken(error),
+    });
+    return space;
+  }
+
+  get room(): Room {
+    return this.#room!;
+  }
+
+  get isLacking(): boolean {
+    return this.#lacking !== "";
+  }
+
+  get alarms(): readonly string[] {
+    if (!this.isLacking) return [];
+    return [
+      `the disk is full (no room for ${this.#lacking}): what makes the state larger is refused; free some room, or ` +
+        "delete and compact",
+    ];
+  }
+
+  #lacks(what: string): void {
+    this.#lacking = what;
+    this.alarmed += 1;
+    for (const text of this.alarms) this.#ports.events.onFault(text);
+    this.#watch();
+  }
+
+  #watch(): void {
+    const { clock, isStuck, isLeading, handOver } = this.#ports;
+    if (!this.room.isLacking) return;
+    // Without its disk it leads while the others can do without its votes, but learns nothing.
+    if (isStuck() && isLeading()) handOver();
+    clock.at(clock.now() + HAND_OVER_MS, () => {
+      if (!this.room.isClosed) this.#watch();
+    });
+  }
+
+  /** Why a command of a caller here is not taken; null: it is. */
+  refusal(command: C): NoSpace | null {
+    if (!this.isLacking || !this.#grows(command)) return null;
+    return new NoSpace(`the disk of this replica is full: nothing was proposed; ${this.alarms[0]}`);
+  }
+
+  #grows(command: C): boolean {
+    return this.#machine.grows?.(command) ?? true;
+  }
+
+  /** What of an event goes to the core; null: nothing. */
+  admitted(event: Event): Event | null {
+    if (!this.isLacking || event.kind !== "message") return event;
+    const message = this.#admitted(event.message);
+    return message === null ? null : { ...event, message };
+  }
+
+  #admitted(message: Message): Message | null {
+    if (this.#ports.isStuck() && IN_VAIN.includes(message.kind)) return null;
+    if (message.kind !== "forward" || !this.#ports.isLeading()) return message;
+    const commands = message.commands.filter((command) => !this.#isGrowing(command));
+    this.dropped += message.commands.length - commands.length;
+    return commands.length === 0 ? null : { ...message, commands };
+  }
+
+  #isGrowing({ payload }: Command): boolean {
+    let command: C;
+    try {
+      command = this.#machine.decode(payload);
+    } catch (error) {
+      // No machine can execute it: it is refused everywhere, and changes nothing.
+      if (error instanceof Error) return false;
+      throw error;
+    }
+    return this.#grows(command);
+  }
+}

@@ -1,0 +1,236 @@
+// Full disks in a cluster (F29): what grows the state is refused and had no effect, the rest goes on; nothing
+// acknowledged is lost, nobody stops, and all goes on by itself when there is room.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { jsonMachine } from "../../src/machine/json-machine.js";
+import { MemoryCluster } from "../support/memory-cluster.js";
+
+interface Put {
+  readonly key: number;
+  /** Null: the key is deleted. */
+  readonly text: string | null;
+}
+
+function machine() {
+  return jsonMachine({
+    initial: { keys: {} as Record<number, string>, count: 0 },
+    apply: (state, { key, text }: Put) => {
+      if (text === null) delete state.keys[key];
+      else state.keys[key] = text;
+      state.count += 1;
+      return state.count;
+    },
+    query: (state, _query: "state") => JSON.stringify(state),
+    grows: ({ text }) => text !== null,
+  });
+}
+
+const SEGMENT = 1 << 14;
+const SMALL = { segmentBytes: SEGMENT, tailBytes: 0, snapshotBytes: 1 << 15 };
+const VALUE = "x".repeat(1500);
+
+type Cluster = MemoryCluster<Put, number, "state", string>;
+
+function newCluster(replicas: number, seed = 1): Cluster {
+  return new MemoryCluster({ replicas, machine, seed, ...SMALL });
+}
+
+/** The code of the error, or the result. */
+async function propose(c: Cluster, at: number, key: number, text: string | null): Promise<unknown> {
+  const outcome = c
+    .replica(at)
+    .propose({ key, text })
+    .catch((error: { code: string }) => error.code);
+  return c.clock.settle(outcome);
+}
+
+async function stateAt(c: Cluster, at: number, local = false): Promise<{ keys: object; count: number }> {
+  return JSON.parse(await c.clock.settle(c.replica(at).read("state", { local })));
+}
+
+async function pass(c: Cluster, ms: number): Promise<void> {
+  const until = c.clock.now() + ms;
+  await c.clock.until(() => c.clock.now() >= until);
+}
+
+function fill(c: Cluster, ids: readonly number[], left = 0): void {
+  for (const id of ids) c.disks.get(id)!.quota = c.disks.get(id)!.used + left;
+}
+
+async function free(c: Cluster, ids: readonly number[]): Promise<void> {
+  for (const id of ids) c.disks.get(id)!.quota = Number.POSITIVE_INFINITY;
+  await c.clock.until(() => ids.every((id) => !c.replica(id).status().isOutOfSpace));
+}
+
+/** Puts through `at` until one is refused; how many were taken. */
+async function putUntilFull(c: Cluster, at: number): Promise<number> {
+  for (let taken = 0; taken < 400; taken += 1) {
+    const outcome = await propose(c, at, taken % 5, VALUE);
+    if (outcome === "NO_SPACE") return taken;
+    assert.equal(typeof outcome, "number");
+  }
+  throw new Error("never full");
+}
+
+test("all disks full: puts are refused, deletes and reads go on, restarts too, and then puts again", async () => {
+  for (const replicas of [1, 3]) {
+    const c = newCluster(replicas);
+    await c.startAll();
+    await pass(c, 200);
+    const leader = await c.leader();
+    fill(c, c.ids, 2 * SEGMENT);
+    const taken = await putUntilFull(c, leader);
+    assert.ok(taken > 0);
+    const { alarms, isOutOfSpace, counters } = c.replica(leader).status();
+    assert.ok(isOutOfSpace && counters.fullDisks === 1);
+    assert.match(alarms[0]!, /^the disk is full \(no room for .*\): what makes the state larger is refused/);
+    assert.deepEqual(c.faults(leader), alarms);
+    for (let key = 0; key < 5; key += 1) assert.equal(await propose(c, leader, key, null), taken + key + 1);
+    assert.equal(await propose(c, leader, 9, VALUE), "NO_SPACE");
+    assert.deepEqual(await stateAt(c, leader), { keys: {}, count: taken + 5 });
+    assert.equal(await c.leader(), leader);
+    for (const id of c.ids) await c.crash(id);
+    const starting = c.ids.map((id) => c.start(id));
+    await Promise.all(starting);
+    const next = await c.leader();
+    assert.deepEqual(await stateAt(c, next), { keys: {}, count: taken + 5 });
+    assert.equal(await propose(c, next, 0, null), taken + 6);
+    await free(c, c.ids);
+    assert.equal(await propose(c, next, 1, "again"), taken + 7);
+    assert.deepEqual(c.replica(next).status().alarms, []);
+    for (const id of c.ids) assert.equal(c.disks.get(id)!.bytesOf("reserve").length, 2 * SEGMENT);
+    await c.closeAll();
+  }
+});
+
+test("F17: what is refused here never has an effect; what a full leader drops has its outcome unknown, or later", async () => {
+  const c = newCluster(3);
+  await c.startAll();
+  await pass(c, 200);
+  const leader = await c.leader();
+  const follower = await c.follower();
+  fill(c, [leader]);
+  const taken = await putUntilFull(c, leader);
+  assert.equal(await propose(c, follower, 7, "dropped"), "OUTCOME_UNKNOWN");
+  assert.ok(c.replica(leader).status().counters.droppedForRoom! > 0);
+  const later = propose(c, follower, 8, "later");
+  assert.equal(await propose(c, follower, 0, null), taken + 1);
+  await free(c, [leader]);
+  assert.equal(await later, taken + 2);
+  const { keys } = await stateAt(c, follower);
+  assert.ok(!("7" in keys) && "8" in keys);
+  await c.closeAll();
+});
+
+test("one follower without any room: the others go on without its votes, and it comes back", async () => {
+  const c = newCluster(3);
+  await c.startAll();
+  await pass(c, 200);
+  const leader = await c.leader();
+  const full = await c.follower();
+  fill(c, [full]);
+  for (let i = 0; i < 120; i += 1) assert.equal(await propose(c, leader, i % 5, VALUE), i + 1);
+  assert.equal(await propose(c, full, 0, VALUE), "NO_SPACE");
+  await pass(c, 5000);
+  assert.equal(await c.leader(), leader);
+  assert.ok(c.replica(full).status().appliedUpTo < c.replica(leader).status().appliedUpTo);
+  await free(c, [full]);
+  await c.level();
+  assert.deepEqual(await stateAt(c, full, true), await stateAt(c, leader));
+  await c.closeAll();
+});
+
+test("a leader that can sync nothing more hands over to one that can", async () => {
+  const c = newCluster(3);
+  await c.startAll();
+  await pass(c, 200);
+  const leader = await c.leader();
+  fill(c, [leader]);
+  await putUntilFull(c, leader);
+  // What it gives back others take.
+  c.disks.get(leader)!.quota = 0;
+  for (let i = 0; i < 100; i += 1) await propose(c, leader, 0, null);
+  await c.clock.until(() => c.replica(leader).status().role !== "leader");
+  const next = c.ids.find((id) => id !== leader)!;
+  assert.equal(typeof (await propose(c, next, 1, VALUE)), "number");
+  await free(c, [leader]);
+  await c.level();
+  await c.closeAll();
+});
+
+test("at whatever byte one replica's disk is full, first start apart: it lives, and has all that was acknowledged", async () => {
+  for (let left = 0; left <= 6 * SEGMENT; left += 3000) {
+    const c = newCluster(1);
+    await c.startAll();
+    await pass(c, 200);
+    fill(c, [1], left);
+    let count = 0;
+    for (let i = 0; i < 60; i += 1) {
+      const isDelete = i % 6 === 5;
+      const outcome = await propose(c, 1, i % 5, isDelete ? null : VALUE);
+      if (typeof outcome === "number") {
+        count += 1;
+        assert.equal(outcome, count);
+      } else if (outcome === "OUTCOME_UNKNOWN") {
+        break;
+      } else {
+        assert.equal(outcome, "NO_SPACE");
+      }
+    }
+    if (left % 2 === 0) {
+      await c.crash(1);
+      void c.start(1);
+      await pass(c, 3000);
+    }
+    await free(c, [1]);
+    await c.clock.settle(c.replica(1).ready());
+    const state = await stateAt(c, 1);
+    assert.ok(state.count >= count, `${left}`);
+    assert.equal(await propose(c, 1, 0, VALUE), state.count + 1);
+    await c.closeAll();
+    await c.start(1);
+    await c.clock.settle(c.replica(1).ready());
+    assert.equal((await stateAt(c, 1)).count, state.count + 1);
+    await c.closeAll();
+  }
+});
+
+test("a first start without room ends with a sentence, at whatever byte, and the next one is a first start again", async () => {
+  for (const quota of [0, 1, 511, 512, 700, 1024, 1100]) {
+    const c = newCluster(1);
+    await assert.rejects(
+      (async () => {
+        const starting = c.start(1);
+        c.disks.get(1)!.quota = quota;
+        await starting;
+      })(),
+      /there is no room for a new data directory .*: free some room on its disk, and start again/,
+    );
+    c.disks.get(1)!.quota = Number.POSITIVE_INFINITY;
+    await c.start(1);
+    await c.clock.settle(c.replica(1).ready());
+    assert.equal(await propose(c, 1, 0, VALUE), 1);
+    await c.closeAll();
+  }
+});
+
+test("a start that waits for room can be stopped", async () => {
+  const c = newCluster(1);
+  await c.startAll();
+  assert.equal(await propose(c, 1, 0, VALUE), 1);
+  await pass(c, 200);
+  await c.crash(1);
+  const disk = c.disks.get(1)!;
+  for (const name of disk.names()) if (name === "reserve") await disk.remove(name);
+  disk.quota = 0;
+  void c.start(1);
+  await pass(c, 3000);
+  const { role, alarms } = c.replica(1).status();
+  assert.deepEqual([role, alarms.length], ["starting", 1]);
+  await c.closeAll();
+  disk.quota = Number.POSITIVE_INFINITY;
+  await c.start(1);
+  await c.clock.settle(c.replica(1).ready());
+  assert.equal((await stateAt(c, 1)).count, 1);
+  await c.closeAll();
+});
