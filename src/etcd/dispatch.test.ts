@@ -171,6 +171,13 @@ test("a member whose state differs from the majority's says so, and serves nothi
   assert.equal(health.status, ServingStatus.NOT_SERVING);
 });
 
+test("a member whose disk is full shows etcd's alarm", async (t) => {
+  const { client, replica } = await run(t);
+  replica.isOutOfSpace = true;
+  const status = await call(client, "/etcdserverpb.Maintenance/Status", [StatusRequest, StatusResponse], {});
+  assert.deepEqual(status.errors, [`memberID:${memberIdOf(CLUSTER_ID, 1)} alarm:NOSPACE `]);
+});
+
 test("status, members and health", async (t) => {
   const { client, replica } = await run(t);
   await call(client, PUT, puts, putRequest("k", "v"));

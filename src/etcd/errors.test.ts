@@ -2,7 +2,14 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import type { KvRefusal } from "../kv/commands.js";
-import { Closed, CommandRefused, OutcomeUnknown, Overloaded, Unavailable } from "../replica/errors.js";
+import {
+  Closed,
+  CommandRefused,
+  NoSpace,
+  OutcomeUnknown,
+  Overloaded,
+  Unavailable,
+} from "../replica/errors.js";
 import { failureOf, noLeader, REFUSALS, refused, requestTooLarge } from "./errors.js";
 
 const refusals: Readonly<Record<KvRefusal, readonly [number, string]>> = {
@@ -29,6 +36,7 @@ test("refusals of the store", () => {
 test("errors of the replica", () => {
   const table: readonly (readonly [Error, number, string])[] = [
     [new Overloaded("x"), 8, "etcdserver: too many requests"],
+    [new NoSpace("x"), 8, "etcdserver: mvcc: database space exceeded"],
     [new OutcomeUnknown("x"), 14, "etcdserver: request timed out"],
     [new Unavailable("x"), 14, "etcdserver: request timed out"],
     [new Closed("x"), 14, "etcdserver: server stopped"],

@@ -49,6 +49,16 @@ test("a member whose state differs from the majority's is unhealthy, and its met
   for (const line of ["synod_fenced 1", "synod_alarms 1"]) assert.ok(text.split("\n").includes(line), line);
 });
 
+test("a member whose disk is full says so in its metrics, and is healthy, for it serves", async (t) => {
+  const { address, replica } = await run(t);
+  const isTold = async () =>
+    (await get(address, "/metrics")).text.split("\n").includes("synod_out_of_space 1");
+  assert.equal(await isTold(), false);
+  replica.isOutOfSpace = true;
+  assert.equal(await isTold(), true);
+  assert.match((await get(address, "/health")).text, /"health":"true"/);
+});
+
 test("anything else is not found", async (t) => {
   const { address } = await run(t);
   for (const path of ["/", "/v3/kv/range", "/health/x", "//"]) {

@@ -107,6 +107,7 @@ export class Metrics {
     this.#gauge("synod_fenced", "1 while the state here differs from the majority's.", () =>
       Number(status().isFenced),
     );
+    this.#gauge("synod_out_of_space", "1 while the disk is full.", () => (status().isOutOfSpace ? 1 : 0));
     this.#gauge("synod_alarms", "Alarms now; the status has them as text.", () => status().alarms.length);
     this.#gauge("synod_round", "Round of the leader's ballot.", () => status().round);
   }

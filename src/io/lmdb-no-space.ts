@@ -1,4 +1,4 @@
-// Whether lmdb failed because there is no room. Its transactions are whole or not there: one that fails changes nothing.
+// Whether lmdb failed because there is no room. A transaction of it that fails has changed nothing.
 import { statfs } from "node:fs/promises";
 import { noSpace } from "../base/no-space.js";
 import { reasonOf } from "./lmdb-errors.js";

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { applyCommand } from "./apply.js";
-import { checkCommand, checkQuery } from "./check.js";
+import { checkCommand, checkQuery, growsState } from "./check.js";
 import { decodeCommand, encodeCommand } from "./codec.js";
 import type { KvCommand } from "./commands.js";
 import { KeyIndex } from "./key-index.js";
@@ -173,4 +173,16 @@ describe("keys", () => {
       { numRuns: 2_000, seed: 3 },
     );
   });
+});
+
+test("what may put something makes the state larger, in whichever branch; a deletion and a compaction do not", () => {
+  const puts = { requestPut: putRequest("a", "b") };
+  const deletes = { requestDeleteRange: deleteRequest("a") };
+  const nested = { requestTxn: txnRequest([], [deletes], [puts]) };
+  for (const command of [put("a", "b"), txn([], [puts]), txn([], [deletes], [puts]), txn([], [nested])]) {
+    assert.equal(growsState(command), true);
+  }
+  for (const command of [del("a"), compact(3), txn([], [deletes], [deletes]), txn([], [])]) {
+    assert.equal(growsState(command), false);
+  }
 });

@@ -1,6 +1,7 @@
 // When a durable machine is committed, and that it never holds what the log on disk does not show (L5).
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { noSpace } from "../base/no-space.js";
 import type { DurableState } from "../machine/machine.js";
 import { Committer } from "./committer.js";
 
@@ -132,4 +133,31 @@ test("what is suspended is not committed, not even at the end", async () => {
   void committer.finish(true);
   await new Promise(setImmediate);
   assert.deepEqual(commits, [1]);
+});
+
+test("a commit that finds no room is tried again when there may be some, with what is executed by then", async () => {
+  const { committer, commits, log, executor, store, ports } = fixture();
+  executor.appliedUpTo = log.syncedChosenUpTo = 3;
+  committer.poke(0);
+  committer.poke(100);
+  store.finish[0]!(noSpace("full"));
+  await new Promise(setImmediate);
+  assert.deepEqual([ports.errors.length, ports.committed, ports.waiting.length], [0, 0, 1]);
+  executor.appliedUpTo = log.syncedChosenUpTo = 5;
+  committer.poke(1000);
+  committer.hasten(1000);
+  assert.deepEqual([commits, committer.heldUpTo, committer.deadline], [[3], 0, Number.POSITIVE_INFINITY]);
+  ports.waiting[0]!();
+  await new Promise(setImmediate);
+  assert.equal(ports.committed, 1);
+  committer.poke(1001);
+  assert.deepEqual(commits, [3, 5]);
+  store.finish[1]!();
+  await new Promise(setImmediate);
+  assert.equal(committer.heldUpTo, 5);
+  executor.appliedUpTo = log.syncedChosenUpTo = 6;
+  const finished = committer.finish(true);
+  await new Promise(setImmediate);
+  store.finish[2]!(noSpace("full"));
+  await finished;
 });

@@ -157,6 +157,7 @@ export class Committer {
         this.#heldUpTo = slot;
         this.#commit = null;
         this.#ports.room.has(STATE);
+        this.#ports.onCommitted();
       },
       (error: unknown) => {
         if (!isNoSpace(error)) throw error;
@@ -168,9 +169,6 @@ export class Committer {
     this.#isWanted = false;
     this.#commit = done;
     executor.isPaused = false;
-    done.then(
-      () => this.#ports.onCommitted(),
-      (error: Error) => this.#ports.onFailed(error),
-    );
+    done.catch((error: Error) => this.#ports.onFailed(error));
   }
 }

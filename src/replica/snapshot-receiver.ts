@@ -24,7 +24,7 @@ export interface SnapshotReceiverPorts {
   now(): number;
   onFault(text: string): void;
   /** There was no room for it. */
-  onNoRoom(): void;
+  onNoRoom(error: Error): void;
   onFailed(error: Error): void;
 }
 
@@ -178,7 +178,7 @@ export class SnapshotReceiver {
           this.#ports.onFailed(error);
           return;
         }
-        if (hasNoRoom) this.#ports.onNoRoom();
+        if (hasNoRoom) this.#ports.onNoRoom(error);
         const { info, from, incoming } = fetch;
         this.#ports.onFault(`the snapshot of slot ${info.slot} from replica ${from}: ${error.message}`);
         // It is still busy meanwhile: another one may begin only when this one has ended.

@@ -1,5 +1,6 @@
 // Serves replicas that are behind the log (L4): offers a snapshot, makes one where there is none, sends the pieces
 // asked for. Rule: while somebody may be fetching one, the log is kept from its slot on, for that is what comes next.
+import { isNoSpace } from "../base/no-space.js";
 import type { ReplicaId, Slot } from "../paxos/ballot.js";
 import type { PeerMessage } from "../wire/peer-message.js";
 import type { SnapshotRequestMessage } from "../wire/snapshot-messages.js";
@@ -39,6 +40,8 @@ export interface SnapshotSenderPorts {
   onFault(text: string): void;
   /** A failed write: the replica must stop. */
   onFailed(error: Error): void;
+  /** There was no room for a snapshot: who asked for it asks again. */
+  onNoRoom(error: Error): void;
 }
 
 export class SnapshotSender {
@@ -122,7 +125,8 @@ export class SnapshotSender {
       (error: Error) => {
         this.#making = null;
         this.#usedAt.delete(slot);
-        this.#ports.onFailed(error);
+        if (isNoSpace(error)) this.#ports.onNoRoom(error);
+        else this.#ports.onFailed(error);
       },
     );
   }

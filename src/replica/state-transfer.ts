@@ -12,7 +12,7 @@ import { SnapshotReceiver } from "./snapshot-receiver.js";
 import { SnapshotSender } from "./snapshot-sender.js";
 import type { StateSnapshot } from "./status.js";
 
-const FETCHED = "a snapshot of another replica";
+const SNAPSHOT = "a snapshot for or of another replica";
 
 export interface StateTransferPorts {
   readonly clock: Clock;
@@ -43,7 +43,7 @@ export class StateTransfer<C, R, Q, A> {
   /** The highest slot of which the log cannot show the value; 0: none. */
   #lostUpTo: Slot;
   #isCompacting: boolean;
-  /** There was no room for a snapshot of a peer: none is fetched until there may be. */
+  /** There was no room for a snapshot for or of a peer: none is made or fetched until there may be. */
   #isWithoutRoom: boolean;
   #isStopped: boolean;
 
@@ -69,6 +69,7 @@ export class StateTransfer<C, R, Q, A> {
       now: () => ports.clock.now(),
       onFault: (text: string) => ports.onFault(text),
       onFailed: (error: Error) => ports.onBroken(error),
+      onNoRoom: () => this.#hasNoRoom(),
     };
     this.#sender = new SnapshotSender({
       ...common,
@@ -77,7 +78,7 @@ export class StateTransfer<C, R, Q, A> {
       appliedUpTo: () => executor.appliedUpTo,
       capture: () => {
         const { appliedUpTo: slot, isReplacing } = executor;
-        if (isReplacing || held.isSnapshotted || slot < wal.compactedUpTo) return null;
+        if (this.#isWithoutRoom || isReplacing || held.isSnapshotted || slot < wal.compactedUpTo) return null;
         return { slot, meta: executor.meta(), chunks: held.machine.snapshot() };
       },
       hasten: () => committer.hasten(ports.clock.now()),
@@ -86,7 +87,6 @@ export class StateTransfer<C, R, Q, A> {
     this.#receiver = new SnapshotReceiver({
       ...common,
       isWanted: (from, slot) => !this.#isWithoutRoom && ports.isWanted(from, slot),
-      onNoRoom: () => this.#hasNoRoom(),
       install: (info) => this.#install(info),
     });
   }
@@ -94,8 +94,8 @@ export class StateTransfer<C, R, Q, A> {
   #hasNoRoom(): void {
     const { room } = this.#opened;
     this.#isWithoutRoom = true;
-    void room.lacks(FETCHED).then(() => {
-      room.has(FETCHED);
+    void room.lacks(SNAPSHOT).then(() => {
+      room.has(SNAPSHOT);
       this.#isWithoutRoom = false;
     });
   }

@@ -19,7 +19,7 @@ export interface Recorded extends HistoryOperation {
 }
 
 /** Errors of a replica by which nothing was proposed, and nothing ever will be. */
-const REFUSALS: ReadonlySet<string> = new Set(["OVERLOADED", "CLOSED", "UNAVAILABLE"]);
+const REFUSALS: ReadonlySet<string> = new Set(["OVERLOADED", "CLOSED", "UNAVAILABLE", "NO_SPACE"]);
 
 export interface ClientOptions {
   readonly world: World;

@@ -34,6 +34,19 @@ export const DISK_FAULTS: readonly Fault[] = [
     },
   },
   {
+    name: "full disk",
+    begin: ({ world, random, duration, later }) => {
+      // Disks of equals fill at the same time (F29).
+      const areAll = random.next() < 0.5;
+      const hosts = [...world.hosts.values()].filter(() => areAll || random.next() < 0.4);
+      for (const host of hosts) host.fill(random.below(ROOM), random.next() < 0.5);
+      later(duration + LONGER, () => {
+        for (const host of hosts) host.free();
+      });
+      return hosts.length > 0;
+    },
+  },
+  {
     name: "wiped directory",
     begin: ({ world, random, damageable }) => {
       // The atlas: of what is chosen all others must be able to tell.
@@ -46,6 +59,11 @@ export const DISK_FAULTS: readonly Fault[] = [
     },
   },
 ];
+
+/** Bytes that find room in a full disk, at most: some segments of the log. */
+const ROOM = 200_000;
+/** It takes a while to fill even the reserve. */
+const LONGER = 4000;
 
 /** Of all chances to wipe a disk: the cluster has one replica less from then on. */
 const WIPES = 0.1;

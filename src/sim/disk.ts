@@ -96,7 +96,11 @@ export class SimDisk {
       read: (name) => run(() => this.#read(() => memory.read(name))),
       open: async (name, create) => this.#file(life, await run(() => memory.open(name, create))),
       rename: (from, to) => run(() => memory.rename(from, to)),
-      remove: (name) => run(() => memory.remove(name)),
+      remove: (name) =>
+        run(() => {
+          this.unsynced.removed(name);
+          return memory.remove(name);
+        }),
       syncDirectory: () => run(() => memory.syncDirectory()),
     };
   }

@@ -137,11 +137,12 @@ export class HealedCore {
     return host.core?.isLeading === true ? host : null;
   }
 
-  /** All have executed everything that is chosen, nobody has a hole, and nothing is under way. */
+  /** All have executed everything that is chosen, and have room. */
   get isLevel(): boolean {
     const all = this.hosts.map(({ replica }) => replica?.status());
     const first = all[0];
     if (first === undefined || first.appliedUpTo !== first.chosenUpTo) return false;
+    if (all.some((one) => one?.isOutOfSpace)) return false;
     return all.every((one) => one?.appliedUpTo === first.appliedUpTo && one.chosenUpTo === first.chosenUpTo);
   }
 

@@ -49,6 +49,7 @@ export function heal(world: World, random: Random, { core, outside, slowDisk }: 
       continue;
     }
     host.disk.heal();
+    host.free();
     // A fault that ended just now may have stopped it.
     if (host.id === slowDisk && host.core !== null)
       host.disk.manners.slowness = SLOW_MS[0] + random.below(SLOW_MS[1]);

@@ -267,9 +267,23 @@ export class Host {
     this.#options.network.gone(this.id);
   }
 
+  /** From now on so many bytes find room in its directory, and in its store none at all, or all. */
+  fill(bytes: number, isStoreFull: boolean): void {
+    const { memory } = this.disk;
+    memory.quota = memory.used + bytes;
+    this.#medium.isFull = isStoreFull;
+  }
+
+  /** There is room again. */
+  free(): void {
+    this.disk.memory.quota = Number.POSITIVE_INFINITY;
+    this.#medium.isFull = false;
+  }
+
   /** Its directory is emptied, and it is started again as if nothing had happened. */
   wipe(): void {
     this.kill();
+    this.free();
     this.disk.wipe();
     this.#medium = new MemoryMedium();
     this.isLost = true;

@@ -40,6 +40,7 @@ const EVENTS = [
   "a bit flip in a snapshot",
   "bit flips in the log",
   "client told CLOSED",
+  "client told NO_SPACE",
   "client told OUTCOME_UNKNOWN",
   "client told UNAVAILABLE",
   "cut chained",

@@ -26,9 +26,9 @@ export class UnsyncedWrites {
     this.#all = 0;
   }
 
-  /** Nothing speaks for a segment that is being made, nor for a snapshot. */
+  /** Nothing speaks for a segment that is being made, nor for a snapshot or the reserve. */
   written(name: string, position: number): void {
-    if (isMade(name, position) || name.startsWith("snapshot-")) return;
+    if (isMade(name, position) || name.startsWith("snapshot-") || name.startsWith("reserve")) return;
     this.#add(name, 1);
   }
 
@@ -36,6 +36,11 @@ export class UnsyncedWrites {
   syncing(name: string): () => void {
     const covered = this.#of(name);
     return () => this.#add(name, -Math.min(covered, this.#of(name)));
+  }
+
+  /** It was half made, and is gone. */
+  removed(name: string): void {
+    this.#add(name, -this.#of(name));
   }
 
   #of(name: string): number {

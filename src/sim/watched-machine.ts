@@ -191,6 +191,10 @@ export class WatchedMachine implements StateMachine<KvCommand, KvResult, KvQuery
     return this.#machine.query(query);
   }
 
+  grows(command: KvCommand): boolean {
+    return this.#machine.grows(command);
+  }
+
   digest(): number {
     return this.#machine.digest();
   }

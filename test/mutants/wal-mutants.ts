@@ -121,6 +121,20 @@ export const WAL_MUTANTS: readonly Mutant[] = [
     ],
   },
   {
+    name: "F29",
+    what: "a full disk ends the process",
+    file: "src/wal/room.ts",
+    find: "if (!isNoSpace(error) || !(await this.lacks(what)))",
+    replace: "if (true)",
+    also: [
+      {
+        file: "src/wal/segment-files.ts",
+        find: "if (isNoSpace(error))\n                this.#tell(false);\n            else\n                this.#onFailed(error);",
+        replace: "this.#onFailed(error);",
+      },
+    ],
+  },
+  {
     name: "F23 doubt",
     what: "a torn end that was never synced is kept as damage",
     file: RECOVERY,
