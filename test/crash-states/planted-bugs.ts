@@ -34,7 +34,7 @@ export const PLANTED_BUGS: readonly Mutant[] = [
     name: "M22 received",
     what: "a snapshot that was received gets its name before its first sector is synced",
     file: "src/replica/incoming-snapshot.ts",
-    find: "await this.#stepped.write(0, encodeFirstSector(first));\n            await this.#stepped.sync();",
+    find: "await this.#stepped.write(0, encodeFirstSector(first));\n                await this.#stepped.sync();",
     replace: "await this.#stepped.write(0, encodeFirstSector(first));",
   },
   {
@@ -188,7 +188,7 @@ export const PLANTED_BUGS: readonly Mutant[] = [
     name: "install order",
     what: "the log forgets what a snapshot covers before its state is durable",
     file: "src/replica/installing.ts",
-    find: "await durable.commit(info.slot, meta);\n        await log.compact(info.slot);",
+    find: 'await room.allocate("the state", () => durable.commit(info.slot, meta));\n        await log.compact(info.slot);',
     replace: "await log.compact(info.slot);\n        await durable.commit(info.slot, meta);",
   },
 ];

@@ -59,12 +59,16 @@ async function runUntilDamaged(
   stop: Promise<string>,
   onReady: () => void,
 ): Promise<StateCorrupt | null> {
-  let member: RunningMember;
+  let member: RunningMember | null;
   try {
-    member = await startMember(plan, logger);
+    member = await startMember(plan, logger, stop);
   } catch (error) {
     if (error instanceof StateCorrupt) return error;
     throw error;
+  }
+  if (member === null) {
+    logger.info({}, `stopped before it had started: ${await stop}`);
+    return null;
   }
   const ended = Promise.race([
     stop.then((reason) => ({ reason })),

@@ -18,10 +18,14 @@ export interface RunningMember {
 }
 
 /**
- * Resolves when it listens, with or without a quorum. Throws CommandFailed for what an operator can mend, and
- * `StateCorrupt` for what a new start mends.
+ * Resolves when it listens, with or without a quorum; with null when it was stopped before. Throws CommandFailed for
+ * what an operator can mend, and `StateCorrupt` for what a new start mends.
  */
-export async function startMember(plan: ServePlan, logger: Logger): Promise<RunningMember> {
+export async function startMember(
+  plan: ServePlan,
+  logger: Logger,
+  stop: Promise<unknown>,
+): Promise<RunningMember | null> {
   let hasStarted = false;
   const early: (() => void)[] = [];
   const replica = createReplica({
@@ -35,16 +39,21 @@ export async function startMember(plan: ServePlan, logger: Logger): Promise<Runn
     electionMs: plan.electionMs,
     logger: {
       info: (fields, text) => logger.info(fields, text),
-      // What goes wrong with the start is told once, as the reason why this process ends.
+      // What goes wrong with the start is told once, as the reason why this process ends; without room it waits.
       warn: (fields, text) => {
-        if (hasStarted) logger.warn(fields, text);
+        if (hasStarted || replica.status().isOutOfSpace) logger.warn(fields, text);
         else early.push(() => logger.warn(fields, text));
       },
       error: (fields, text) => hasStarted && logger.error(fields, text),
     },
   });
   try {
-    await replica.started();
+    // On a full disk it waits, as long as nobody stops it.
+    const isStopped = await Promise.race([replica.started().then(() => false), stop.then(() => true)]);
+    if (isStopped) {
+      await replica.close();
+      return null;
+    }
     hasStarted = true;
     for (const tell of early) tell();
     const { clusterId } = replica.status();
