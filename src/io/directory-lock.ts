@@ -3,6 +3,7 @@
 import { mkdir, readdir, readFile, stat, unlink, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
 import { join } from "node:path";
+import { isNoSpace } from "../base/no-space.js";
 import { DataDirectoryError, LOCK_NAME } from "../wal/identity.js";
 
 export interface DirectoryLock {
@@ -62,8 +63,15 @@ async function refusal(
   if (error.code === "EADDRINUSE") {
     return new DataDirectoryError(`${path} is in use by ${await holder(path)}: ${advice}`);
   }
+  const { code } = error;
+  if (isNoSpace(error)) {
+    return new DataDirectoryError(
+      `there is no room for ${path} (${code}): free some room on its disk, and start again`,
+      { cause: error },
+    );
+  }
   return new DataDirectoryError(
-    `${path} cannot be used as a data directory (${error.code}): this process must be able to read and write it; ` +
+    `${path} cannot be used as a data directory (${code}): this process must be able to read and write it; ` +
       "correct its owner and mode, or give another",
     { cause: error },
   );
