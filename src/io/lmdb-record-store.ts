@@ -95,6 +95,8 @@ export class LmdbRecordStore implements RecordStore {
   #durableArea: number;
   /** What was handed to lmdb has failed: it never says then that it is flushed, or closed. */
   #hasFailed: boolean;
+  /** The last write had no room: lmdb says that it is flushed only after one that has. */
+  #hadNoRoom: boolean;
   /** The promise of the last write: lmdb gives one to many. */
   #lastWrite: Promise<unknown> | null;
 
@@ -103,6 +105,7 @@ export class LmdbRecordStore implements RecordStore {
     this.#directory = directory;
     this.#watch = watch;
     this.#hasFailed = false;
+    this.#hadNoRoom = false;
     this.#lastWrite = null;
     this.#area = 0;
     this.#durableArea = 0;
@@ -130,12 +133,14 @@ export class LmdbRecordStore implements RecordStore {
     }
   }
 
-  /** After a write that had no room, of about `bytes`, lmdb goes on as before; after any other that fails it does not. */
+  /** After a write (of about `bytes`) that had no room lmdb goes on; after any other that fails it does not. */
   async #writing(bytes: number, write: () => Promise<void>): Promise<void> {
     try {
       await inRoom(this.#directory, bytes, write);
+      this.#hadNoRoom = false;
     } catch (error) {
-      if (isNoSpace(error)) throw error;
+      this.#hadNoRoom = isNoSpace(error);
+      if (this.#hadNoRoom) throw error;
       this.#hasFailed = true;
       leaveOpenAtExit();
       throw isOfDamage(error) ? damaged(error) : error;
@@ -360,6 +365,8 @@ export class LmdbRecordStore implements RecordStore {
 
   async close(): Promise<void> {
     if (!this.#hasFailed) {
+      // This one changes nothing, and so it needs no room.
+      if (this.#hadNoRoom) await this.#answered(this.#watched(this.#db.remove(Buffer.of(TAG_END))));
       await this.#answered(this.#db.flushed);
       await this.#db.close();
     }

@@ -18,6 +18,7 @@ function fixture(found: Fence | null = null, appliedUpTo = 70) {
     identity: { replica: 5 },
     executor,
     committer: { suspend: note("suspend") },
+    room: { allocate: (_what: string, make: () => Promise<unknown>) => make() },
     fence: { found, write: note("fence"), remove: note("remove fence") },
     held: {
       machine: { snapshot: async function* () {} },

@@ -6,6 +6,7 @@ import { membershipsOf } from "../paxos/genesis.js";
 import type { Notice, Synced } from "../paxos/outbox.js";
 import { SEGMENT_BYTES } from "../wal/wal.js";
 import type { DriverEvents, DriverOptions } from "./driver-options.js";
+import { DueTimer } from "./due-timer.js";
 import { Unavailable } from "./errors.js";
 import { LogServer } from "./log-server.js";
 import { type Opened, open, type Storage } from "./opening.js";
@@ -39,10 +40,7 @@ export class Driver<C, R, Q, A> {
   #transfer: StateTransfer<C, R, Q, A> | null;
   #soundness: Soundness<C, R, Q, A> | null;
   #logServer: LogServer | null;
-  /** The one timer: when it is due, Infinity: it is not set. */
-  #timerAt: number;
-  #timer: unknown;
-  readonly #onTimer: () => void;
+  readonly #timer: DueTimer;
   #isSliceScheduled: boolean;
   #isWaitingOver: boolean;
   #isStopped: boolean;
@@ -66,9 +64,7 @@ export class Driver<C, R, Q, A> {
     this.#transfer = null;
     this.#soundness = null;
     this.#logServer = null;
-    this.#timerAt = NEVER;
-    this.#timer = null;
-    this.#onTimer = () => this.#timeIsUp();
+    this.#timer = new DueTimer(options.clock, () => this.#timeIsUp());
     this.#isSliceScheduled = false;
     this.#isWaitingOver = false;
     this.#isStopped = false;
@@ -132,7 +128,14 @@ export class Driver<C, R, Q, A> {
   async open(): Promise<void> {
     const { openStorage, cluster, clock, network } = this.#options;
     this.#storage = await openStorage();
-    this.space = await this.#openSpace(this.#storage);
+    this.space = await Space.open(this.#storage.disk, this.#storage.machine, {
+      clock,
+      segmentBytes: this.#options.segmentBytes ?? SEGMENT_BYTES,
+      isStuck: () => this.#opened?.wal.isStuck ?? false,
+      isLeading: () => this.#core?.isLeading ?? false,
+      handOver: () => this.transfer(0),
+      events: this.#events,
+    });
     if (this.#isWaitingOver) this.space.room.endWaiting();
     this.#opened = await open(this.#storage, {
       ...this.#options,
@@ -171,17 +174,6 @@ export class Driver<C, R, Q, A> {
       onWell: (text) => this.#events.onWell(text),
       onFault: (text) => this.#events.onFault(text),
       onBroken: (error) => this.#events.onBroken(error),
-    });
-  }
-
-  #openSpace({ disk, machine }: Storage<C, R, Q, A>): Promise<Space<C>> {
-    return Space.open(disk, machine, {
-      clock: this.#options.clock,
-      segmentBytes: this.#options.segmentBytes ?? SEGMENT_BYTES,
-      isStuck: () => this.#opened?.wal.isStuck ?? false,
-      isLeading: () => this.#core?.isLeading ?? false,
-      handOver: () => this.transfer(0),
-      events: this.#events,
     });
   }
 
@@ -225,8 +217,7 @@ export class Driver<C, R, Q, A> {
     this.#peers?.stop();
     this.#logServer?.stop();
     this.#transfer?.stop();
-    if (this.#timerAt !== NEVER) this.#options.clock.cancel(this.#timer);
-    this.#timerAt = NEVER;
+    this.#timer.cancel();
   }
 
   /** After `stop`: everything that was appended is on disk and, when all is well, the machine is committed. */
@@ -382,7 +373,6 @@ export class Driver<C, R, Q, A> {
 
   #rearm(): void {
     if (this.#isStopped) return;
-    const { clock } = this.#options;
     const at = Math.min(
       this.#core?.deadline ?? NEVER,
       this.#opened?.committer.deadline ?? NEVER,
@@ -391,14 +381,10 @@ export class Driver<C, R, Q, A> {
       this.#transfer?.deadline ?? NEVER,
       this.#soundness?.divergence.deadline ?? NEVER,
     );
-    if (at >= this.#timerAt) return;
-    if (this.#timerAt !== NEVER) clock.cancel(this.#timer);
-    this.#timerAt = at;
-    this.#timer = clock.at(at, this.#onTimer);
+    this.#timer.set(at);
   }
 
   #timeIsUp(): void {
-    this.#timerAt = NEVER;
     if (this.#isStopped) return;
     const now = this.#options.clock.now();
     this.#proposals.expire(now);

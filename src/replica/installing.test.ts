@@ -33,6 +33,7 @@ function fixture(isFenced: boolean) {
       suspend: async () => during.suspend(),
       resume: (slot: number) => void trace.push(`resume ${slot}`),
     },
+    room: { allocate: (_what: string, make: () => Promise<unknown>) => make() },
     log: { compact: async (slot: number) => void trace.push(`compact ${slot}`) },
     idle: async () => {},
   } as unknown as InstallingPorts<unknown, unknown, unknown, unknown>;

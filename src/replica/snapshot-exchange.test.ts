@@ -37,6 +37,7 @@ async function senderOf(areMachines: boolean) {
     now: () => 0,
     onFault: (text) => assert.fail(text),
     onFailed: (error) => assert.fail(error),
+    onNoRoom: (error) => assert.fail(error),
   });
   const ask = (slot: number) =>
     sender.asked(9, { kind: "snapshotRequest", slot, bytes: 0, sum: 0, offset: 0 });
@@ -95,6 +96,7 @@ async function receiverOf() {
     now: () => state.now,
     onFault: (text) => assert.fail(text),
     onFailed: (error) => assert.fail(error),
+    onNoRoom: (error) => assert.fail(error),
   });
   const piece = async (offset: number, length: number): Promise<SnapshotChunkMessage> => {
     return { kind: "snapshotChunk", ...info, offset, data: await source.read(info, offset, length) };

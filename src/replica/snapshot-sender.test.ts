@@ -32,6 +32,7 @@ async function make() {
     now: () => world.now,
     onFault: (text) => world.failures.push(new Error(text)),
     onFailed: (error) => world.failures.push(error),
+    onNoRoom: (error) => world.failures.push(error),
   });
   return { disk, files, world, sender };
 }

@@ -12,7 +12,9 @@ import { makeRestored } from "../../src/wal/identity.js";
 import { MemoryDisk } from "../../src/wal/memory-disk.js";
 import { openLog } from "../../src/wal/open-log.js";
 import { readPromises } from "../../src/wal/promise-file.js";
+import { Room } from "../../src/wal/room.js";
 import { MemoryCluster } from "../support/memory-cluster.js";
+import { VirtualClock } from "../support/virtual-clock.js";
 
 const SUM = "ab".repeat(32);
 const SLOT = 9;
@@ -102,7 +104,9 @@ test("a first start that dies before it has a segment leaves where the log begin
   const open = disk.open.bind(disk);
   disk.open = (name, create) =>
     name.startsWith("log-") ? Promise.reject(new Error("the power fails")) : open(name, create);
-  const options = { segmentBytes: 4096, appliedUpTo: SLOT, onFailed: () => {} };
+  const onFailed = () => {};
+  const room = Room.withoutReserve({ disk, clock: new VirtualClock(), onFailed });
+  const options = { segmentBytes: 4096, appliedUpTo: SLOT, room, onFailed };
   await assert.rejects(openLog(disk, options), /the power fails/);
   const copies = await readPromises(disk, disk.names());
   assert.deepEqual(

@@ -5,7 +5,7 @@ import { makeRestored } from "../../src/wal/identity.js";
 import { MemoryDisk } from "../../src/wal/memory-disk.js";
 import { MemoryCluster } from "../support/memory-cluster.js";
 
-const SEGMENT_BYTES = 4096;
+export const SEGMENT_BYTES = 4096;
 
 /** Keeps the last three. */
 function notes() {

@@ -146,7 +146,7 @@ async function isFile(path: string): Promise<boolean> {
 }
 
 const KNOWN =
-  /^(identity|genesis|promise-[ab]|log-\d{10}|snapshot-\d{16}|diverged)$|\.(new|part|damaged|diverged)$/;
+  /^(identity|genesis|promise-[ab]|log-\d{10}|snapshot-\d{16}|diverged|reserve)$|\.(new|part|damaged|diverged)$/;
 
 function listForeign(files: readonly string[], found: Inspection): void {
   for (const name of files) {

@@ -21,7 +21,7 @@ const LEFT_OVER: readonly [RegExp, string][] = [
     /^snapshot-\d{16}\.diverged$/,
     "a state that was not that of the majority, kept to be looked at; it may be removed",
   ],
-  [/^(identity|genesis|diverged)\.new$/, "a file whose writing was not finished; it is never read"],
+  [/^(identity|genesis|diverged|reserve)\.new$/, "a file whose writing was not finished; it is never read"],
 ];
 
 /** `isMachine`: the state of the machine is in them, and not in a store. */
