@@ -9,6 +9,7 @@ import { Sessions } from "../../src/paxos/sessions.js";
 import { commandsOf } from "../../src/paxos/value.js";
 import { SnapshotFiles } from "../../src/replica/snapshot-files.js";
 import type { SnapshotInfo } from "../../src/replica/snapshot-format.js";
+import { encodeMeta } from "../../src/replica/state-meta.js";
 import { copyOf, kvMachine, Media, RecordedStore, volatileMachine } from "./machines.js";
 import { recordingOf } from "./recording.js";
 import { RecordingDisk } from "./recording-disk.js";
@@ -59,7 +60,7 @@ async function machineSet(
       for (let at = 1; at <= slot; at += 1) execute(source, values[at - 1]!, at, sessions);
       const disk = new RecordingDisk(recordingOf(new Map()));
       const files = await SnapshotFiles.open(disk);
-      const info = await files.write(slot, sessions.encode(), source.machine.snapshot());
+      const info = await files.write(slot, encodeMeta({ sessions, noted: null }), source.machine.snapshot());
       return { info, bytes: await files.read(info, 0, info.bytes) };
     },
   };
