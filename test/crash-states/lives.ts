@@ -36,6 +36,17 @@ async function toItsEnd({ steps }: Recording, life: Promise<void>): Promise<void
   await life;
 }
 
+/** Of the step after which a life ends; null: of any. */
+const ENDS = ["rename", "write", null] as const;
+
+/** Often right after a rename or a write: what is not durable yet is what a killed life leaves the next one to trust. */
+function endOf({ steps }: Recording, from: number, random: Random): number {
+  const kind = ENDS[random.below(ENDS.length)];
+  const ends = steps.flatMap((step, at) => (step.kind === kind && at >= from ? [at + 1] : []));
+  if (ends.length > 0) return ends[random.below(ends.length)]!;
+  return from + random.below(steps.length - from + 1);
+}
+
 /** Throws what a start throws that does not go well. */
 export async function recordLives(
   scene: Scene,
@@ -50,7 +61,7 @@ export async function recordLives(
     const { recording, from } = life;
     await toItsEnd(recording, scene.live(new RecordingDisk(recording), version));
     if (count === earlier) break;
-    const at = from + random.below(recording.steps.length - from + 1);
+    const at = endOf(recording, from, random);
     const walk = new Walk(recording, life, sectors);
     while (walk.at < at) walk.next();
     const places = walk.model.places();

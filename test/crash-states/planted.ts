@@ -47,6 +47,17 @@ function run(args: readonly string[], cwd: string): Promise<{ output: string; co
 }
 
 const SHOWN = 170;
+/** A bug that shows only where lives end at one step in particular needs the luck of several seeds. */
+const SEEDS = 4;
+
+async function tryBugOften(bug: Mutant, options: CampaignOptions): Promise<PlantedVerdict> {
+  let seconds = 0;
+  for (let more = 0; ; more += 1) {
+    const verdict = await tryBug(bug, { ...options, seed: options.seed + more });
+    seconds += verdict.seconds;
+    if (verdict.isCaught || more === SEEDS - 1) return { ...verdict, seconds };
+  }
+}
 
 /** The exit status. */
 export async function tryPlanted(options: CampaignOptions): Promise<number> {
@@ -54,7 +65,7 @@ export async function tryPlanted(options: CampaignOptions): Promise<number> {
   let caught = 0;
   const work = async (): Promise<void> => {
     for (let bug = waiting.shift(); bug !== undefined; bug = waiting.shift()) {
-      const { isCaught, text, seconds } = await tryBug(bug, options);
+      const { isCaught, text, seconds } = await tryBugOften(bug, options);
       if (isCaught) caught += 1;
       const mark = isCaught ? "caught" : "MISSED";
       console.log(`${mark} ${bug.name.padEnd(14)} ${seconds.toFixed(1).padStart(5)} s  ${bug.what}`);
