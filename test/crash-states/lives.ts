@@ -39,7 +39,7 @@ async function toItsEnd({ steps }: Recording, life: Promise<void>): Promise<void
 /** Of the step after which a life ends; null: of any. */
 const ENDS = ["rename", "write", null] as const;
 
-/** Often right after a rename or a write: what is not durable yet is what a killed life leaves the next one to trust. */
+/** Often right after a rename or a write: what is not durable yet is what a killed life leaves the next to trust. */
 function endOf({ steps }: Recording, from: number, random: Random): number {
   const kind = ENDS[random.below(ENDS.length)];
   const ends = steps.flatMap((step, at) => (step.kind === kind && at >= from ? [at + 1] : []));
