@@ -126,14 +126,16 @@ export class Driver<C, R, Q, A> {
 
   /** Reads the disk and brings the machine up to it. Rejects with what is wrong with the directory. */
   async open(): Promise<void> {
-    const { openStorage, cluster, clock, network } = this.#options;
+    const { openStorage, id: self, cluster, clock, network } = this.#options;
     this.#storage = await openStorage();
     this.space = await Space.open(this.#storage.disk, this.#storage.machine, {
       clock,
+      self,
       segmentBytes: this.#options.segmentBytes ?? SEGMENT_BYTES,
       isStuck: () => this.#opened?.wal.isStuck ?? false,
       isLeading: () => this.#core?.isLeading ?? false,
-      handOver: () => this.transfer(0),
+      others: () => this.linked,
+      handOver: (to) => this.transfer(to),
       events: this.#events,
     });
     if (this.#isWaitingOver) this.space.room.endWaiting();

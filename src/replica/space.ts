@@ -1,6 +1,7 @@
 // Whether there is room on the disk here, what an operator is told, and who is refused while there is none (F29). Rule:
 // what grows the state is refused before it is handed to anyone; after that it may only be lost, as a message is (F17).
 import type { StateMachine } from "../machine/machine.js";
+import type { ReplicaId } from "../paxos/ballot.js";
 import type { Event } from "../paxos/event.js";
 import type { Message, MessageKind } from "../paxos/message.js";
 import type { Command } from "../paxos/value.js";
@@ -14,16 +15,21 @@ import type { Clock } from "./ports.js";
 const RESERVE_SEGMENTS = 2;
 /** How often a leader that cannot sync anything asks another one to lead. */
 const HAND_OVER_MS = 1000;
+/** A leader that only refuses growth does so at first as often, then half as often each time, down to this. */
+const LONGEST_PAUSE_MS = 60_000;
 /** What would only be kept in memory while nothing can be synced; each is sent again, or asked for again. */
 const IN_VAIN: readonly MessageKind[] = ["prepare", "accept", "learned", "transfer"];
 
 export interface SpacePorts {
   readonly clock: Clock;
   readonly segmentBytes: number;
+  readonly self: ReplicaId;
   /** The log waits for room: nothing is synced. */
   isStuck(): boolean;
   isLeading(): boolean;
-  handOver(): void;
+  /** Those that could lead instead. */
+  others(): readonly ReplicaId[];
+  handOver(to: ReplicaId): void;
   readonly events: Pick<DriverEvents, "onFault" | "onWell" | "onBroken">;
 }
 
@@ -33,6 +39,9 @@ export class Space<C> {
   #room: Room | null;
   /** What had no room first; empty: everything has it. */
   #lacking: string;
+  /** How often it handed over since then, and when it may again. */
+  #handedOver: number;
+  #handOverAt: number;
   /** How often there was no room, and what others handed on and was dropped, in this life. */
   alarmed: number;
   dropped: number;
@@ -45,6 +54,8 @@ export class Space<C> {
     this.#ports = ports;
     this.#room = null;
     this.#lacking = "";
+    this.#handedOver = 0;
+    this.#handOverAt = 0;
     this.alarmed = 0;
     this.dropped = 0;
   }
@@ -62,6 +73,8 @@ export class Space<C> {
       onLack: (what) => space.#lacks(what),
       onRoom: () => {
         space.#lacking = "";
+        space.#handedOver = 0;
+        space.#handOverAt = 0;
         ports.events.onWell("there is room on the disk again");
       },
       onFailed: (error) => ports.events.onBroken(error),
@@ -93,13 +106,27 @@ export class Space<C> {
   }
 
   #watch(): void {
-    const { clock, isStuck, isLeading, handOver } = this.#ports;
+    const { clock, isStuck, isLeading } = this.#ports;
     if (!this.room.isLacking) return;
-    // Without its disk it leads while the others can do without its votes, but learns nothing.
-    if (isStuck() && isLeading()) handOver();
+    if (isLeading() && (isStuck() || clock.now() >= this.#handOverAt)) this.#handOver();
     clock.at(clock.now() + HAND_OVER_MS, () => {
       if (!this.room.isClosed) this.#watch();
     });
+  }
+
+  /**
+   * A full leader drops what others hand on though they may have room, and one that is stuck learns nothing. Nobody
+   * knows who has room, so that each of the others has its turn; where all are full, they do it ever more seldom.
+   */
+  #handOver(): void {
+    const { clock, self, others, handOver } = this.#ports;
+    const peers = [...others()].sort((a, b) => a - b);
+    if (peers.length === 0) return;
+    const next = peers.findIndex((peer) => peer > self);
+    handOver(peers[(Math.max(next, 0) + this.#handedOver) % peers.length]!);
+    const pause = Math.min(HAND_OVER_MS * 2 ** this.#handedOver, LONGEST_PAUSE_MS);
+    this.#handOverAt = clock.now() + pause;
+    this.#handedOver += 1;
   }
 
   /** Why a command of a caller here is not taken; null: it is. */

@@ -103,6 +103,58 @@ test("a disk that is full at any byte: the log waits, and goes on when there is 
   assert.ok(stuckAt.size >= 3, [...stuckAt].join());
 });
 
+test("a batch larger than a segment: room for it is made before it is written, in the first segment and in others", async () => {
+  const large = (slot: number): Turn => ({
+    promise: 5,
+    records: [vote(slot, 5, text("x".repeat(9000 * slot)))],
+  });
+  for (const small of [0, 1, 2, 3]) {
+    const turns: Turn[] = [];
+    for (let slot = 1; slot <= small; slot += 1) turns.push(turnOf(slot));
+    turns.push(large(small + 1), turnOf(small + 2), large(small + 3));
+    const stuckAt = new Set<number>();
+    for (let left = 0; left <= 70_000; left += 1000) {
+      const disk = new MemoryDisk();
+      const { clock, room } = await roomOf(disk, 0);
+      const life = await WalLife.open(disk, { segmentBytes, clock, room });
+      disk.quota = disk.used + left;
+      for (const turn of turns) {
+        life.append(turn.records, turn.promise);
+        await quiet();
+      }
+      await seconds(clock, 2);
+      assert.deepEqual(life.failures, []);
+      // The mark behind the last batch may wait as well.
+      assert.ok(life.provenTurn === turns.length || life.wal.isStuck);
+      const proven = life.provenTurn;
+      const isStuck = life.wal.isStuck;
+      if (isStuck) stuckAt.add(proven);
+      await checkPrefix(await WalLife.open(disk.copy(), { segmentBytes }), turns, proven, 0);
+      if (left % 2000 === 0) {
+        disk.quota = Number.POSITIVE_INFINITY;
+        await seconds(clock, 3);
+        assert.deepEqual([life.provenTurn, life.wal.isStuck, room.isLacking], [turns.length, false, false]);
+        const bytes = disk.names().filter((name) => name.startsWith("log-"));
+        const size = bytes.reduce((sum, name) => sum + disk.bytesOf(name).length, 0);
+        await life.wal.close();
+        // The next one may have been made meanwhile.
+        assert.ok(
+          life.wal.size === size || life.wal.size === size - segmentBytes,
+          `${life.wal.size} ${size}`,
+        );
+      } else if (isStuck) {
+        await life.wal.close();
+        await room.close();
+      } else {
+        disk.crash();
+      }
+      disk.quota = Number.POSITIVE_INFINITY;
+      await checkPrefix(await WalLife.open(disk, { segmentBytes }), turns, proven, 0);
+    }
+    assert.ok(stuckAt.size >= 2, `${small}: ${[...stuckAt].join()}`);
+  }
+});
+
 test("a log that waits for room can be compacted, and goes on in the room that it makes", async () => {
   const disk = new MemoryDisk();
   const { clock, room, events } = await roomOf(disk, 0);

@@ -1,5 +1,5 @@
-// Going over to the next segment. Rule: while there is no room for it the log can be compacted, for that may be what
-// makes room; nothing else is written meanwhile.
+// Going over to the next segment, or making it large enough. Rule: while there is no room for that the log can be
+// compacted, for that may be what makes room; nothing else is written meanwhile.
 import type { Ballot } from "../paxos/ballot.js";
 import type { Compaction } from "./compaction.js";
 import type { Manifest, PromiseFiles } from "./promise-file.js";
@@ -39,10 +39,10 @@ export class Rolling {
     return this.#noted !== null;
   }
 
-  /** `done` is told whether the next segment is the active one; false: nobody waits for room any more. */
-  begin(noted: Noted, done: (isThere: boolean) => void): void {
+  /** `done` is told whether a batch of `length` bytes fits now; false: nobody waits for room any more. */
+  begin(noted: Noted, length: number, done: (isThere: boolean) => void): void {
     this.#noted = noted;
-    this.#ports.segments.roll((isThere) => {
+    this.#ports.segments.roll(length, (isThere) => {
       this.#noted = null;
       if (this.#isCompacting) this.#afterwards = () => done(isThere);
       else done(isThere);

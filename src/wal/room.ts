@@ -156,7 +156,7 @@ export class Room {
       const file = await disk.open(UNFINISHED_NAME, true);
       let isWhole = false;
       try {
-        isWhole = await writeZeros(file, reserveBytes, () => !this.#isClosed);
+        isWhole = await writeZeros(file, reserveBytes, { goesOn: () => !this.#isClosed });
       } finally {
         await file.close();
       }

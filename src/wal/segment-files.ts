@@ -237,16 +237,16 @@ export class SegmentFiles {
     return { index, file, size: this.#segmentBytes };
   }
 
-  /** Whether a batch of `length` bytes goes into the active segment; one larger than any goes into an empty one. */
+  /** Whether a batch of `length` bytes goes into the active segment. */
   fits(length: number): boolean {
     assert(this.#active !== null, "a segment is active");
-    return this.position + length <= this.#active.size || this.position === FIRST_BATCH;
+    return this.position + length <= this.#active.size;
   }
 
   /** A batch of `length` bytes was written and synced. */
   advance(length: number): void {
     assert(this.#active !== null, "a segment is active");
-    this.#grows(this.index, Math.max(0, this.position + length - this.#active.size), length);
+    this.#grows(this.index, 0, length);
     this.position += length;
     if (this.position > this.#active.size / 2) this.#prepareNext();
   }
@@ -274,24 +274,51 @@ export class SegmentFiles {
   }
 
   /**
-   * Goes over to the next segment; `done` when it is the active one, or, with false, when nobody waits for room any
-   * more.
+   * Goes over to the next segment, unless the active one is empty, and makes it larger if a batch of `length` bytes
+   * needs that; `done` when the batch fits, or, with false, when nobody waits for room any more.
    */
-  roll(done: (isThere: boolean) => void): void {
+  roll(length: number, done: (isThere: boolean) => void): void {
     const take = (isThere: boolean) => {
       if (isThere) {
         assert(this.#prepared !== null, "a segment is prepared");
         this.#activate(this.#prepared);
         this.#prepared = null;
       }
-      done(isThere);
+      if (!isThere || this.fits(length)) done(isThere);
+      else this.#enlarge(length, done);
     };
+    if (this.position === FIRST_BATCH) {
+      this.#enlarge(length, done);
+      return;
+    }
     if (this.#prepared !== null) {
       take(true);
       return;
     }
     this.#waiting = take;
     this.#prepareNext();
+  }
+
+  /** Zeros behind the active segment, which is empty; those of an attempt without room are written again. */
+  #enlarge(length: number, done: (isThere: boolean) => void): void {
+    assert(this.#active !== null && this.position === FIRST_BATCH, "an empty segment is active");
+    const { index, file, size } = this.#active;
+    const more = FIRST_BATCH + length - size;
+    this.#preparing = this.#room
+      .allocate(segmentName(index), () => writeZeros(file, more, { from: size }))
+      .then(
+        () => {
+          this.#preparing = null;
+          this.#active = { index, file, size: size + more };
+          this.#grows(index, more, 0);
+          done(true);
+        },
+        (error: Error) => {
+          this.#preparing = null;
+          if (isNoSpace(error)) done(false);
+          else this.#onFailed(error);
+        },
+      );
   }
 
   write(bytes: Uint8Array, done: DiskCallback): void {

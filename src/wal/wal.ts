@@ -307,14 +307,16 @@ export class Wal {
       return;
     }
     const noted = { promised: this.#promised, highest: this.#highest };
-    this.#rolling.begin(noted, (isThere) => {
+    const before = this.#segments.index;
+    this.#rolling.begin(noted, length, (isThere) => {
       if (this.#failure !== null) return;
       if (!isThere) {
         this.#giveUp();
         return;
       }
+      const segment = this.#segments.index;
       const { sequence } = this.#assembler;
-      this.#compaction.began({ segment: this.#segments.index, sequence: sequence - 1, spokenUpTo });
+      if (segment !== before) this.#compaction.began({ segment, sequence: sequence - 1, spokenUpTo });
       this.#writePromise(promise, length);
     });
   }

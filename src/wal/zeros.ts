@@ -5,13 +5,20 @@ import { settled } from "./promise-file.js";
 /** Chunk by chunk; nobody writes into it. */
 const ZEROS = new Uint8Array(1024 * 1024);
 
+export interface ZeroOptions {
+  /** Where they begin; 0 if missing. */
+  readonly from?: number;
+  readonly goesOn?: () => boolean;
+}
+
 /** Synced chunk by chunk: one long sync would hold up those of the log. False: `goesOn` said no before the end. */
-export async function writeZeros(file: DiskFile, bytes: number, goesOn = () => true): Promise<boolean> {
+export async function writeZeros(file: DiskFile, bytes: number, options: ZeroOptions = {}): Promise<boolean> {
+  const { from = 0, goesOn = () => true } = options;
   const zeros = ZEROS.subarray(0, Math.min(ZEROS.length, bytes));
   for (let at = 0; at < bytes; at += zeros.length) {
     if (!goesOn()) return false;
     const chunk = zeros.subarray(0, Math.min(zeros.length, bytes - at));
-    await settled((done) => file.write(at, chunk, done));
+    await settled((done) => file.write(from + at, chunk, done));
     await settled((done) => file.sync(done));
   }
   return true;

@@ -88,7 +88,6 @@ test("all disks full: puts are refused, deletes and reads go on, restarts too, a
     for (let key = 0; key < 5; key += 1) assert.equal(await propose(c, leader, key, null), taken + key + 1);
     assert.equal(await propose(c, leader, 9, VALUE), "NO_SPACE");
     assert.deepEqual(await stateAt(c, leader), { keys: {}, count: taken + 5 });
-    assert.equal(await c.leader(), leader);
     for (const id of c.ids) await c.crash(id);
     const starting = c.ids.map((id) => c.start(id));
     await Promise.all(starting);
@@ -103,22 +102,56 @@ test("all disks full: puts are refused, deletes and reads go on, restarts too, a
   }
 });
 
-test("F17: what is refused here never has an effect; what a full leader drops has its outcome unknown, or later", async () => {
+test("F17: what is refused has no effect; full leaders drop what others hand on, until one that has room leads", async () => {
   const c = newCluster(3);
   await c.startAll();
   await pass(c, 200);
   const leader = await c.leader();
-  const follower = await c.follower();
-  fill(c, [leader]);
+  const [next, last] = [(leader % 3) + 1, ((leader + 1) % 3) + 1];
+  fill(c, [leader, next]);
   const taken = await putUntilFull(c, leader);
-  assert.equal(await propose(c, follower, 7, "dropped"), "OUTCOME_UNKNOWN");
-  assert.ok(c.replica(leader).status().counters.droppedForRoom! > 0);
-  const later = propose(c, follower, 8, "later");
-  assert.equal(await propose(c, follower, 0, null), taken + 1);
-  await free(c, [leader]);
-  assert.equal(await later, taken + 2);
-  const { keys } = await stateAt(c, follower);
-  assert.ok(!("7" in keys) && "8" in keys);
+  assert.ok(!c.replica(last).status().isOutOfSpace);
+  assert.equal(await propose(c, leader, 6, "refused"), "NO_SPACE");
+  assert.equal(await propose(c, last, 8, "kept"), taken + 1);
+  await c.clock.until(() => c.replica(last).status().role === "leader");
+  const dropped = [leader, next].map((id) => c.replica(id).status().counters.droppedForRoom!);
+  assert.ok(dropped[0]! + dropped[1]! > 0);
+  assert.equal(await propose(c, next, 0, null), taken + 2);
+  await pass(c, 59_000);
+  assert.equal(c.replica(last).status().role, "leader");
+  await free(c, [leader, next]);
+  const { keys } = await stateAt(c, next);
+  assert.ok(!("6" in keys) && "8" in keys);
+  await c.closeAll();
+});
+
+test("where all disks are full leadership goes round ever more seldom, and at once again after there was room", async () => {
+  const c = newCluster(3);
+  await c.startAll();
+  await pass(c, 200);
+  fill(c, c.ids);
+  await putUntilFull(c, await c.leader());
+  const changes = async (seconds: number): Promise<number> => {
+    let [before, changed] = [await c.leader(), 0];
+    for (let tenth = 0; tenth < 10 * seconds; tenth += 1) {
+      await pass(c, 100);
+      const leader = await c.leader();
+      if (leader !== before) changed += 1;
+      before = leader;
+    }
+    return changed;
+  };
+  assert.ok((await changes(20)) >= 5);
+  for (let minute = 0; minute < 7; minute += 1) await pass(c, 59_000);
+  const later = await changes(120);
+  assert.ok(later >= 1 && later <= 6, `${later}`);
+  assert.equal(await propose(c, 1, 0, null), (await stateAt(c, 2)).count);
+  await free(c, c.ids);
+  await pass(c, 1000);
+  assert.equal(await changes(10), 0);
+  fill(c, c.ids);
+  await putUntilFull(c, await c.leader());
+  assert.ok((await changes(20)) >= 5);
   await c.closeAll();
 });
 
