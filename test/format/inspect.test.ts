@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { lockDirectory } from "../../src/io/directory-lock.js";
 import { type Inspection, inspectDirectory } from "../../src/io/inspect/inspect-directory.js";
+import { ask } from "../../src/io/inspect/inspect-store.js";
 import { NodeDisk } from "../../src/io/node-disk.js";
 import { SEAL_BYTES, sealedCopy } from "../../src/kv/record-store.js";
 import { FenceFile } from "../../src/replica/fence-file.js";
@@ -240,6 +241,20 @@ test("a store that is nonsense, or is gone", async () => {
   assert.match(lines(pages)[0]!, /^store.data\.mdb null: /);
   const gone = await withStore((directory) => rmSync(join(directory, "store", "data.mdb")));
   assert.match(lines(gone)[0]!, /^store.data\.mdb null: is missing/);
+});
+
+test("a process that reads a store without end, or is ended by it, is told as damage", async () => {
+  await inScratch(async (scratch) => {
+    const endless = join(scratch, "endless.mjs");
+    writeFileSync(endless, "for (;;);");
+    assert.match(
+      (await ask(scratch, true, 300, endless)).faults[0]!,
+      /damaged: it cannot be read to its end$/,
+    );
+    const aborted = join(scratch, "aborted.mjs");
+    writeFileSync(aborted, "process.abort();");
+    assert.match((await ask(scratch, true, 60_000, aborted)).faults[0]!, /damaged: it ended the process/);
+  });
 });
 
 test("a store that is marked, and one that was set aside", async () => {

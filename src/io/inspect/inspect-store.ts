@@ -12,6 +12,9 @@ import type { StoreReport } from "./store-child.js";
 const CHILD = fileURLToPath(new URL("store-child.js", import.meta.url));
 const FILE = join("store", "data.mdb");
 const MOST_OUTPUT = 1 << 20;
+/** In a damaged tree lmdb may go round in circles: so long, and so much longer for each byte of the file. */
+const LONGEST_MS = 60_000;
+const MS_PER_BYTE = 1 / 2000;
 
 /** Whether the state of the machine is in a store: one that is there, or was until it was set aside. */
 export async function hasStore(path: string): Promise<boolean> {
@@ -51,7 +54,8 @@ export async function inspectStore(path: string, found: Inspection, isDeep: bool
   const scratch = await mkdtemp(join(tmpdir(), "synod-store-"));
   try {
     await copyFile(join(path, FILE), join(scratch, "data.mdb"), constants.COPYFILE_FICLONE);
-    const report = await ask(scratch, isDeep);
+    const { size } = await stat(join(scratch, "data.mdb"));
+    const report = await ask(scratch, isDeep, LONGEST_MS + Math.ceil(size * MS_PER_BYTE));
     for (const text of report.faults) {
       const advice = `the replica, when it meets that, sets the store aside and rebuilds it: ${found.sourceOfState}`;
       found.find(FILE, null, report.isUnknown ? text : `${text}; ${advice}`);
@@ -78,25 +82,30 @@ async function inspectMark(path: string, found: Inspection): Promise<void> {
   found.note(MARK, null, `a process ended ${when}; the next start looks at the store first if it has to`);
 }
 
-function ask(directory: string, isDeep: boolean): Promise<StoreReport> {
-  const args = [CHILD, directory, isDeep ? "deep" : "head"];
+/** Of the store in `directory`, as another process reads it; one that takes longer than `longestMs` is ended. */
+export function ask(
+  directory: string,
+  isDeep: boolean,
+  longestMs: number,
+  child = CHILD,
+): Promise<StoreReport> {
+  const args = [child, directory, isDeep ? "deep" : "head"];
+  const limits = { maxBuffer: MOST_OUTPUT, timeout: longestMs, killSignal: "SIGKILL" } as const;
   return new Promise((resolve, reject) => {
-    execFile(process.execPath, args, { maxBuffer: MOST_OUTPUT }, (error, stdout, stderr) => {
+    execFile(process.execPath, args, limits, (error, stdout, stderr) => {
       if (error === null) resolve(JSON.parse(stdout) as StoreReport);
-      else if (error.signal || isAbort(stderr)) resolve(ENDED);
+      else if (error.killed && error.signal === "SIGKILL") resolve(broken("it cannot be read to its end"));
+      else if (error.signal || isAbort(stderr)) resolve(broken("it ended the process that read them"));
       else reject(new Error(`the store cannot be read: ${stderr || error.message}`));
     });
   });
 }
 
 /** lmdb found its pages to be nonsense. */
-const ENDED: StoreReport = {
-  head: null,
-  keys: 0,
-  bytes: 0,
-  faults: ["the pages of lmdb are damaged: it ended the process that read them"],
-  isUnknown: false,
-};
+function broken(how: string): StoreReport {
+  const faults = [`the pages of lmdb are damaged: ${how}`];
+  return { head: null, keys: 0, bytes: 0, faults, isUnknown: false };
+}
 
 /** What lmdb throws itself says its number. */
 function isAbort(stderr: string): boolean {
