@@ -179,7 +179,7 @@ export class Replica<C, R, Q, A> {
 
   status(): ReplicaStatus {
     const { id, cluster, counters } = this.#options;
-    const { core, soundness, space } = this.#driver;
+    const { core, soundness, space, appliedUpTo } = this.#driver;
     const role = core === null ? "starting" : core.isLeading ? "leader" : "follower";
     const ballot = core?.ballot ?? 0;
     return {
@@ -189,8 +189,9 @@ export class Replica<C, R, Q, A> {
       ballot,
       round: roundOf(ballot),
       promised: core?.promised ?? 0,
-      chosenUpTo: core?.chosenUpTo ?? 0,
-      appliedUpTo: this.#driver.appliedUpTo,
+      // The core is told of an installed snapshot a moment later.
+      chosenUpTo: core === null ? 0 : Math.max(core.chosenUpTo, appliedUpTo),
+      appliedUpTo,
       clusterId: this.#driver.clusterId ?? this.#clusterId,
       members: cluster.members,
       logBytes: this.#driver.logBytes,

@@ -81,7 +81,7 @@ export class WholeChecks {
     for (const [id, { core, replica }] of hosts) {
       if (core === null || replica === null) continue;
       promiseHeld(ghost, id, core);
-      orderOfMarks(id, core, replica.status());
+      orderOfMarks(ghost, id, core, replica.status());
       bounds(id, core.paxos.state);
     }
   }
@@ -219,15 +219,19 @@ function promiseHeld(ghost: Ghost, id: ReplicaId, { promised }: CoreWatch): void
   throw new InvariantBroken(`promiseHeld: ${id} holds, has on disk and has said ${marks}`);
 }
 
-/** Contiguity (12) and compaction (17): compactedUpTo <= appliedUpTo <= chosenUpTo, as the observer counts that. */
+/**
+ * Contiguity (12) and compaction (17): compactedUpTo <= appliedUpTo <= chosenUpTo, as the observer counts that. A core
+ * is told of an installed snapshot a moment after the state is replaced.
+ */
 function orderOfMarks(
+  ghost: Ghost,
   id: ReplicaId,
   { paxos }: CoreWatch,
   { appliedUpTo, chosenUpTo }: { readonly appliedUpTo: Slot; readonly chosenUpTo: Slot },
 ): void {
   const { learner } = paxos.state;
-  if (learner.compactedUpTo <= appliedUpTo && appliedUpTo <= chosenUpTo && chosenUpTo === learner.chosenUpTo)
-    return;
+  const told = Math.max(learner.chosenUpTo, Math.min(appliedUpTo, ghost.chosenPrefix));
+  if (learner.compactedUpTo <= appliedUpTo && appliedUpTo <= chosenUpTo && chosenUpTo === told) return;
   throw new InvariantBroken(
     `orderOfMarks: ${id}: compacted up to ${learner.compactedUpTo}, applied ${appliedUpTo}, chosen ${chosenUpTo}`,
   );

@@ -101,6 +101,24 @@ test("a follower that missed what is compacted takes a snapshot and goes on", as
   await c.closeAll();
 });
 
+test("as a snapshot is installed no status says that more is applied than chosen", async () => {
+  const c = newCluster();
+  const { behind } = await leaveBehind(c);
+  let looked = 0;
+  const soon = c.clock.soon.bind(c.clock);
+  c.clock.soon = (task) =>
+    soon(() => {
+      const { role, appliedUpTo, chosenUpTo } = c.replica(behind).status();
+      assert.ok(role === "starting" || appliedUpTo <= chosenUpTo, `${appliedUpTo} ${chosenUpTo}`);
+      looked += 1;
+      task();
+    });
+  await c.start(behind);
+  await c.level();
+  assert.ok(looked > 0 && counter(c, behind, "snapshotsInstalled") === 1);
+  await c.closeAll();
+});
+
 test("a transfer goes on where a crash has ended it", async () => {
   for (let seed = 1; seed <= 4; seed += 1) {
     const c = newCluster(seed);
