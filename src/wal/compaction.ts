@@ -34,8 +34,8 @@ export class Compaction {
   /** Where the log may begin later than it does, ascending. */
   #starts: SegmentStart[];
   #waiters: Waiter[];
-  /** Why nothing is taken any more; null: it is. */
-  #refusal: string | null;
+  /** What who asks is told, for nothing is taken any more; null: it is. */
+  #refusal: ((upTo: Slot) => Error) | null;
 
   constructor(durable: Manifest, starts: readonly SegmentStart[]) {
     this.#durable = durable;
@@ -60,7 +60,7 @@ export class Compaction {
   }
 
   request(upTo: Slot): Promise<void> {
-    if (this.#refusal !== null) return Promise.reject(notCompacted(upTo, this.#refusal));
+    if (this.#refusal !== null) return Promise.reject(this.#refusal(upTo));
     if (upTo <= this.compactedUpTo) return Promise.resolve();
     this.#wanted = Math.max(this.#wanted, upTo);
     return new Promise((resolve, reject) => {
@@ -88,13 +88,21 @@ export class Compaction {
 
   /** Takes no more; what was asked for before goes on. */
   close(): void {
-    this.#refusal ??= "the log is closed";
+    this.#refusal ??= (upTo) => notCompacted(upTo, "the log is closed");
   }
 
   fail(error: Error): void {
-    const refusal = `the log has failed: ${error.message}`;
+    this.#end((upTo) => notCompacted(upTo, `the log has failed: ${error.message}`));
+  }
+
+  /** The log has ended without room, which is no failure. */
+  giveUp(error: Error): void {
+    this.#end(() => error);
+  }
+
+  #end(refusal: (upTo: Slot) => Error): void {
     this.#refusal = refusal;
-    for (const { upTo, reject } of this.#waiters) reject(notCompacted(upTo, refusal));
+    for (const { upTo, reject } of this.#waiters) reject(refusal(upTo));
     this.#waiters = [];
   }
 

@@ -250,6 +250,46 @@ test("an attempt that fails in another way is not repeated, and nothing waits af
   await assert.rejects(room.allocate("something", fails("ENOSPC")), isNoSpace);
 });
 
+test("a log that was given up proves nothing any more, also where a smaller batch would fit", async () => {
+  const disk = new MemoryDisk();
+  const { clock, room } = await roomOf(disk, 0);
+  const life = await WalLife.open(disk, { segmentBytes, clock, room });
+  disk.quota = disk.used;
+  const turns = [turnOf(1), turnOf(2)];
+  for (const { records, promise } of turns) await life.sync(records, promise);
+  life.append(turnOf(3).records, 5);
+  await quiet();
+  assert.ok(life.wal.isStuck);
+  room.endWaiting();
+  await quiet();
+  // A replica that stops hands over first, and still has turns.
+  life.append([chosen(2)], 0);
+  life.append([], 9);
+  life.wal.flush();
+  await seconds(clock, 2);
+  assert.equal(life.provenTurn, 2);
+  await assert.rejects(life.wal.compact(2), isNoSpace);
+  await life.wal.close();
+  assert.deepEqual([life.failures, clock.timers], [[], 0]);
+  disk.quota = Number.POSITIVE_INFINITY;
+  await checkPrefix(await WalLife.open(disk, { segmentBytes }), turns, 2, 0);
+});
+
+test("what a start has read and has no room to make durable is not used when nobody waits any more", async () => {
+  const disk = new MemoryDisk();
+  const first = await WalLife.open(disk, { segmentBytes });
+  await first.sync([vote(1, 5, text("x".repeat(9000)))], 5);
+  disk.kill();
+  const { clock, room } = await roomOf(disk, 0);
+  // For its first segment, not for all of what is written anew.
+  disk.quota = disk.used + segmentBytes + 1000;
+  const opening = WalLife.open(disk, { segmentBytes, clock, room });
+  await seconds(clock, 2);
+  assert.ok(room.isLacking);
+  room.endWaiting();
+  await assert.rejects(opening, isNoSpace);
+});
+
 test("no room inside a segment that is there is a failed write", async () => {
   for (const operation of ["write", "sync"]) {
     let isFull = false;

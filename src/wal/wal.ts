@@ -1,6 +1,7 @@
 // The write-ahead log: group commit, one batch under way at a time, promise and log in one sequence (design 2.10, A7).
 // The proof that opens the after-sync queue of an outbox is made here and nowhere else (S13).
 import { assert } from "../base/assert.js";
+import { noSpace } from "../base/no-space.js";
 import type { Ballot, Slot } from "../paxos/ballot.js";
 import type { ChosenEntry } from "../paxos/message.js";
 import type { LogRecord, Synced } from "../paxos/outbox.js";
@@ -52,9 +53,8 @@ export class Wal {
   #needsMark: boolean;
   #idleSince: number;
   #timer: unknown;
-  /** It was closed as it waited: nothing is written any more. */
-  #isGivenUp: boolean;
   #closing: boolean;
+  /** Nothing is written any more, and nothing proven. */
   #failure: Error | null;
   /** Called when nothing is under way any more. */
   #whenIdle: (() => void) | null;
@@ -88,7 +88,6 @@ export class Wal {
     this.#needsMark = false;
     this.#idleSince = options.clock.now();
     this.#timer = null;
-    this.#isGivenUp = false;
     this.#closing = false;
     this.#failure = null;
     this.#whenIdle = null;
@@ -218,7 +217,7 @@ export class Wal {
     if (this.#timer !== null) this.#options.clock.cancel(this.#timer);
     this.#timer = null;
     if (this.#busy && this.#failure === null) await this.#idle();
-    if (this.#failure === null && !this.#isGivenUp) {
+    if (this.#failure === null) {
       const marked = this.#idle();
       this.#begin(FLAG_CLEAN);
       await marked;
@@ -321,10 +320,10 @@ export class Wal {
     });
   }
 
+  /** It was closed as it waited. A later batch may fit, but it must not prove the turns of this one. */
   #giveUp(): void {
-    this.#isGivenUp = true;
-    this.#busy = false;
-    this.#compaction.fail(new Error("it was closed without room for its next segment"));
+    this.#failure = noSpace("the log was closed without room for its next segment");
+    this.#compaction.giveUp(this.#failure);
     this.#becomeIdle();
   }
 
