@@ -27,7 +27,10 @@ export interface StateMachine<Command, Result, Query, Answer> {
   query(query: Query): Answer | Promise<Answer>;
   /** The whole present state in chunks, of a frozen copy: commands applied meanwhile do not show. */
   snapshot(): AsyncIterable<Uint8Array>;
-  /** Replaces the state by a snapshot's. */
+  /**
+   * Replaces the state by a snapshot's. A rejection ends the replica; but for one with the `code` `ENOSPC`, which has
+   * changed nothing: it is called again when there may be room.
+   */
   restore(chunks: AsyncIterable<Uint8Array>): Promise<void>;
   /**
    * The state in short, from 0 to `Number.MAX_SAFE_INTEGER`: the same after the same commands, also when a part of

@@ -19,7 +19,7 @@ export interface DivergencePorts {
   /** Of the cluster. */
   readonly members: readonly ReplicaId[];
   linked(): readonly ReplicaId[];
-  /** Resolves when no snapshot is being made. */
+  /** Resolves when no snapshot is being made, received or installed. */
   idle(): Promise<void>;
   isFetching(): boolean;
   post(event: Event): void;

@@ -287,10 +287,8 @@ export class Driver<C, R, Q, A> {
       isWanted: (from, slot) => this.#soundness!.divergence.isWanted(from, slot),
       isTrusted: () => this.#soundness!.divergence.isTrusted,
       onHealed: () => this.#soundness!.divergence.healed(),
-      onInstalled: (hasExecuted) => {
-        this.#proposals.superseded(hasExecuted);
-        this.#execute();
-      },
+      onInstalled: (hasExecuted) => this.#proposals.superseded(hasExecuted),
+      onEnded: () => this.#execute(),
       onDeadline: () => this.#rearm(),
       onFault: (text) => this.#events.onFault(text),
       onBroken: (error) => this.#events.onBroken(error),

@@ -1,8 +1,10 @@
 // Putting a snapshot's state in the place of the own: when it is void, and what a fence that comes meanwhile changes.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { isNoSpace, noSpace } from "../base/no-space.js";
 import { Sessions } from "../paxos/sessions.js";
 import { type InstallingPorts, install } from "./installing.js";
+import { SnapshotDamaged } from "./snapshot-format.js";
 import { encodeMeta, type StateMeta } from "./state-meta.js";
 
 const NOTED = { slot: 64, digest: 7 };
@@ -18,11 +20,14 @@ function fixture(isFenced: boolean) {
       executor.appliedUpTo = slot;
     },
   };
-  const during = { suspend: () => {}, restore: () => {} };
+  const meta = encodeMeta({ sessions: new Sessions(), noted: NOTED });
+  const during = { suspend: () => {}, verify: () => {}, restore: () => {}, meta };
   const ports = {
     files: {
+      verify: async () => during.verify(),
+      setAside: async ({ slot }: { slot: number }) => void trace.push(`aside ${slot}`),
       load: async () => ({
-        meta: encodeMeta({ sessions: new Sessions(), noted: NOTED }),
+        meta: during.meta,
         chunks: (async function* () {})(),
       }),
     },
@@ -48,10 +53,8 @@ test("a newer state is durable first, then the log forgets, then it is executed 
   assert.equal(executor.isReplacing, false);
   for (const slot of [79, 80]) {
     assert.equal(await run(slot), false);
-    assert.equal(
-      trace.some((what) => what.startsWith("commit")),
-      false,
-    );
+    // What is executed by now need not be held.
+    assert.deepEqual([trace.splice(0), executor.isReplacing], [["resume 0"], false]);
   }
 });
 
@@ -80,4 +83,38 @@ test("a snapshot that was on its way when the fence came lifts it not, whenever 
   };
   assert.equal(await late.run(80), true);
   assert.deepEqual([late.executor.isFenced, late.trace], [true, ["commit 80", "compact 80", "jump 80 7"]]);
+});
+
+test("damage is found before the machine is given anything; what is found later ends the replica", async () => {
+  const isDamaged = (what: string) => () => {
+    throw new SnapshotDamaged(what);
+  };
+  const early = fixture(false);
+  early.during.verify = isDamaged("early");
+  early.during.restore = () => assert.fail("it is not restored");
+  await assert.rejects(early.run(80), SnapshotDamaged);
+  assert.deepEqual([early.trace, early.executor.isReplacing], [["aside 80", "resume 0"], false]);
+  const late = fixture(false);
+  late.during.restore = isDamaged("late");
+  await assert.rejects(
+    late.run(80),
+    (error) => !(error instanceof SnapshotDamaged) && /late/.test(`${error}`),
+  );
+  assert.deepEqual([late.trace, late.executor.isReplacing], [["aside 80"], true]);
+});
+
+test("a session table that cannot be read is damage as well", async () => {
+  const { during, trace, run } = fixture(false);
+  during.meta = Uint8Array.of(1, 2, 3);
+  await assert.rejects(run(80), SnapshotDamaged);
+  assert.deepEqual(trace, ["aside 80", "resume 0"]);
+});
+
+test("a machine that has no room for another state keeps its own, and goes on with it", async () => {
+  const { executor, during, trace, run } = fixture(false);
+  during.restore = () => {
+    throw noSpace("full");
+  };
+  await assert.rejects(run(80), isNoSpace);
+  assert.deepEqual([trace, executor.isReplacing], [["resume 0"], false]);
 });

@@ -1,13 +1,14 @@
 // Puts the state of a snapshot in the place of the own (A5). The order makes every crash harmless: the state is
 // durable first, then the log forgets what led to it, for its votes there may be for other values than the chosen ones
 // (F3), and only then the core is told.
+import { isNoSpace } from "../base/no-space.js";
 import type { DurableState, StateMachine } from "../machine/machine.js";
 import type { Slot } from "../paxos/ballot.js";
 import type { Room } from "../wal/room.js";
 import type { Committer } from "./committer.js";
 import type { Executor } from "./executor.js";
 import type { SnapshotFiles } from "./snapshot-files.js";
-import { SnapshotDamaged, type SnapshotInfo } from "./snapshot-format.js";
+import { damaged, SnapshotDamaged, type SnapshotInfo } from "./snapshot-format.js";
 import { decodeMeta, type StateMeta } from "./state-meta.js";
 
 export interface InstallingPorts<C, R, Q, A> {
@@ -35,6 +36,7 @@ export async function install<C, R, Q, A>(
   executor.isReplacing = true;
   // The machine has another state than the executor knows of: there is no way back.
   let isHalfDone = false;
+  let isReplaced = false;
   try {
     await committer.suspend();
     await ports.idle();
@@ -46,11 +48,13 @@ export async function install<C, R, Q, A>(
     });
     executor.jump(info.slot, meta);
     isHalfDone = false;
+    isReplaced = true;
     if (isFenced) executor.isFenced = false;
     return true;
   } finally {
     if (!isHalfDone) {
-      if (!executor.isFenced) committer.resume(executor.appliedUpTo === info.slot ? info.slot : 0);
+      // The own state at its slot need not be held yet (A5).
+      if (!executor.isFenced) committer.resume(isReplaced ? info.slot : 0);
       executor.isReplacing = false;
     }
   }
@@ -61,16 +65,38 @@ async function restore<C, R, Q, A>(
   { files, machine, durable, log, room }: InstallingPorts<C, R, Q, A>,
   onReplaced: () => void,
 ): Promise<StateMeta> {
+  const { meta, decoded, chunks } = await loaded(info, files);
   try {
+    await machine.restore(chunks);
+  } catch (error) {
+    // Without room nothing has changed; else nobody knows which state the machine has.
+    if (!isNoSpace(error)) onReplaced();
+    if (!(error instanceof SnapshotDamaged)) throw error;
+    await files.setAside(info);
+    throw new Error(`the state was half replaced: ${error.message}; start the replica again`, {
+      cause: error,
+    });
+  }
+  onReplaced();
+  await room.allocate("the state", () => durable.commit(info.slot, meta));
+  await log.compact(info.slot);
+  return decoded;
+}
+
+interface Loaded {
+  readonly meta: Uint8Array;
+  readonly decoded: StateMeta;
+  readonly chunks: AsyncIterable<Uint8Array>;
+}
+
+async function loaded(info: SnapshotInfo, files: SnapshotFiles): Promise<Loaded> {
+  try {
+    // First of all: a machine may use what it is given before it comes to the damage.
+    await files.verify(info);
     const { meta, chunks } = await files.load(info);
     const decoded = decodeMeta(meta);
-    if (decoded === null)
-      throw new Error(`the session table in the snapshot of slot ${info.slot} cannot be read`);
-    await machine.restore(chunks);
-    onReplaced();
-    await room.allocate("the state", () => durable.commit(info.slot, meta));
-    await log.compact(info.slot);
-    return decoded;
+    if (decoded === null) throw damaged(`of slot ${info.slot}`, "the session table in it cannot be read");
+    return { meta, decoded, chunks };
   } catch (error) {
     if (error instanceof SnapshotDamaged) await files.setAside(info);
     throw error;

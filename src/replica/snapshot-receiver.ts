@@ -144,6 +144,16 @@ export class SnapshotReceiver {
     return fetch !== null && (fetch.isBusy || this.#ports.now() < fetch.heardAt + SILENT_MS);
   }
 
+  /** Resolves when no step is under way. */
+  async idle(): Promise<void> {
+    let step: Promise<void> | null = null;
+    // The end of one fetch may be the begin of another.
+    while (step !== this.#step) {
+      step = this.#step;
+      await step;
+    }
+  }
+
   /** What is being fetched is not wanted any more, from whomever it comes. */
   giveUp(): void {
     const fetch = this.#fetch;

@@ -1,6 +1,7 @@
 // What of the log may go, and what takes its place: compaction after commits, snapshots for those who are behind, and
 // one from a peer when this replica is (A5, L4); and the scrub of both. Rule: only what the durable state covers goes,
 // a tail stays, and so does what somebody needs who is fetching a snapshot; not so what is damaged, and of no use.
+import { isNoSpace } from "../base/no-space.js";
 import type { ReplicaId, Slot } from "../paxos/ballot.js";
 import type { Event } from "../paxos/event.js";
 import type { SnapshotMessage } from "../wire/snapshot-messages.js";
@@ -28,6 +29,8 @@ export interface StateTransferPorts {
   onHealed(): void;
   /** The state has come from a snapshot; `hasExecuted`: which of the own commands of this life are in it. */
   onInstalled(hasExecuted: (number: number) => boolean): void;
+  /** An installation has ended, well or not: what was chosen meanwhile may be executed. */
+  onEnded(): void;
   /** `deadline` may have changed. */
   onDeadline(): void;
   onFault(text: string): void;
@@ -77,8 +80,9 @@ export class StateTransfer<C, R, Q, A> {
       compactedUpTo: () => wal.compactedUpTo,
       appliedUpTo: () => executor.appliedUpTo,
       capture: () => {
-        const { appliedUpTo: slot, isReplacing } = executor;
-        if (this.#isWithoutRoom || isReplacing || held.isSnapshotted || slot < wal.compactedUpTo) return null;
+        const { appliedUpTo: slot, isReplacing, isFenced } = executor;
+        if (this.#isWithoutRoom || isReplacing || isFenced) return null;
+        if (held.isSnapshotted || slot < wal.compactedUpTo) return null;
         return { slot, meta: executor.meta(), chunks: held.machine.snapshot() };
       },
       hasten: () => committer.hasten(ports.clock.now()),
@@ -168,9 +172,10 @@ export class StateTransfer<C, R, Q, A> {
     return this.#receiver.isFetching;
   }
 
-  /** Resolves when no snapshot is being made. */
-  idle(): Promise<void> {
-    return this.#sender.idle();
+  /** Resolves when no snapshot is being made, received or installed. */
+  async idle(): Promise<void> {
+    await this.#receiver.idle();
+    await this.#sender.idle();
   }
 
   /** To be called after a commit. */
@@ -195,9 +200,13 @@ export class StateTransfer<C, R, Q, A> {
     this.#opened.wal.compact(upTo).then(
       () => {
         this.#isCompacting = false;
+        // Meanwhile more may have been committed, or found damaged.
+        this.#compact();
       },
       (error: Error) => {
-        if (!this.#isStopped) this.#ports.onBroken(error);
+        this.#isCompacting = false;
+        // One that stops while its log has no room still commits.
+        if (!this.#isStopped && !isNoSpace(error)) this.#ports.onBroken(error);
       },
     );
   }
@@ -211,13 +220,17 @@ export class StateTransfer<C, R, Q, A> {
     const { snapshots: files, machine, durable } = held;
     const idle = () => this.#sender.idle();
     const { isFenced } = executor;
-    if (!(await install(info, { files, machine, durable, executor, committer, log: wal, room, idle })))
-      return;
-    const { sessions } = executor;
-    const { replica, incarnation } = identity;
-    this.#ports.post({ kind: "installed", upTo: info.slot });
-    if (isFenced && !executor.isFenced) this.#ports.onHealed();
-    this.#ports.onInstalled((number) => sessions.has(replica, incarnation, number));
+    const ports = { files, machine, durable, executor, committer, log: wal, room, idle };
+    try {
+      if (!(await install(info, ports))) return;
+      const { sessions } = executor;
+      const { replica, incarnation } = identity;
+      this.#ports.post({ kind: "installed", upTo: info.slot });
+      if (isFenced && !executor.isFenced) this.#ports.onHealed();
+      this.#ports.onInstalled((number) => sessions.has(replica, incarnation, number));
+    } finally {
+      this.#ports.onEnded();
+    }
   }
 
   stop(): void {

@@ -188,7 +188,7 @@ export const PLANTED_BUGS: readonly Mutant[] = [
     name: "install order",
     what: "the log forgets what a snapshot covers before its state is durable",
     file: "src/replica/installing.ts",
-    find: 'await room.allocate("the state", () => durable.commit(info.slot, meta));\n        await log.compact(info.slot);',
-    replace: "await log.compact(info.slot);\n        await durable.commit(info.slot, meta);",
+    find: 'await room.allocate("the state", () => durable.commit(info.slot, meta));\n    await log.compact(info.slot);',
+    replace: "await log.compact(info.slot);\n    await durable.commit(info.slot, meta);",
   },
 ];

@@ -72,6 +72,7 @@ export class ReplicaLife implements Life {
       isTrusted: () => true,
       onHealed: () => {},
       onInstalled: () => this.#held(),
+      onEnded: () => {},
       onDeadline: () => {},
       onFault: (text) => void failures.push(new Error(text)),
       onBroken: (error) => void failures.push(error),
