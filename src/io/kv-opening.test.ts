@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import type { KvMachine } from "../kv/machine.js";
-import { put } from "../kv/requests-for-tests.js";
+import { compact, put } from "../kv/requests-for-tests.js";
 import { createLog } from "../wal/open-log.js";
 import { encodePromise } from "../wal/promise-file.js";
 import { openKv } from "./kv-opening.js";
@@ -190,6 +190,21 @@ describe("a store that ends the process that opens it", () => {
       await (await StoreMark.read(join(lab.dataDir, "store"))).opening();
       await flipIn(lab.file, "value of 12");
       await assertReplaced(lab, /revision 14\.0 is damaged/);
+    }));
+
+  test("one that is good, and compacted since its index was checkpointed: checked, and kept", () =>
+    withLab(async (lab) => {
+      const machine = await lab.open();
+      for (let i = 0; i < 1_200; i += 1) machine.apply(put(`more-${i}`, "1"));
+      for (let i = 0; i < 1_200; i += 1) machine.apply(put(`more-${i}`, "2"));
+      await machine.commit(RECORDS, new Uint8Array(0));
+      for (let i = 0; i < 4; i += 1) await machine.commit(RECORDS, new Uint8Array(0));
+      machine.apply(compact(RECORDS + 2_401));
+      await machine.commit(RECORDS, new Uint8Array(0));
+      await machine.settled();
+      await machine.close();
+      await (await StoreMark.read(join(lab.dataDir, "store"))).opening();
+      await assertKept(lab);
     }));
 
   for (const text of ["", "{", "null", '{"state":"?"}', "\0\0\0\0"]) {

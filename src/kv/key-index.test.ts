@@ -24,6 +24,13 @@ function changesOf(index: KeyIndex): [number, number, boolean][] {
   return found;
 }
 
+function keptOf(index: KeyIndex, revision: number, from = 0, atMost = 99): number[][] {
+  const found: number[][] = [];
+  const id = index.find("k");
+  if (id !== NO_KEY) index.forEachKept(id, revision, from, (main, sub) => found.push([main, sub]) < atMost);
+  return found;
+}
+
 function prune(index: KeyIndex, revision: number): [number, number, boolean][] {
   const dropped: [number, number, boolean][] = [];
   index.prune("k", index.find("k"), revision, (main, sub, isTombstone) =>
@@ -79,7 +86,15 @@ describe("key index", () => {
   ] as const) {
     test(`a compaction at ${revision} drops the first ${kept} of six changes`, () => {
       const index = indexOf(LIFE);
+      const left = LIFE.slice(kept).map(([main, sub]) => [main, sub]);
+      assert.deepEqual(keptOf(index, revision), left, "known before it has come to the key");
+      assert.deepEqual(
+        keptOf(index, revision, 8),
+        left.filter(([main]) => main! >= 8),
+      );
+      assert.deepEqual(keptOf(index, revision, 0, 1), left.slice(0, 1));
       assert.deepEqual(prune(index, revision), LIFE.slice(0, kept));
+      assert.deepEqual(keptOf(index, revision), left);
       assert.deepEqual(changesOf(index), LIFE.slice(kept));
       assert.equal(index.size, kept === LIFE.length ? 0 : 1);
       assert.deepEqual(index.size === 0 ? [] : prune(index, revision), [], "once more, it drops nothing");

@@ -224,6 +224,34 @@ export class KeyIndex {
     visit(page.mains[at]!, page.marks[at]!);
   }
 
+  /**
+   * Every change of a key, from revision `from` on, that a compaction at `revision` leaves, whether `prune` has
+   * come to the key or not; ascending, until `visit` says false.
+   */
+  forEachKept(
+    id: number,
+    revision: number,
+    from: number,
+    visit: (main: number, sub: number) => boolean,
+  ): void {
+    const page = this.#page(id);
+    const at = id & PAGE_MASK;
+    const run = page.runs[at]!;
+    const length = page.runLengths[at]!;
+    const newest = page.mains[at]!;
+    const isKept = (main: number, mark: number) => (mark & 1) === 0 || main >= revision;
+    if (run !== NO_RUN && newest > revision) {
+      const first = this.#runs.countUpTo(run, length, revision) - 1;
+      for (let i = Math.max(0, first, this.#runs.countUpTo(run, length, from - 1)); i < length; i += 1) {
+        const main = this.#runs.main(run + i);
+        const mark = this.#runs.mark(run + i);
+        if (isKept(main, mark) && !visit(main, mark >>> 1)) return;
+      }
+    }
+    const mark = page.marks[at]!;
+    if (newest >= from && isKept(newest, mark)) visit(newest, mark >>> 1);
+  }
+
   /** Finds the last change at or below `revision`: a put or a tombstone. */
   lastChangeUpTo(id: number, revision: number): boolean {
     const page = this.#page(id);

@@ -7,13 +7,16 @@ import { test } from "node:test";
 import { lockDirectory } from "../../src/io/directory-lock.js";
 import { type Inspection, inspectDirectory } from "../../src/io/inspect/inspect-directory.js";
 import { ask } from "../../src/io/inspect/inspect-store.js";
+import { LmdbRecordStore } from "../../src/io/lmdb-record-store.js";
 import { NodeDisk } from "../../src/io/node-disk.js";
+import { KvMachine } from "../../src/kv/machine.js";
 import { SEAL_BYTES, sealedCopy } from "../../src/kv/record-store.js";
+import { compact, put } from "../../src/kv/requests-for-tests.js";
 import { FenceFile } from "../../src/replica/fence-file.js";
 import type { MemoryDisk } from "../../src/wal/memory-disk.js";
 import { copyGolden, GOLDEN, goldenDisk } from "./golden-disk.js";
 import { readDirectory } from "./read-directory.js";
-import { inScratch, load } from "./store.js";
+import { inScratch, load, metaOf } from "./store.js";
 
 function fingerprint(directory: string): string[] {
   return readdirSync(directory, { recursive: true, withFileTypes: true })
@@ -224,6 +227,20 @@ test("a store with a record that is missing, and a key that has it", async () =>
     await load(join(directory, "store"), text.replace(/^0100000000000000000400.*\n/m, ""));
   });
   assert.match(lines(found)[0]!, /record of revision 4\.0 is missing, and a key has it/);
+});
+
+test("what a compaction has removed, and the checkpoint of the index still has, is not missing", async () => {
+  const found = await inspected("killed", async (directory) => {
+    const pace = { records: 4, keys: 100, keysPerRecord: 4, chunkKeys: 2 };
+    const machine = await KvMachine.open(await LmdbRecordStore.open(join(directory, "store")), pace);
+    for (const value of ["1", "2", "3"]) for (const key of ["a", "b"]) machine.apply(put(key, value));
+    await machine.commit(1, metaOf(1, 0));
+    machine.apply(compact(6));
+    await machine.commit(2, metaOf(2, 0));
+    await machine.settled();
+    await machine.close();
+  });
+  assert.deepEqual(lines(found), []);
 });
 
 test("a store that is nonsense, or is gone", async () => {

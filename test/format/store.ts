@@ -25,7 +25,7 @@ export async function inScratch<T>(work: (directory: string) => Promise<T>): Pro
 }
 
 /** As `encodeMeta` writes it: one origin that has executed `settled` commands, and the digest if one was noted. */
-function metaOf(settled: number, notedSlot: number): Uint8Array {
+export function metaOf(settled: number, notedSlot: number): Uint8Array {
   return Uint8Array.of(5, 1, 1, 1, settled, 0, notedSlot, notedSlot === 0 ? 0 : 42);
 }
 
