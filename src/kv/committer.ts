@@ -97,24 +97,32 @@ export class Committer {
     const digest = this.#store.digest.lanes;
     const keys = { live: index.live, sum: index.sum };
     const append = overlay.beginCommit();
-    const chunks = await this.#advanceCheckpoint(append.length, revision);
-    const checkpoint = this.#finishedCheckpoint() ?? this.#head.checkpoint;
-    const isNew = checkpoint !== this.#head.checkpoint;
-    const remove: RevisionKey[] = isNew ? this.compactor.takeDeferred(checkpoint.base) : [];
-    const head: Head = { slot, meta: meta.slice(), revision, compactRevision, digest, checkpoint, keys };
-    const keepGenerations = [checkpoint.generation, this.#underWay?.generation ?? checkpoint.generation];
-    const batch = { head: encodeHead(head), revision, append, remove, chunks, keepGenerations };
+    let remove: RevisionKey[] = [];
+    let head: Head;
     try {
-      await this.#records.commit(batch);
+      const chunks = await this.#advanceCheckpoint(append.length, revision);
+      const checkpoint = this.#finishedCheckpoint() ?? this.#head.checkpoint;
+      if (checkpoint !== this.#head.checkpoint) remove = this.compactor.takeDeferred(checkpoint.base);
+      head = { slot, meta: meta.slice(), revision, compactRevision, digest, checkpoint, keys };
+      const keepGenerations = [checkpoint.generation, this.#underWay?.generation ?? checkpoint.generation];
+      await this.#records.commit({
+        head: encodeHead(head),
+        revision,
+        append,
+        remove,
+        chunks,
+        keepGenerations,
+      });
     } catch (error) {
       this.#notCommitted(remove);
       throw error;
     }
+    const isNew = head.checkpoint !== this.#head.checkpoint;
     overlay.committed();
     this.#head = head;
     this.#isCommitting = false;
     this.#isReplaced = false;
-    if (isNew) this.compactor.checkpointed(checkpoint.base);
+    if (isNew) this.compactor.checkpointed(head.checkpoint.base);
     this.compactor.committed(compactRevision);
   }
 

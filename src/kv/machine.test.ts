@@ -222,6 +222,25 @@ describe("kv machine", () => {
   });
 });
 
+test("a commit that meets damage as it adds to a checkpoint fails, and the machine can be closed all the same", async () => {
+  const pace = { records: 8, keys: 1, keysPerRecord: 0, chunkKeys: 1 };
+  const medium = new MemoryMedium();
+  const machine = await KvMachine.open(new MemoryRecordStore(medium), pace);
+  for (let i = 0; i < 8; i += 1) apply(machine, put(`key-${i}`, "old"));
+  await machine.commit(1, bytes(""));
+  // The checkpoint that is under way needs the record that was the newest when it began.
+  apply(machine, put("key-5", "new"));
+  medium.damage(7, 0);
+  await assert.rejects(
+    async () => {
+      for (let slot = 2; slot < 10; slot += 1) await machine.commit(slot, bytes(""));
+    },
+    { name: "StoreCorrupt", message: /7\.0/ },
+  );
+  assert.equal(text((await rangeOf(machine, "key-5")).kvs[0]!.value), "new");
+  await machine.close();
+});
+
 async function* iterate(chunks: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
   for (const chunk of chunks) yield chunk;
 }
