@@ -209,6 +209,26 @@ describe("kv machine", () => {
     assert.equal(keys, 0);
   });
 
+  test("a snapshot that is given up, begun or not, keeps nothing from being freed", async () => {
+    for (const asked of [0, 1, 2]) {
+      const medium = new MemoryMedium();
+      const machine = await KvMachine.open(new MemoryRecordStore(medium));
+      for (let i = 0; i < 5; i += 1) apply(machine, put("a", String(i)));
+      await machine.commit(1, bytes(""));
+      const frames = machine.snapshot();
+      for (let i = 0; i < asked; i += 1) await frames.next();
+      apply(machine, compact(6));
+      await machine.commit(2, bytes(""));
+      await machine.settled();
+      const rows = () => new MemoryRecordStore(medium).scan(0, 0, 10).length;
+      assert.equal(rows(), 5, "what the snapshot needs is kept");
+      await frames.return?.();
+      await frames.return?.();
+      await machine.settled();
+      assert.equal(rows(), 1);
+    }
+  });
+
   test("a damaged record that a command needs ends the machine instead of changing it", async () => {
     const medium = new MemoryMedium();
     const machine = await KvMachine.open(new MemoryRecordStore(medium));

@@ -15,6 +15,7 @@ import { RangeRead, STEP_BUDGET } from "./range.js";
 import type { RecordStore } from "./record-store.js";
 import { Scrub } from "./scrub.js";
 import { BadSnapshot, encodeEndFrame, encodeHeaderFrame, encodeRecordsFrame } from "./snapshot.js";
+import { SnapshotFrames } from "./snapshot-frames.js";
 import { StateHash } from "./state-hash.js";
 import { queryTxn } from "./txn.js";
 
@@ -137,12 +138,14 @@ export class KvMachine implements StateMachine<KvCommand, KvResult, KvQuery, KvA
     return { kind: "hash", revision, hash: hash.digest() };
   }
 
-  snapshot(): AsyncIterable<Uint8Array> {
+  snapshot(): AsyncIterableIterator<Uint8Array> {
     const store = this.#store;
     const { revision, compactRevision } = store;
-    this.#committer.compactor.pin(compactRevision);
+    const { compactor } = this.#committer;
+    compactor.pin(compactRevision);
     const header = encodeHeaderFrame(revision, compactRevision, store.digest.lanes);
-    return this.#frames(store, revision, compactRevision, header);
+    const frames = this.#frames(store, revision, compactRevision, header);
+    return new SnapshotFrames(frames, () => compactor.unpin(compactRevision));
   }
 
   async *#frames(
@@ -151,20 +154,14 @@ export class KvMachine implements StateMachine<KvCommand, KvResult, KvQuery, KvA
     compactRevision: number,
     header: Uint8Array,
   ): AsyncGenerator<Uint8Array> {
-    const compactor = this.#committer.compactor;
-    try {
-      yield header;
-      let count = 0;
-      for await (const slice of frozenRecords(store, this.#records, revision, compactRevision)) {
-        if (store !== this.#store)
-          throw new BadSnapshot("the state was replaced while its snapshot was made");
-        count += slice.length;
-        yield encodeRecordsFrame(slice);
-      }
-      yield encodeEndFrame(count);
-    } finally {
-      compactor.unpin(compactRevision);
+    yield header;
+    let count = 0;
+    for await (const slice of frozenRecords(store, this.#records, revision, compactRevision)) {
+      if (store !== this.#store) throw new BadSnapshot("the state was replaced while its snapshot was made");
+      count += slice.length;
+      yield encodeRecordsFrame(slice);
     }
+    yield encodeEndFrame(count);
   }
 
   /** Throws `BadSnapshot`; then nothing has changed. Durable with the next `commit`. */

@@ -12,6 +12,7 @@ import {
   write,
 } from "../../test/support/snapshot-samples.js";
 import { endings, StoppingDisk, stopEverywhere } from "../../test/support/stopping-disk.js";
+import { noSpace } from "../base/no-space.js";
 import { DataDirectoryError } from "../wal/data-directory-error.js";
 import { MemoryDisk } from "../wal/memory-disk.js";
 import { SnapshotFiles } from "./snapshot-files.js";
@@ -147,6 +148,26 @@ test("a snapshot that cannot be written leaves the one before, and the next can 
   assert.equal(files.newest, null);
   await write(files, sample(6, 10));
   assert.deepEqual(disk.names(), [name(6)]);
+});
+
+test("who makes a snapshot that cannot be written is told, even before the first chunk was asked for", async () => {
+  const disk = new MemoryDisk({ fault: (operation) => (operation === "write" ? noSpace("full") : null) });
+  const files = await SnapshotFiles.open(disk);
+  const calls: string[] = [];
+  const chunks: AsyncIterableIterator<Uint8Array> = {
+    [Symbol.asyncIterator]: () => chunks,
+    next: async () => {
+      calls.push("next");
+      return { done: false, value: Uint8Array.of(1) };
+    },
+    return: async () => {
+      calls.push("return");
+      return { done: true, value: undefined };
+    },
+  };
+  await assert.rejects(files.write(4, Uint8Array.of(1), chunks), /full/);
+  assert.deepEqual(calls, ["return"]);
+  assert.deepEqual(disk.names(), []);
 });
 
 test("leftovers go, files of others stay, and the newest is the one of the highest slot", async () => {

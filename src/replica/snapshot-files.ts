@@ -93,15 +93,18 @@ export class SnapshotFiles {
     assert(Number.isSafeInteger(slot) && slot > 0, "a snapshot has a slot from 1");
     this.#isWriting = true;
     const name = `${snapshotName(slot)}.new`;
+    const source = chunks[Symbol.asyncIterator]();
     try {
       // Left by a write that failed.
       for (const left of (await this.#disk.list()).filter((left) => NEW.test(left))) {
         await this.#disk.remove(left);
       }
-      const first = await this.#writeFile(name, slot, meta, chunks);
+      const first = await this.#writeFile(name, slot, meta, { [Symbol.asyncIterator]: () => source });
       await this.#place(name, first);
       return infoOf(first);
     } catch (error) {
+      // Whoever makes it keeps the state of that moment, and may not have been asked for the first chunk yet.
+      await source.return?.();
       if (isNoSpace(error) && (await this.#disk.list()).includes(name)) await this.#disk.remove(name);
       throw error;
     } finally {
