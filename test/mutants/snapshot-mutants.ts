@@ -48,8 +48,8 @@ export const SNAPSHOT_MUTANTS: readonly Mutant[] = [
     name: "M27",
     what: "the stored state names a slot that is not in it yet",
     file: "src/kv/committer.ts",
-    find: "const head = { slot, meta:",
-    replace: "const head = { slot: slot + 1, meta:",
+    find: "head = { slot, meta:",
+    replace: "head = { slot: slot + 1, meta:",
   },
   {
     name: "M28",
