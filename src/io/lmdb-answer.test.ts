@@ -1,5 +1,7 @@
 // The wait for an answer of lmdb that comes, fails, or never comes.
 import assert from "node:assert/strict";
+import { stat } from "node:fs";
+import { tmpdir } from "node:os";
 import { test } from "node:test";
 import { answered } from "./lmdb-answer.js";
 
@@ -33,4 +35,13 @@ test("an answer that never comes fails when lmdb has given up", async () => {
 
 test("an answer that never comes fails after the limit", async () => {
   await assert.rejects(answered(NEVER, isWell, LIMITS), /the store has not finished a write in 0.04 s/);
+});
+
+test("a process that stood still for longer than the limit is told the answer that came meanwhile", async () => {
+  // After this come the timers, and only then what the system has done.
+  await new Promise(setImmediate);
+  const answer = new Promise<void>((resolve) => stat(tmpdir(), () => resolve()));
+  const waiting = answered(answer, isWell, LIMITS);
+  for (const until = performance.now() + 2 * LIMITS.mostMs; performance.now() < until; );
+  await waiting;
 });
