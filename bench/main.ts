@@ -2,11 +2,17 @@
 // a surviving replica stall when the leader is killed or stopped. Prints medians; asserts nothing.
 //   --seconds N  length of each throughput run (default 5)     --trials N  failovers of each kind (default 20)
 //   --part puts|embedded|failover
+// `npm run bench -- store --folder DIR`: memory, restarts, disk and stalls of a cluster with many keys
+//   --keys N (1000000)  --value-bytes N (256)  --etcd: etcd too, for ratios  --minutes N (30): given up after so long
+//   --seconds N (20): of each phase of puts    --rate N (1000): puts a second of the phases that are not to be full
 import { parseArgs } from "node:util";
 import { Processes, sleep } from "../test/real/processes.js";
 import { connect, put } from "../test/real/unary.js";
 import { benchEmbedded } from "./embedded.js";
 import { median } from "./median.js";
+import { benchStore } from "./store/store.js";
+
+if (process.argv[2] === "store") process.exit(await benchStore(process.argv.slice(3)));
 
 const { values: options } = parseArgs({
   options: {

@@ -90,6 +90,8 @@ test("/metrics has etcd's names, the process, calls and Synod's own", async (t) 
     "etcd_debugging_mvcc_current_revision 3",
     "synod_replica_bad_frames_total 3",
     "synod_round 7",
+    "# TYPE nodejs_eventloop_lag_p999_seconds gauge",
+    "# TYPE nodejs_eventloop_lag_max_seconds gauge",
     "synod_calls 0",
     "synod_call_bytes 0",
     `grpc_server_started_total{${calls}} 3`,

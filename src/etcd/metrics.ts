@@ -4,6 +4,7 @@ import { Counter, Gauge, Registry } from "prom-client";
 import type { Admission } from "./admission.js";
 import type { Dispatch, MethodCounts } from "./dispatch.js";
 import { Code } from "./errors.js";
+import { type Delays, EventLoopDelay, NO_DELAYS } from "./event-loop-delay.js";
 import type { KvReplica } from "./kv-replica.js";
 import type { ProposalCounts } from "./kv-service.js";
 import type { PortCounts } from "./port.js";
@@ -25,9 +26,12 @@ export class Metrics {
   readonly #registry: Registry;
   readonly #sources: MetricSources;
   readonly #replicaCounters: Map<string, Counter>;
+  readonly #eventLoop: EventLoopDelay;
   #leaderChanges: number;
   /** As it was at the last scrape. */
   #store: StoreStatus;
+  /** Between the last two scrapes. */
+  #delays: Delays;
 
   constructor(sources: MetricSources) {
     this.#registry = new Registry();
@@ -35,6 +39,8 @@ export class Metrics {
     this.#replicaCounters = new Map();
     this.#leaderChanges = 0;
     this.#store = NO_STORE_STATUS;
+    this.#eventLoop = new EventLoopDelay();
+    this.#delays = NO_DELAYS;
     let leader = sources.replica.status().leader;
     sources.replica.on("leader", (event) => {
       // As etcd counts: a leader that was lost and found again, or another one, is one change.
@@ -42,6 +48,7 @@ export class Metrics {
       leader = event.leader;
     });
     addProcessMetrics(this.#registry);
+    this.#addEventLoop();
     this.#addServer();
     this.#addStore();
     this.#addCalls();
@@ -51,10 +58,15 @@ export class Metrics {
   async text(): Promise<{ readonly text: string; readonly contentType: string }> {
     const { replica } = this.#sources;
     this.#store = (await storeStatusOf(replica)) ?? this.#store;
+    this.#delays = this.#eventLoop.take();
     for (const [name, value] of Object.entries(replica.status().counters)) {
       this.#replicaCounter(name, value);
     }
     return { text: await this.#registry.metrics(), contentType: this.#registry.contentType };
+  }
+
+  close(): void {
+    this.#eventLoop.close();
   }
 
   #gauge(name: string, help: string, read: () => number): void {
@@ -78,6 +90,15 @@ export class Metrics {
         this.inc(read());
       },
     });
+  }
+
+  /** The library's names; it counts its own 10 ms as delay. */
+  #addEventLoop(): void {
+    for (const field of Object.keys(NO_DELAYS) as (keyof Delays)[]) {
+      const name = `nodejs_eventloop_lag_${field}_seconds`;
+      const help = `Delay of the event loop since the last scrape, by whomever: ${field}.`;
+      this.#gauge(name, help, () => this.#delays[field]);
+    }
   }
 
   #addServer(): void {

@@ -85,6 +85,7 @@ export async function startEtcdServer(options: EtcdServerOptions): Promise<EtcdS
     dispatch.close();
     grpc.close();
     http.close();
+    metrics.close();
     await port.closed(limits.drainMs);
   };
   const addresses: string[] = [];

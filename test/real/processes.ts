@@ -11,6 +11,13 @@ import { fileURLToPath } from "node:url";
 const PROGRAM = join(dirname(fileURLToPath(import.meta.url)), "../../../bin/synod.js");
 const READY_WITHIN_MS = 30_000;
 
+export interface ProcessesOptions {
+  /** The folder is made in it. */
+  readonly parent?: string;
+  /** What is run with the flags of a server, `synod serve` or a program that takes the same. */
+  readonly command?: readonly [string, ...string[]];
+}
+
 interface Member {
   readonly name: string;
   readonly clientPort: number;
@@ -22,15 +29,18 @@ interface Member {
 export class Processes {
   readonly members: readonly Member[];
   readonly #folder: string;
+  readonly #command: readonly [string, ...string[]];
 
-  private constructor(folder: string, members: readonly Member[]) {
+  private constructor(folder: string, command: readonly [string, ...string[]], members: readonly Member[]) {
     this.#folder = folder;
+    this.#command = command;
     this.members = members;
   }
 
   /** Starts `count` replicas on free ports and waits until each serves. */
-  static async start(count: number): Promise<Processes> {
-    const folder = await mkdtemp(join(tmpdir(), "synod-real-"));
+  static async start(count: number, options: ProcessesOptions = {}): Promise<Processes> {
+    const { parent = tmpdir(), command = [process.execPath, PROGRAM, "serve"] } = options;
+    const folder = await mkdtemp(join(parent, "synod-real-"));
     const ports = await freePorts(2 * count);
     const members: Member[] = [];
     for (let i = 0; i < count; i += 1) {
@@ -42,9 +52,14 @@ export class Processes {
         output: "",
       });
     }
-    const processes = new Processes(folder, members);
-    for (let i = 0; i < count; i += 1) processes.launch(i);
-    await processes.ready();
+    const processes = new Processes(folder, command, members);
+    try {
+      for (let i = 0; i < count; i += 1) processes.launch(i);
+      await processes.ready();
+    } catch (error) {
+      await processes.close();
+      throw error;
+    }
     return processes;
   }
 
@@ -71,7 +86,8 @@ export class Processes {
       ...["--listen-peer-urls", url(member.peerPort), "--initial-advertise-peer-urls", url(member.peerPort)],
       ...["--initial-cluster", cluster],
     ];
-    const child = spawn(process.execPath, [PROGRAM, "serve", ...args], { stdio: ["ignore", "pipe", "pipe"] });
+    const [program, ...first] = this.#command;
+    const child = spawn(program, [...first, ...args], { stdio: ["ignore", "pipe", "pipe"] });
     member.process = child;
     const keep = (chunk: Buffer): void => {
       member.output = (member.output + chunk.toString()).slice(-20_000);
@@ -108,8 +124,8 @@ export class Processes {
   async leader(): Promise<number> {
     for (const [i, member] of this.members.entries()) {
       if (member.process === null) continue;
-      const metrics = await get(`http://${this.endpoint(i)}/metrics`);
-      if (metrics !== null && /^etcd_server_is_leader(\{[^}]*\})? 1$/m.test(metrics)) return i;
+      const metrics = await this.metrics(i);
+      if (/^etcd_server_is_leader(\{[^}]*\})? 1$/m.test(metrics)) return i;
     }
     return -1;
   }
@@ -124,9 +140,14 @@ export class Processes {
     }
   }
 
+  /** Empty when there is no answer. */
+  async metrics(i: number): Promise<string> {
+    return (await get(`http://${this.endpoint(i)}/metrics`)) ?? "";
+  }
+
   /** Resident memory of a replica in bytes. */
   async memory(i: number): Promise<number> {
-    const metrics = (await get(`http://${this.endpoint(i)}/metrics`)) ?? "";
+    const metrics = await this.metrics(i);
     const found = /^process_resident_memory_bytes(?:\{[^}]*\})? ([\d.e+]+)$/m.exec(metrics);
     return found === null ? Number.NaN : Number(found[1]);
   }
