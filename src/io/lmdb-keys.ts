@@ -19,6 +19,16 @@ export function recordKey(area: number, main: number, sub: number): Buffer {
   return key;
 }
 
+/** Of a key of `KEY_BYTES`; arithmetic, for a view of the bytes costs more than reading the record. */
+export function mainOf(key: Uint8Array): number {
+  const high = key[3]! * 2 ** 24 + ((key[4]! << 16) | (key[5]! << 8) | key[6]!);
+  return high * 2 ** 24 + ((key[7]! << 16) | (key[8]! << 8) | key[9]!);
+}
+
+export function subOf(key: Uint8Array): number {
+  return ((key[10]! << 24) | (key[11]! << 16) | (key[12]! << 8) | key[13]!) >>> 0;
+}
+
 export function chunkKey(generation: number, number: number): Buffer {
   const key = Buffer.allocUnsafe(9);
   key[0] = TAG_CHUNK;

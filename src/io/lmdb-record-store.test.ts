@@ -5,8 +5,10 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "node:test";
+import { open } from "lmdb";
 import type { RecordStore } from "../kv/record-store.js";
 import { type RecordStoreUnderTest, recordStoreContract } from "../kv/record-store-contract.js";
+import { recordKey } from "./lmdb-keys.js";
 import { LmdbRecordStore } from "./lmdb-record-store.js";
 
 /** A crash is a copy of the files as they are: what lmdb has not flushed does not count there (`safeRestore`). */
@@ -96,4 +98,18 @@ describe("lmdb record store", () => {
       await rm(directory, { recursive: true });
     });
   }
+
+  test("a key among the records that is none of a record: damage, for a walk and a scan", async () => {
+    const directory = await mkdtemp(join(tmpdir(), "synod-lmdb-"));
+    await (await LmdbRecordStore.open(directory)).close();
+    const db = open<Buffer, Uint8Array>({ path: directory, encoding: "binary", keyEncoding: "binary" });
+    // Behind the first key that may be, before the first that is above the head.
+    await db.put(Buffer.concat([recordKey(0, 0, 0), Buffer.of(7)]), Buffer.from("?"));
+    await db.close();
+    const store = await LmdbRecordStore.open(directory);
+    assert.throws(() => store.scan(0, 0, 10), { name: "StoreCorrupt", message: /a key that no record has/ });
+    assert.throws(() => [...store.everything()], { name: "StoreCorrupt" });
+    await store.close();
+    await rm(directory, { recursive: true });
+  });
 });

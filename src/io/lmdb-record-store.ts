@@ -21,8 +21,19 @@ import { answered } from "./lmdb-answer.js";
 import { damaged, excuseAbandonedWrites, isOfDamage, reasonOf } from "./lmdb-errors.js";
 import { leaveOpenAtExit, openingLmdb } from "./lmdb-exit.js";
 import { assertIsLmdb, MAP_BYTES } from "./lmdb-file.js";
-import { AREAS, chunkKey, KEY_BYTES, recordKey, TAG_CHUNK, TAG_END, TAG_HEAD } from "./lmdb-keys.js";
+import {
+  AREAS,
+  chunkKey,
+  KEY_BYTES,
+  mainOf,
+  recordKey,
+  subOf,
+  TAG_CHUNK,
+  TAG_END,
+  TAG_HEAD,
+} from "./lmdb-keys.js";
 import { inRoom } from "./lmdb-no-space.js";
+import { LmdbReplacement } from "./lmdb-replacement.js";
 
 /** Writes handed to lmdb between two pauses: about 2 ms. */
 const SLICE_WRITES = 1_000;
@@ -48,30 +59,6 @@ function openDatabase(directory: string): Database<Buffer, Uint8Array> {
 
 /** Area and revision of the head, before the owner's bytes. */
 const HEAD_FACTS = 10;
-
-class LmdbReplacement implements Replacement {
-  readonly area: number;
-  readonly #write: (area: number, records: readonly StoredRecord[]) => Promise<void>;
-  readonly #forget: (area: number) => Promise<void>;
-
-  constructor(
-    area: number,
-    write: (area: number, records: readonly StoredRecord[]) => Promise<void>,
-    forget: (area: number) => Promise<void>,
-  ) {
-    this.area = area;
-    this.#write = write;
-    this.#forget = forget;
-  }
-
-  async load(records: readonly StoredRecord[]): Promise<void> {
-    await this.#write(this.area, records);
-  }
-
-  async abandon(): Promise<void> {
-    await this.#forget(this.area);
-  }
-}
 
 /** Told what becomes of a store. */
 export interface StoreWatch {
@@ -206,7 +193,12 @@ export class LmdbRecordStore implements RecordStore {
   scan(main: number, sub: number, limit: number): ReadRecord[] {
     return this.#reading(() => {
       const found: ReadRecord[] = [];
-      for (const { read, ...at } of this.#from(main, sub, limit)) found.push({ ...at, body: read() });
+      for (const { key, value } of this.#range(main, sub, limit)) {
+        checkKey(key);
+        const main = mainOf(key);
+        const sub = subOf(key);
+        found.push({ main, sub, body: unseal(value, main, sub, recordName) });
+      }
       return found;
     });
   }
@@ -225,22 +217,21 @@ export class LmdbRecordStore implements RecordStore {
   /** Every record, to be read one by one: one that is damaged hides no other. Throws `StoreCorrupt`. */
   *everything(): Generator<UnreadRecord> {
     try {
-      yield* this.#from(0, 0);
+      for (const { key, value } of this.#range(0, 0, Number.POSITIVE_INFINITY)) {
+        checkKey(key);
+        const main = mainOf(key);
+        const sub = subOf(key);
+        yield { main, sub, read: () => unseal(value, main, sub, recordName) };
+      }
     } catch (error) {
       throw error instanceof StoreCorrupt ? error : damaged(error);
     }
   }
 
-  *#from(firstMain: number, firstSub: number, limit = Number.POSITIVE_INFINITY): Generator<UnreadRecord> {
-    const start = recordKey(this.#area, firstMain, firstSub);
+  #range(main: number, sub: number, limit: number) {
+    const start = recordKey(this.#area, main, sub);
     const end = this.#area + 1 < AREAS ? recordKey(this.#area + 1, 0, 0) : Buffer.of(TAG_CHUNK);
-    for (const { key, value } of this.#db.getRange({ start, end, limit })) {
-      if (key.length !== KEY_BYTES) throw new StoreCorrupt("a record has a key that no record has");
-      const at = Buffer.from(key.buffer, key.byteOffset, key.length);
-      const main = at.readUInt8(3) * 2 ** 48 + at.readUIntBE(4, 6);
-      const sub = at.readUInt32BE(10);
-      yield { main, sub, read: () => unseal(value, main, sub, recordName) };
-    }
+    return this.#db.getRange({ start, end, limit });
   }
 
   chunk(generation: number, number: number): Uint8Array | undefined {
@@ -372,6 +363,11 @@ export class LmdbRecordStore implements RecordStore {
     }
     await this.#watch.closed();
   }
+}
+
+/** Throws `StoreCorrupt`. */
+function checkKey(key: Uint8Array): void {
+  if (key.length !== KEY_BYTES) throw new StoreCorrupt("a record has a key that no record has");
 }
 
 function sizeOf(written: readonly { readonly sealed: Uint8Array }[]): number {

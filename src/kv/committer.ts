@@ -28,9 +28,17 @@ const COMPACTION_BYTES = 64;
 interface CheckpointUnderWay {
   readonly generation: number;
   readonly base: number;
+  /** `MvccStore.indexed` at its base. */
+  readonly indexed: number;
   chunks: number;
   /** Where the next chunk starts; null: every key is in. */
   next: string | null;
+}
+
+/** A checkpoint that is whole; `indexed` as above. */
+interface Finished {
+  readonly checkpoint: Checkpoint;
+  readonly indexed: number;
 }
 
 export class Committer {
@@ -40,6 +48,8 @@ export class Committer {
   #head: Head;
   readonly #pace: CheckpointPace;
   #underWay: CheckpointUnderWay | null = null;
+  /** `MvccStore.indexed` at the base of the last checkpoint: what came after it is read at a restart. */
+  #covered = 0;
   #isCommitting = false;
   /** The state came from a snapshot, and no commit has made it durable yet. */
   #isReplaced = false;
@@ -99,10 +109,12 @@ export class Committer {
     const append = overlay.beginCommit();
     let remove: RevisionKey[] = [];
     let head: Head;
+    let finished: Finished | null = null;
     try {
       const chunks = await this.#advanceCheckpoint(append.length, revision);
-      const checkpoint = this.#finishedCheckpoint() ?? this.#head.checkpoint;
-      if (checkpoint !== this.#head.checkpoint) remove = this.compactor.takeDeferred(checkpoint.base);
+      finished = this.#finishedCheckpoint();
+      const checkpoint = finished?.checkpoint ?? this.#head.checkpoint;
+      if (finished !== null) remove = this.compactor.takeDeferred(checkpoint.base);
       head = { slot, meta: meta.slice(), revision, compactRevision, digest, checkpoint, keys };
       const keepGenerations = [checkpoint.generation, this.#underWay?.generation ?? checkpoint.generation];
       await this.#records.commit({
@@ -117,12 +129,14 @@ export class Committer {
       this.#notCommitted(remove);
       throw error;
     }
-    const isNew = head.checkpoint !== this.#head.checkpoint;
     overlay.committed();
     this.#head = head;
     this.#isCommitting = false;
     this.#isReplaced = false;
-    if (isNew) this.compactor.checkpointed(head.checkpoint.base);
+    if (finished !== null) {
+      this.#covered = finished.indexed;
+      this.compactor.checkpointed(head.checkpoint.base);
+    }
     this.compactor.committed(compactRevision);
   }
 
@@ -136,8 +150,14 @@ export class Committer {
 
   /** Chunks for this commit; starts a checkpoint up to `revision` when one is due. */
   async #advanceCheckpoint(recordsInCommit: number, revision: number): Promise<CheckpointChunk[]> {
-    if (this.#underWay === null && !this.#isDue(revision)) return [];
-    this.#underWay ??= { generation: this.#nextGeneration(), base: revision, chunks: 0, next: "" };
+    if (this.#underWay === null && !this.#isDue()) return [];
+    this.#underWay ??= {
+      generation: this.#nextGeneration(),
+      base: revision,
+      indexed: this.#store.indexed,
+      chunks: 0,
+      next: "",
+    };
     const underWay = this.#underWay;
     const chunks: CheckpointChunk[] = [];
     let budget = Math.max(this.#pace.keys, recordsInCommit * this.#pace.keysPerRecord);
@@ -158,16 +178,18 @@ export class Committer {
     return chunks;
   }
 
-  #isDue(revision: number): boolean {
-    const records = revision - this.#head.checkpoint.base;
+  /** Records count, not revisions: a transaction makes many records at one revision. */
+  #isDue(): boolean {
+    const records = this.#store.indexed - this.#covered;
     if (records >= Math.max(this.#pace.records, this.#store.index.size / 2)) return true;
     return this.compactor.deferredCount >= CHECKPOINT_TOMBSTONES;
   }
 
-  #finishedCheckpoint(): Checkpoint | null {
+  #finishedCheckpoint(): Finished | null {
     const underWay = this.#underWay;
     if (underWay === null || underWay.next !== null) return null;
     this.#underWay = null;
-    return { generation: underWay.generation, chunks: underWay.chunks, base: underWay.base };
+    const { generation, chunks, base, indexed } = underWay;
+    return { checkpoint: { generation, chunks, base }, indexed };
   }
 }

@@ -34,6 +34,7 @@ export async function loadStore(records: RecordStore): Promise<{ head: Head; sto
   }
   let main = checkpoint.base + 1;
   let sub = 0;
+  let indexed = 0;
   while (main <= head.revision) {
     const slice = records.scan(main, sub, SLICE_RECORDS);
     for (const record of slice) {
@@ -43,6 +44,7 @@ export async function loadStore(records: RecordStore): Promise<{ head: Head; sto
         throw new StoreCorrupt(`a record before that of revision ${record.main}.${record.sub} is missing`);
       }
     }
+    indexed += slice.length;
     const last = slice.at(-1);
     if (last === undefined) break;
     main = last.main;
@@ -53,7 +55,8 @@ export async function loadStore(records: RecordStore): Promise<{ head: Head; sto
   if (index.live !== keys.live || index.sum !== keys.sum) {
     throw new StoreCorrupt(`the store has ${index.live} of its ${keys.live} keys, or older values of some`);
   }
-  return { head, store: new MvccStore(records, index, head.revision, head.compactRevision, head.digest) };
+  const { revision, compactRevision, digest } = head;
+  return { head, store: new MvccStore(records, index, revision, compactRevision, digest, indexed) };
 }
 
 /** Returns whether the change of the key before this one is there; up to `compactRevision` it may have gone. */
@@ -110,7 +113,7 @@ export async function loadSnapshot(
     }
   }
   if (!isComplete || revision === 0) throw new BadSnapshot("the snapshot is cut short");
-  return new MvccStore(records, index, revision, compactRevision, digest);
+  return new MvccStore(records, index, revision, compactRevision, digest, count);
 }
 
 function takeRecord(

@@ -4,7 +4,7 @@ import { describe, test } from "node:test";
 import type { KvAnswer, KvCommand, KvResult } from "./commands.js";
 import { KvMachine } from "./machine.js";
 import { MemoryMedium, MemoryRecordStore } from "./memory-record-store.js";
-import { bytes, compact, del, put, range, text } from "./requests-for-tests.js";
+import { bytes, compact, del, put, putRequest, range, text, txnRequest } from "./requests-for-tests.js";
 
 async function fresh(): Promise<KvMachine> {
   return KvMachine.open(new MemoryRecordStore());
@@ -162,15 +162,7 @@ describe("kv machine", () => {
     await machine.settled();
     assert.ok(medium.chunks.size > 0);
     const expected = await hashOf(machine);
-    let scanned = 0;
-    const counting = new MemoryRecordStore(medium);
-    const scan = counting.scan.bind(counting);
-    counting.scan = (main, sub, limit) => {
-      const found = scan(main, sub, limit);
-      scanned += found.length;
-      return found;
-    };
-    const again = await KvMachine.open(counting);
+    const { machine: again, scanned } = await openCounting(medium);
     assert.ok(scanned < 500, `${scanned} records were read`);
     assert.equal(await hashOf(again), expected);
     for (const revision of [1_000, 1_001, 2_500, 4_000]) {
@@ -179,6 +171,30 @@ describe("kv machine", () => {
         await rangeOf(machine, "\0", { rangeEnd: "\0", revision }),
       );
     }
+  });
+
+  test("a checkpoint counts records, not revisions: the puts of transactions, of a restart and of a snapshot", async () => {
+    const pace = { records: 100, keys: 1_000, keysPerRecord: 0, chunkKeys: 100 };
+    let medium = new MemoryMedium();
+    let machine = await KvMachine.open(new MemoryRecordStore(medium), pace);
+    const grow = async (slot: number): Promise<number> => {
+      const key = (i: number): string => `key-${(slot * 30 + i) % 70}`;
+      const puts = Array.from({ length: 30 }, (_, i) => ({ requestPut: putRequest(key(i), `${slot}`) }));
+      apply(machine, { kind: "txn", request: txnRequest([], puts) });
+      await machine.commit(slot, bytes(""));
+      return (await openCounting(medium)).scanned;
+    };
+    assert.deepEqual([await grow(1), await grow(2), await grow(3), await grow(4)], [30, 60, 90, 0]);
+    assert.deepEqual([await grow(5), await grow(6), await grow(7)], [30, 60, 90]);
+    machine = await KvMachine.open(new MemoryRecordStore(medium), pace);
+    assert.equal(await grow(8), 0);
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of machine.snapshot()) chunks.push(chunk);
+    medium = new MemoryMedium();
+    machine = await KvMachine.open(new MemoryRecordStore(medium), pace);
+    await machine.restore(iterate(chunks));
+    await machine.commit(8, bytes(""));
+    assert.equal((await openCounting(medium)).scanned, 0);
   });
 
   test("a long read is of one revision although commands and compactions go on", async () => {
@@ -260,6 +276,20 @@ test("a commit that meets damage as it adds to a checkpoint fails, and the machi
   assert.equal(text((await rangeOf(machine, "key-5")).kvs[0]!.value), "new");
   await machine.close();
 });
+
+/** Opens what is in `medium`, and counts the records that this reads. */
+async function openCounting(medium: MemoryMedium): Promise<{ machine: KvMachine; scanned: number }> {
+  let scanned = 0;
+  const counting = new MemoryRecordStore(medium);
+  const scan = counting.scan.bind(counting);
+  counting.scan = (main, sub, limit) => {
+    const found = scan(main, sub, limit);
+    scanned += found.length;
+    return found;
+  };
+  const machine = await KvMachine.open(counting);
+  return { machine, scanned };
+}
 
 async function* iterate(chunks: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
   for (const chunk of chunks) yield chunk;

@@ -26,6 +26,8 @@ export class MvccStore {
   /** Of the last change that is complete. */
   revision: number;
   compactRevision: number;
+  /** Records that the index was told of one by one, at its loading and since. */
+  indexed: number;
   /** Parts made of the change under way. */
   #parts = 0;
   #isChanging = false;
@@ -36,6 +38,7 @@ export class MvccStore {
     revision: number,
     compactRevision: number,
     digest: DigestLanes,
+    indexed = 0,
   ) {
     this.#records = records;
     this.index = index;
@@ -43,6 +46,7 @@ export class MvccStore {
     this.digest = new RunningDigest(digest);
     this.revision = revision;
     this.compactRevision = compactRevision;
+    this.indexed = indexed;
   }
 
   /** What a read sees: the newest revision, with what the change under way has done already. */
@@ -133,6 +137,7 @@ export class MvccStore {
   #append(main: number, sub: number, sealed: Uint8Array): void {
     this.overlay.append(main, sub, sealed);
     this.digest.record(sealed);
+    this.indexed += 1;
     this.#parts += 1;
   }
 

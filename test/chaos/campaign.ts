@@ -199,7 +199,7 @@ export class Campaign {
     }
   }
 
-  /** Again when a replica cannot answer: one may just end at an error of its disk, or take its state from the others. */
+  /** Again when a replica cannot answer: its disk may just have ended it, or it takes its state from the others. */
   async #compare(cycles: { readonly from: number; readonly to: number }): Promise<void> {
     const reader = this.#members[this.#random.below(REPLICAS)]!;
     const end = performance.now() + STEP_WITHIN_MS;
