@@ -11,13 +11,21 @@ const PART_BYTES = 1 << 20;
 export class Acceptor {
   /** No prepare or accept below it is answered but by a reject; never falls, in this life or the next. */
   promised: Ballot;
+  /** The promise that this life began with: no vote that damage hides is of a higher ballot (A3, A6). */
+  readonly foundPromise: Ballot;
   /** Votes in slots above `chosenUpTo`; those at or below it are settled and forgotten here. */
   votes: Map<Slot, Accepted>;
   /** Slots whose records cannot be read: neither "accepted" nor "not accepted" (A4). Disjoint, ascending. */
   faulty: Faulty[];
 
-  constructor(promised: Ballot, accepted: readonly Accepted[], faulty: readonly Faulty[]) {
+  constructor(
+    promised: Ballot,
+    accepted: readonly Accepted[],
+    faulty: readonly Faulty[],
+    foundPromise: Ballot = promised,
+  ) {
     this.promised = promised;
+    this.foundPromise = foundPromise;
     this.votes = new Map();
     for (const vote of accepted) this.votes.set(vote.slot, vote);
     this.faulty = [...faulty];
@@ -75,6 +83,20 @@ export class Acceptor {
     }
   }
 
+  /** A slot that nobody has used yet may hold a vote that damage hides: no promise of this replica covers it. */
+  get isFreeFaulty(): boolean {
+    return this.isFaulty(LAST_SLOT);
+  }
+
+  /** A8: what damage hides in slots above `above` is void. */
+  voidAbove(above: Slot): void {
+    const left: Faulty[] = [];
+    for (const { from, to, ballot } of this.faulty) {
+      if (from <= above) left.push({ from, to: Math.min(to, above), ballot });
+    }
+    this.faulty = left;
+  }
+
   /**
    * The promise for `ballot`, in parts of bounded size; each says which slots it speaks for, so that parts of
    * several sendings may be mixed (F8). Nothing at or below `chosenUpTo` is in it (S9). `above`: known chosen above the
@@ -127,6 +149,6 @@ export class Acceptor {
   }
 
   copy(): Acceptor {
-    return new Acceptor(this.promised, [...this.votes.values()], this.faulty);
+    return new Acceptor(this.promised, [...this.votes.values()], this.faulty, this.foundPromise);
   }
 }

@@ -7,6 +7,7 @@ import type { AcceptMessage, HeartbeatMessage, PrepareMessage } from "./message.
 import type { Outbox } from "./outbox.js";
 import type { PaxosState } from "./state.js";
 import { stopLeading } from "./stepping-down.js";
+import { voidsByHeartbeat } from "./voiding.js";
 
 export function onPrepare(p: PaxosState, from: ReplicaId, m: PrepareMessage, now: number, out: Outbox): void {
   if (replicaOf(m.ballot) !== from) return;
@@ -80,6 +81,7 @@ export function onHeartbeat(
   if (m.quorumConnected && m.ballot === p.election.leaderBallot) p.election.hearConnected(now);
   onWatermark(p, from, m.ballot, m.chosenUpTo, now + p.heartbeatMs, out);
   onVoices(p, m.digests, now, out);
+  const damaged = voidsByHeartbeat(p, m, out);
   const asked = m.digests.find(({ replica }) => replica === from)?.slot;
   const own = p.digests.of(p.self, asked);
   out.send([from], {
@@ -90,5 +92,6 @@ export function onHeartbeat(
     digestSlot: own?.slot ?? 0,
     digest: own?.digest ?? 0,
     lease: false,
+    damaged,
   });
 }

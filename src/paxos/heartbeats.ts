@@ -15,6 +15,8 @@ export class Heartbeats {
   acked: Map<ReplicaId, number>;
   /** When the newest acknowledged heartbeat of each replica was sent. */
   ackedSentAt: Map<ReplicaId, number>;
+  /** Those who ask for a new ballot in their newest acknowledgement (A8), with the round in which they began to. */
+  asking: Map<ReplicaId, number>;
   nextAt: number;
 
   constructor() {
@@ -22,6 +24,7 @@ export class Heartbeats {
     this.sentAt = new Array<number>(ROUNDS).fill(0);
     this.acked = new Map();
     this.ackedSentAt = new Map();
+    this.asking = new Map();
     this.nextAt = 0;
   }
 
@@ -29,6 +32,7 @@ export class Heartbeats {
   start(promised: readonly ReplicaId[], now: number): void {
     this.acked = new Map();
     this.ackedSentAt = new Map();
+    this.asking = new Map();
     for (const replica of promised) this.ackedSentAt.set(replica, now);
     this.nextAt = now;
   }
@@ -41,11 +45,13 @@ export class Heartbeats {
     return this.round;
   }
 
-  acknowledge(from: ReplicaId, round: number): void {
+  acknowledge(from: ReplicaId, round: number, asks: boolean): void {
     if (round > this.round || round <= this.round - ROUNDS) return;
     if (round <= (this.acked.get(from) ?? 0)) return;
     this.acked.set(from, round);
     this.ackedSentAt.set(from, this.sentAt[round % ROUNDS]!);
+    if (!asks) this.asking.delete(from);
+    else if (!this.asking.has(from)) this.asking.set(from, round);
   }
 
   /** Whether a phase-2 quorum, `self` included, has acknowledged `round` or a later one. */
@@ -66,11 +72,26 @@ export class Heartbeats {
     return makesPhase2Quorum(membership, connected);
   }
 
+  /**
+   * Of the others those who ask for nothing, and have acknowledged, since somebody began to ask, a heartbeat that was
+   * sent after `since`.
+   */
+  content(since: number): ReplicaId[] {
+    const first = Math.min(...this.asking.values());
+    const content: ReplicaId[] = [];
+    for (const [replica, round] of this.acked) {
+      const isThere = round >= first && this.ackedSentAt.get(replica)! > since;
+      if (isThere && !this.asking.has(replica)) content.push(replica);
+    }
+    return content;
+  }
+
   copy(): Heartbeats {
     const copy = Object.assign(new Heartbeats(), this);
     copy.sentAt = [...this.sentAt];
     copy.acked = new Map(this.acked);
     copy.ackedSentAt = new Map(this.ackedSentAt);
+    copy.asking = new Map(this.asking);
     return copy;
   }
 }

@@ -11,6 +11,7 @@ import type {
 import type { Outbox } from "./outbox.js";
 import type { PaxosState } from "./state.js";
 import { stopLeading } from "./stepping-down.js";
+import { voidHidden } from "./voiding.js";
 
 export function onCanvass(p: PaxosState, from: ReplicaId, m: CanvassMessage, now: number, out: Outbox): void {
   const leads = p.isLeading && p.isQuorumConnected(now);
@@ -92,11 +93,15 @@ function tryLead(p: PaxosState, now: number, out: Outbox): void {
   const { proposer } = p;
   if (proposer.phase !== "preparing" || p.acceptor.promised !== proposer.ballot) return;
   if (!proposer.phaseOne.isCovered(LAST_SLOT, p.membership)) return;
+  // A8 speaks for all slots: while there is one membership for all of them.
+  assert(p.membership === p.memberships.first, "the membership of one slot is that of every slot");
+  proposer.emptyAbove = proposer.phaseOne.uniformAbove;
   proposer.phase = "leading";
   proposer.startedAt = now;
   p.election.lead(proposer.ballot);
   const promised = proposer.phaseOne.reports.map((report) => report.replica);
   p.heartbeats.start(promised, now);
+  voidHidden(p, proposer.ballot, proposer.emptyAbove, out);
   sendHeartbeat(p, now, out);
 }
 
@@ -116,6 +121,7 @@ export function sendHeartbeat(p: PaxosState, now: number, out: Outbox): void {
     chosenUpTo: p.learner.chosenUpTo,
     round,
     quorumConnected: p.isQuorumConnected(now),
+    emptyAbove: p.proposer.emptyAbove,
     digests: p.digests.newest(p.membership.voters),
   });
 }

@@ -81,6 +81,8 @@ export interface HeartbeatMessage {
   /** Grows with every heartbeat of a ballot: an acknowledgement names the round that it answers. */
   readonly round: number;
   readonly quorumConnected: boolean;
+  /** Below `ballot` nothing was or ever will be chosen in any slot above it (A8). */
+  readonly emptyAbove: Slot;
   /** The newest digests that the leader knows, its own and those that others have told it. */
   readonly digests: readonly StateDigest[];
 }
@@ -96,6 +98,8 @@ export interface HeartbeatAckMessage {
   readonly digest: number;
   /** Whether this acknowledgement grants a leader lease. */
   readonly lease: boolean;
+  /** Damage may hide votes of this very ballot in slots that are free: only a new ballot can tell otherwise (A8). */
+  readonly damaged: boolean;
 }
 
 /** "Would you take me as your leader?": nothing durable changes. */

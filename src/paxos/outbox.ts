@@ -38,7 +38,17 @@ export interface ChosenRecord {
   readonly upTo: Slot;
 }
 
-export type LogRecord = AcceptedRecord | LearnedRecord | ChosenRecord;
+/**
+ * A8: what damage has hidden from this life, in slots from `from` on, is void: of a ballot below `ballot`, below which
+ * nothing can be chosen there.
+ */
+export interface VoidRecord {
+  readonly kind: "void";
+  readonly from: Slot;
+  readonly ballot: Ballot;
+}
+
+export type LogRecord = AcceptedRecord | LearnedRecord | ChosenRecord | VoidRecord;
 
 /** What the driver should know; nothing in it is needed for safety. */
 export type Notice =

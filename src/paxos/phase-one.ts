@@ -37,6 +37,20 @@ export class PhaseOne {
     return Math.max(this.highestReported, this.chosenUpTo);
   }
 
+  /**
+   * Above it every promise says the same of each slot as of the last one: no vote, no chosen value, covered or not. So
+   * where a quorum covers the last slot, it covers all of these, and they are empty below this ballot (A8).
+   */
+  get uniformAbove(): Slot {
+    let above = this.recoverUpTo;
+    for (const { spoken, faulty } of this.reports) {
+      for (const { from, to } of [...spoken, ...faulty]) {
+        above = Math.max(above, from - 1, to === LAST_SLOT ? 0 : to);
+      }
+    }
+    return above;
+  }
+
   add(replica: ReplicaId, part: PromiseMessage): void {
     let report = this.reports.find((candidate) => candidate.replica === replica);
     if (report === undefined) {

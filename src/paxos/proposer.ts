@@ -1,7 +1,7 @@
 // The proposer: prepares once for all slots (P2), re-proposes what may be chosen and fills gaps (P3), proposes
 // new commands (P4, P5), and counts votes per slot and ballot (L1). Source: "Paxos Made Simple", section 3.
 import { assert } from "../base/assert.js";
-import type { Ballot, ReplicaId, Slot } from "./ballot.js";
+import { type Ballot, LAST_SLOT, type ReplicaId, type Slot } from "./ballot.js";
 import { isPhase2Quorum, type Memberships } from "./membership.js";
 import { PhaseOne } from "./phase-one.js";
 import { type Command, commandSize, encodeBatch, NOOP, type Value } from "./value.js";
@@ -56,6 +56,8 @@ export class Proposer {
   promiseTurn: number;
   firstSlot: Slot;
   nextSlot: Slot;
+  /** Of a ballot that is led: as its heartbeats say it. */
+  emptyAbove: Slot;
   inFlight: Map<Slot, Proposal>;
   inFlightBytes: number;
   waiting: Waiting[];
@@ -71,6 +73,7 @@ export class Proposer {
     this.promiseTurn = 0;
     this.firstSlot = 1;
     this.nextSlot = 1;
+    this.emptyAbove = LAST_SLOT;
     this.inFlight = new Map();
     this.inFlightBytes = 0;
     this.waiting = [];
@@ -90,6 +93,7 @@ export class Proposer {
     this.promiseTurn = turn;
     this.firstSlot = firstSlot;
     this.nextSlot = firstSlot;
+    this.emptyAbove = LAST_SLOT;
   }
 
   /** P6: leads no more. Proposals may still be chosen, through the next leader. */

@@ -12,6 +12,7 @@ import type {
 } from "./message.js";
 import type { Outbox } from "./outbox.js";
 import type { ReadRequest } from "./reads.js";
+import { renewBallot } from "./renewing.js";
 import type { PaxosState } from "./state.js";
 
 /** Replicas that a request passes at most on its way to the leader. */
@@ -145,8 +146,9 @@ export function onHeartbeatAck(
   if (!p.isLeading || m.ballot !== p.proposer.ballot) return;
   // First, for the state here may turn out to be one that nobody must read.
   onVoices(p, [{ replica: from, slot: m.digestSlot, digest: m.digest }], now, out);
-  p.heartbeats.acknowledge(from, m.round);
+  p.heartbeats.acknowledge(from, m.round, m.damaged);
   confirmReads(p, out);
+  renewBallot(p, now, out);
 }
 
 /** Answers the reads whose round a phase-2 quorum of the membership of the slot after theirs has acknowledged. */

@@ -75,6 +75,8 @@ export class PaxosState {
   offeredUntil: number;
   /** `chosenUpTo` when it prepared anew because nothing was chosen for long (P7); -1: it did not. */
   preparedAnewAt: Slot;
+  /** When it may prepare anew for those who ask for a new ballot (A8). */
+  renewAt: number;
   /** The leadership last told to the driver. */
   noticedLeader: ReplicaId;
   noticedBallot: number;
@@ -108,6 +110,7 @@ export class PaxosState {
     this.catchUpUntil = 0;
     this.offeredUntil = 0;
     this.preparedAnewAt = -1;
+    this.renewAt = options.now;
     this.noticedLeader = 0;
     this.noticedBallot = 0;
   }

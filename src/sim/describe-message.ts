@@ -2,7 +2,7 @@
 import { unreachable } from "../base/assert.js";
 import { decodeUtf8 } from "../base/utf8.js";
 import { describeBallot, LAST_SLOT, type Slot } from "../paxos/ballot.js";
-import type { Message } from "../paxos/message.js";
+import type { HeartbeatMessage, Message } from "../paxos/message.js";
 import { commandsOf, isNoop, type Value } from "../paxos/value.js";
 import type { SnapshotMessage } from "../wire/snapshot-messages.js";
 
@@ -42,6 +42,12 @@ export function describeSlots(entries: readonly { slot: Slot; text: string }[]):
   return parts.join(", ");
 }
 
+function describeHeartbeat(m: HeartbeatMessage): string {
+  const connected = m.quorumConnected ? "" : " not quorum-connected";
+  const empty = slotRange(m.emptyAbove + 1, LAST_SLOT);
+  return `heartbeat ${describeBallot(m.ballot)} round=${m.round} chosen=${m.chosenUpTo} empty=${empty}${connected}`;
+}
+
 export function describeMessage(message: Message | SnapshotMessage): string {
   switch (message.kind) {
     case "prepare":
@@ -76,9 +82,9 @@ export function describeMessage(message: Message | SnapshotMessage): string {
     case "reject":
       return `reject ${describeBallot(message.ballot)} promised=${describeBallot(message.promised)}`;
     case "heartbeat":
-      return `heartbeat ${describeBallot(message.ballot)} round=${message.round} chosen=${message.chosenUpTo}${message.quorumConnected ? "" : " not quorum-connected"}`;
+      return describeHeartbeat(message);
     case "heartbeatAck":
-      return `heartbeatAck ${describeBallot(message.ballot)} round=${message.round} synced=${message.syncedUpTo}`;
+      return `heartbeatAck ${describeBallot(message.ballot)} round=${message.round} synced=${message.syncedUpTo}${message.damaged ? " damaged" : ""}`;
     case "canvass":
       return `canvass chosen=${message.chosenUpTo}`;
     case "canvassReply": {

@@ -24,6 +24,11 @@ export interface GhostReplica {
   promised: Ballot;
   durablePromise: Ballot;
   spokenPromise: Ballot;
+  /** The promise that this life began with, and what damage hides from it of the votes on disk, by slot (A4). */
+  foundPromise: Ballot;
+  hidden: VotesBySlot;
+  /** By slot: hidden votes up to this ballot are void, and that is on disk (A8). */
+  readonly voided: Map<Slot, Ballot>;
   chosenUpTo: Slot;
   /** Its log was told to forget everything up to it. */
   compactedUpTo: Slot;
@@ -82,6 +87,9 @@ export class Ghost {
         promised: 0,
         durablePromise: 0,
         spokenPromise: 0,
+        foundPromise: 0,
+        hidden: new Map(),
+        voided: new Map(),
         chosenUpTo: 0,
         compactedUpTo: 0,
         incarnation: 0,
@@ -117,6 +125,11 @@ export class Ghost {
       if (votes.size === 0) replica.votes.delete(slot);
     }
     replica.appended = [];
+    // Found void in the life that ends, and perhaps not on disk.
+    for (const [slot, votes] of replica.hidden) {
+      for (const [ballot, value] of votes) putVote(replica.votes, slot, ballot, value);
+    }
+    replica.hidden = new Map();
     replica.learned = new Map(replica.durableLearned);
     replica.promised = replica.durablePromise;
   }
@@ -128,6 +141,8 @@ export function copyGhostReplica(replica: GhostReplica): GhostReplica {
     appended: [...replica.appended],
     votes: copyVotes(replica.votes),
     durableVotes: copyVotes(replica.durableVotes),
+    hidden: copyVotes(replica.hidden),
+    voided: new Map(replica.voided),
     learned: new Map(replica.learned),
     durableLearned: new Map(replica.durableLearned),
   };

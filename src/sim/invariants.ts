@@ -247,6 +247,16 @@ function reportOf(parts: readonly PromiseMessage[], slot: Slot): Report | null {
   return null;
 }
 
+/** What is reported of a slot, and how many report that it is empty. */
+export function reportsOf(promises: ReadonlyMap<ReplicaId, readonly PromiseMessage[]>, slot: Slot) {
+  const reports: Report[] = [];
+  for (const parts of promises.values()) {
+    const report = reportOf(parts, slot);
+    if (report !== null) reports.push(report);
+  }
+  return { reports, none: reports.filter((report) => report.ballot === 0 && !report.faulty).length };
+}
+
 /**
  * P2c (7): what is first proposed at b in a slot has behind it a phase-1 quorum of promises for b that cover the
  * slot, and is the value of the highest ballot among them, or they report none; or it is known to be chosen.
@@ -254,13 +264,8 @@ function reportOf(parts: readonly PromiseMessage[], slot: Slot): Report | null {
 export function p2c(ghost: Ghost, slot: Slot, ballot: Ballot, value: Value): void {
   const chosen = ghost.chosen.get(slot);
   if (chosen !== undefined && sameValue(chosen, value)) return;
-  const reports: Report[] = [];
-  for (const parts of (ghost.promises.get(ballot) ?? new Map<ReplicaId, PromiseMessage[]>()).values()) {
-    const report = reportOf(parts, slot);
-    if (report !== null) reports.push(report);
-  }
+  const { reports, none } = reportsOf(ghost.promises.get(ballot) ?? new Map(), slot);
   const { phase1 } = ghost.memberships.first;
-  const none = reports.filter((report) => report.ballot === 0 && !report.faulty).length;
   let highest = -1;
   for (const report of reports) {
     if (report.value !== null && sameValue(report.value, value)) highest = Math.max(highest, report.ballot);

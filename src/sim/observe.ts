@@ -3,6 +3,7 @@
 import { LAST_SLOT, type ReplicaId, type Slot } from "../paxos/ballot.js";
 import type { Accepted, ChosenEntry, Message, PrepareMessage, PromiseMessage } from "../paxos/message.js";
 import type { LogRecord } from "../paxos/outbox.js";
+import type { RecoveredState } from "../paxos/state.js";
 import { castVote, type Ghost, type GhostReplica, highestBallot, putVote } from "./ghost.js";
 import {
   acceptGuard,
@@ -20,6 +21,7 @@ import {
   watermarkRecord,
   watermarksTrue,
 } from "./invariants.js";
+import { voidsOnlyVoid } from "./voids-only-void.js";
 
 /** A record as it is appended: guards, then the ghost remembers it. */
 export function onAppend(ghost: Ghost, id: ReplicaId, record: LogRecord): void {
@@ -33,8 +35,25 @@ export function onAppend(ghost: Ghost, id: ReplicaId, record: LogRecord): void {
   } else if (record.kind === "learned") {
     learnsOnlyChosen(ghost, id, record);
     replica.learned.set(record.slot, record.value);
+  } else if (record.kind === "void") {
+    voidsOnlyVoid(ghost, id, replica, record);
+    for (const [slot, votes] of replica.hidden) {
+      if (slot < record.from) continue;
+      for (const ballot of votes.keys()) replica.votes.get(slot)?.delete(ballot);
+    }
   } else {
     watermarkRecord(ghost, id, record.upTo);
+  }
+}
+
+/** A new life begins with what it found on its disk. */
+export function onStart(ghost: Ghost, id: ReplicaId, recovered: RecoveredState): void {
+  const replica = ghost.replica(id);
+  replica.foundPromise = recovered.promised;
+  for (let slot = recovered.chosenUpTo + 1; slot <= replica.topVote; slot += 1) {
+    const votes = replica.durableVotes.get(slot);
+    if (votes === undefined || !recovered.faulty.some(({ from, to }) => from <= slot && slot <= to)) continue;
+    replica.hidden.set(slot, new Map(votes));
   }
 }
 
@@ -42,6 +61,14 @@ export function onAppend(ghost: Ghost, id: ReplicaId, record: LogRecord): void {
 export function onDurable(ghost: Ghost, id: ReplicaId, record: LogRecord): void {
   const replica = ghost.replica(id);
   if (record.kind === "learned") replica.durableLearned.set(record.slot, record.value);
+  if (record.kind === "void") {
+    replica.durablePromise = Math.max(replica.durablePromise, record.ballot);
+    for (const [slot, votes] of replica.hidden) {
+      if (slot < record.from) continue;
+      replica.voided.set(slot, Math.max(replica.voided.get(slot) ?? 0, highestBallot(votes)));
+      replica.hidden.delete(slot);
+    }
+  }
   if (record.kind !== "accepted") return;
   replica.durablePromise = Math.max(replica.durablePromise, record.ballot);
   putVote(replica.durableVotes, record.slot, record.ballot, record.value);

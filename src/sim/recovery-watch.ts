@@ -5,7 +5,7 @@ import type { RecoveredState } from "../paxos/state.js";
 import { sameValue } from "../paxos/value.js";
 import { castVote, type Ghost, highestBallot, InvariantBroken } from "./ghost.js";
 import * as invariants from "./invariants.js";
-import { onDurable } from "./observe.js";
+import { onDurable, onStart } from "./observe.js";
 
 /** To be called when the core of a new life is made. `isDamaged`: a fault has hurt what was on this disk. */
 export function onRecovered(
@@ -18,6 +18,7 @@ export function onRecovered(
   checkRecovered(ghost, id, recovered, incarnation, isDamaged);
   const replica = ghost.replica(id);
   ghost.forget(id);
+  onStart(ghost, id, recovered);
   for (const { slot, ballot, value } of recovered.accepted) {
     castVote(replica, slot, ballot, value);
     onDurable(ghost, id, { kind: "accepted", slot, ballot, value });
@@ -84,16 +85,16 @@ export function recoveryPaths(recovered: RecoveredState): string[] {
   return paths;
 }
 
-/** Every vote that was durable is found again, or is faulty, or its slot is known chosen (1, 9, A4). */
+/** Every vote that was durable is found again, or is faulty, or void, or its slot is known chosen (1, 9, A4, A8). */
 function recoversVotes(ghost: Ghost, id: ReplicaId, recovered: RecoveredState): void {
   const found = new Map(recovered.accepted.map(({ slot, ballot }) => [slot, ballot]));
   const known = new Set<Slot>(recovered.learned.map(({ slot }) => slot));
-  const { durableVotes, topVote } = ghost.replica(id);
+  const { durableVotes, voided, topVote } = ghost.replica(id);
   for (let slot = recovered.chosenUpTo + 1; slot <= topVote; slot += 1) {
     const votes = durableVotes.get(slot);
     if (votes === undefined || known.has(slot)) continue;
     const ballot = highestBallot(votes);
-    if ((found.get(slot) ?? 0) >= ballot) continue;
+    if (Math.max(found.get(slot) ?? 0, voided.get(slot) ?? 0) >= ballot) continue;
     if (recovered.faulty.some(({ from, to }) => from <= slot && slot <= to)) continue;
     throw new InvariantBroken(
       `recoveredVotes: ${id} has lost its vote in slot ${slot} at ${describeBallot(ballot)}, which was durable`,

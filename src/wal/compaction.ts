@@ -59,6 +59,11 @@ export class Compaction {
     this.#starts.push(start);
   }
 
+  /** No record that counts speaks of a slot above `maxSlot`: what damage hides there is void. */
+  lower(maxSlot: Slot): void {
+    this.#starts = lowered(this.#starts, maxSlot);
+  }
+
   request(upTo: Slot): Promise<void> {
     if (this.#refusal !== null) return Promise.reject(this.#refusal(upTo));
     if (upTo <= this.compactedUpTo) return Promise.resolve();
@@ -134,6 +139,10 @@ export class Compaction {
     }
     return slot;
   }
+}
+
+export function lowered(starts: readonly SegmentStart[], maxSlot: Slot): SegmentStart[] {
+  return starts.map((start) => ({ ...start, spokenUpTo: Math.min(start.spokenUpTo, maxSlot) }));
 }
 
 function notCompacted(upTo: Slot, why: string): Error {

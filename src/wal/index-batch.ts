@@ -1,4 +1,5 @@
 // Where the records of a batch are, once it is synced.
+import type { Compaction } from "./compaction.js";
 import type { BatchAssembler, WalRecord } from "./record-codec.js";
 import type { SlotIndex } from "./slot-index.js";
 
@@ -9,6 +10,7 @@ export function indexBatch(
   assembler: BatchAssembler,
   segment: number,
   position: number,
+  compaction: Compaction,
 ): boolean {
   let offset = position + assembler.valuesAt;
   let values = false;
@@ -16,6 +18,12 @@ export function indexBatch(
     const record = records[i]!;
     if (record.kind === "chosen") {
       index.chosen(record.upTo);
+    } else if (record.kind === "void") {
+      index.voidFrom(record.from);
+      compaction.lower(assembler.maxSlot);
+      offset += assembler.lengthOf(i);
+    } else if (record.kind === "voidAgain") {
+      offset += assembler.lengthOf(i);
     } else if (record.kind !== "watermark") {
       const length = record.value.length;
       const crc = assembler.crcOf(i);

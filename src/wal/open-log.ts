@@ -171,6 +171,7 @@ async function prepare(disk: Disk, found: Found): Promise<LogParts> {
       end.maxSlot,
       opening === null ? 0 : end.restates,
       end.previous,
+      index.highest,
     ),
     promised,
     compaction: new Compaction(manifest, starts),

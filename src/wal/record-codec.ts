@@ -24,9 +24,18 @@ export const KIND_ACCEPTED = 1;
 export const KIND_LEARNED = 2;
 export const KIND_CHOSEN = 3;
 export const KIND_WATERMARK = 4;
+export const KIND_VOID = 5;
+/** Bytes of the value of a void: a number of a batch. */
+const SINCE = 8;
 
-/** `watermark`: a new life says again how far all was known chosen; it fixes no vote cast after that was first said. */
-export type WalRecord = LogRecord | { readonly kind: "watermark"; readonly upTo: Slot };
+/**
+ * What a new life says again: `watermark`, how far all was known chosen; it fixes no vote cast after that was first
+ * said. `voidAgain`, what an earlier life found void; damage of batches from number `since` on it had not met.
+ */
+export type WalRecord =
+  | LogRecord
+  | { readonly kind: "watermark"; readonly upTo: Slot }
+  | { readonly kind: "voidAgain"; readonly from: Slot; readonly ballot: Ballot; readonly since: number };
 
 /** The log was closed in good order here. */
 export const FLAG_CLEAN = 1;
@@ -92,19 +101,24 @@ export class BatchAssembler {
   #previousKnown: boolean;
   #link: number;
   #maxSlot: Slot;
+  /** The highest slot of any record of this life, or that the log showed to it. */
+  #shownUpTo: Slot;
+  /** Number of the first batch of this life. */
+  readonly #first: number;
   #restates: number;
   /** Of the next batch. */
   sequence: number;
   /** Where in the assembled batch the values begin, one after the other. */
   valuesAt: number;
 
-  /** `restates`: of the first batch. `previous`: what the batch before it lists; null: not known. */
+  /** `restates`: of the first batch. `previous`: what the one before it lists; null: not known. */
   constructor(
     sequence: number,
     link: number,
     maxSlot: Slot,
     restates: number,
     previous: readonly ListEntry[] | null,
+    shownUpTo: Slot,
   ) {
     this.#buffer = new Uint8Array(64 * 1024);
     this.#view = new DataView(this.#buffer.buffer);
@@ -115,6 +129,8 @@ export class BatchAssembler {
     this.#previousKnown = previous !== null;
     this.#link = link;
     this.#maxSlot = maxSlot;
+    this.#shownUpTo = shownUpTo;
+    this.#first = sequence;
     this.#restates = restates;
     this.sequence = sequence;
     this.valuesAt = 0;
@@ -135,7 +151,7 @@ export class BatchAssembler {
   assemble(records: readonly WalRecord[], flags: number): number {
     const lists = HEADER + records.length * ENTRY + this.#repeats * REPEAT;
     let values = 0;
-    for (const record of records) if ("value" in record) values += record.value.length;
+    for (const record of records) values += valueLength(record);
     const end = align(lists + values, 4);
     this.#reserve(align(end + 1, SECTOR) + (end / SECTOR + 1) * 4 + SECTOR);
     const buffer = this.#buffer;
@@ -178,24 +194,30 @@ export class BatchAssembler {
     const view = this.#view;
     let entryAt = HEADER;
     let valueAt = valuesAt;
+    let voidFrom: Slot = 0;
     for (const record of records) {
       if (record.kind === "chosen" || record.kind === "watermark") {
         writeKey(view, entryAt, record.kind === "chosen" ? KIND_CHOSEN : KIND_WATERMARK, record.upTo, 0);
-        view.setUint32(entryAt + 16, 0, true);
-        view.setUint32(entryAt + 20, 0, true);
+      } else if (record.kind === "void" || record.kind === "voidAgain") {
+        writeKey(view, entryAt, KIND_VOID, record.from, record.ballot);
+        writeU53(view, valueAt, record.kind === "void" ? this.#first : record.since);
+        if (record.kind === "void") voidFrom = record.from;
       } else {
         const accepted = record.kind === "accepted";
         const kind = accepted ? KIND_ACCEPTED : KIND_LEARNED;
         writeKey(view, entryAt, kind, record.slot, accepted ? record.ballot : 0);
         buffer.set(record.value, valueAt);
-        const length = record.value.length;
-        view.setUint32(entryAt + 16, length, true);
-        view.setUint32(entryAt + 20, crc32(buffer, 0, valueAt, valueAt + length), true);
-        valueAt += length;
         if (record.slot > this.#maxSlot) this.#maxSlot = record.slot;
+        if (record.slot > this.#shownUpTo) this.#shownUpTo = record.slot;
       }
+      const length = valueLength(record);
+      view.setUint32(entryAt + 16, length, true);
+      view.setUint32(entryAt + 20, crc32(buffer, 0, valueAt, valueAt + length), true);
+      valueAt += length;
       entryAt += ENTRY;
     }
+    // What is hidden from here on down is void above, but for what this life has written itself.
+    if (voidFrom > 0) this.#maxSlot = Math.max(voidFrom - 1, this.#shownUpTo);
   }
 
   /** Names the sectors before `end` that hold nothing but zeros; its length in bytes. */
@@ -238,15 +260,30 @@ export class BatchAssembler {
     this.#repeats = to / REPEAT;
   }
 
-  /** The highest slot of any vote or learned value in the log so far. */
+  /** The highest slot of any vote or learned value in the log so far, but for those that are void. */
   get maxSlot(): Slot {
     return this.#maxSlot;
+  }
+
+  /** The length of the value of record `i` of the assembled batch. */
+  lengthOf(i: number): number {
+    return this.#view.getUint32(HEADER + i * ENTRY + 16, true);
   }
 
   /** The crc of the value of record `i` of the assembled batch. */
   crcOf(i: number): number {
     return this.#view.getUint32(HEADER + i * ENTRY + 20, true);
   }
+}
+
+function valueLength(record: WalRecord): number {
+  if (record.kind === "void" || record.kind === "voidAgain") return SINCE;
+  return "value" in record ? record.value.length : 0;
+}
+
+/** The batch from which on a void that lies at `at` speaks of no damage. */
+export function sinceOf(bytes: Uint8Array, at: number): number {
+  return readU53(bytes, at);
 }
 
 function writeU53(view: DataView, at: number, value: number): void {

@@ -10,7 +10,7 @@
 // to the batch that opens the new life; an undecidable one is kept as damage by leaving its number out.
 import { crc32 } from "../base/crc32.js";
 import { type Ballot, LAST_SLOT, type Slot } from "../paxos/ballot.js";
-import type { SegmentStart } from "./compaction.js";
+import { lowered, type SegmentStart } from "./compaction.js";
 import { DataDirectoryError } from "./data-directory-error.js";
 import type { Manifest } from "./promise-file.js";
 import {
@@ -23,6 +23,7 @@ import {
   KIND_ACCEPTED,
   KIND_CHOSEN,
   KIND_LEARNED,
+  KIND_VOID,
   KIND_WATERMARK,
   type ListEntry,
   listEntry,
@@ -30,6 +31,7 @@ import {
   readList,
   readRepeat,
   SECTOR,
+  sinceOf,
   valuesOf,
   type WalRecord,
 } from "./record-codec.js";
@@ -77,7 +79,9 @@ export class Recovery {
   /** What of the log is damaged, in its order; for people. */
   readonly places: DamagedPlace[];
   /** Segments whose first batch is part of the log: it may begin with them. */
-  readonly starts: SegmentStart[];
+  starts: SegmentStart[];
+  /** The last batch of which anything is damaged; 0: none. */
+  #damagedAt: number;
   #sequence: number;
   #link: number;
   #maxSlot: Slot;
@@ -102,6 +106,7 @@ export class Recovery {
     this.damaged = 0;
     this.places = [];
     this.starts = [];
+    this.#damagedAt = 0;
     this.#sequence = sequence;
     this.#link = 0;
     this.#maxSlot = compactedUpTo;
@@ -181,6 +186,7 @@ export class Recovery {
     this.#lastBatch = batch;
     this.#isWhole = false;
     if (!isReadable) {
+      this.#damagedAt = header.sequence;
       this.#noteDamage(header, header.offset, "lists", null);
       return;
     }
@@ -190,16 +196,30 @@ export class Recovery {
     for (let i = 0; i < header.records; i += 1) {
       const entry = listEntry(bytes, header, i);
       const readable = crc32(bytes, 0, offset, offset + entry.length) === entry.crc;
-      if (readable) this.#apply(entry, header.segment, offset);
-      else {
-        this.#damage(entry);
-        this.#noteDamage(header, offset, "value", [entry.slot]);
-      }
+      if (!readable) this.#damageValue(entry, header, offset);
+      else if (entry.kind === KIND_VOID) this.#void(entry, header, sinceOf(bytes, offset));
+      else this.#apply(entry, header.segment, offset);
       broken ||= !readable;
       offset += entry.length;
     }
     if (broken) this.damaged += 1;
     this.#isWhole = !broken;
+  }
+
+  #damageValue(entry: ListEntry, header: BatchHeader, offset: number): void {
+    this.#damagedAt = header.sequence;
+    this.#damage(entry);
+    this.#noteDamage(header, offset, "value", entry.kind === KIND_VOID ? null : [entry.slot]);
+  }
+
+  /**
+   * A8. The life that wrote it, whose first batch is number `since`, knew all that is hidden before that to be void. Of
+   * what is hidden since then it knew nothing but that it is no higher than its header says.
+   */
+  #void({ slot: from, ballot }: ListEntry, { maxSlot }: BatchHeader, since: number): void {
+    this.ballot = Math.max(this.ballot, ballot);
+    this.index.voidFrom(this.#damagedAt < since ? from : Math.max(from, maxSlot + 1));
+    this.starts = lowered(this.starts, maxSlot);
   }
 
   #noteDamage(
@@ -223,6 +243,7 @@ export class Recovery {
     const missing = needed - this.#sequence + (!this.#isLastKnown && this.#sequence <= needed ? 1 : 0);
     if (missing <= 0) return;
     this.damaged += 1;
+    this.#damagedAt = Math.max(this.#damagedAt, needed);
     const repeats = isReadable && header.restates === 0 && (header.flags & FLAG_PREVIOUS_UNKNOWN) === 0;
     const tied = missing === 1 && repeats;
     if (!tied) this.index.lost(header.maxSlot);
@@ -247,7 +268,7 @@ export class Recovery {
       this.index.learned(entry.slot, segment, offset, entry.length, entry.crc);
     } else {
       throw new DataDirectoryError(
-        `${segmentName(segment)} has a record of kind ${entry.kind}, this version knows 1 to ${KIND_WATERMARK}: ` +
+        `${segmentName(segment)} has a record of kind ${entry.kind}, this version knows 1 to ${KIND_VOID}: ` +
           "start a version that knows it",
       );
     }
@@ -319,9 +340,13 @@ export class Recovery {
     // First, so that it does not fix a vote that was cast after the watermark.
     if (index.watermark > 0) records.push({ kind: "watermark", upTo: index.watermark });
     let offset = valuesOf(header);
-    for (const { slot, ballot, length } of readList(bytes, header) ?? []) {
+    for (const { kind, slot, ballot, length, crc } of readList(bytes, header) ?? []) {
       const state = index.state(slot);
-      if (state === VOTE || state === CHOSEN) {
+      if (kind === KIND_VOID) {
+        // Nor one that newer damage has overtaken.
+        const holds = index.lostUpTo < LAST_SLOT && crc32(bytes, 0, offset, offset + length) === crc;
+        if (holds) records.push({ kind: "voidAgain", from: slot, ballot, since: sinceOf(bytes, offset) });
+      } else if (state === VOTE || state === CHOSEN) {
         const position = index.position(slot);
         if (position.segment === header.segment && position.offset === offset && length === position.length) {
           const value = bytes.subarray(offset, offset + length);

@@ -171,6 +171,23 @@ export class SlotIndex {
     this.lostUpTo = Math.max(this.lostUpTo, upTo);
   }
 
+  /** What damage hides in slots from `from` on is void. */
+  voidFrom(from: Slot): void {
+    for (const [number, page] of this.#pages) {
+      for (let at = 0; at < PAGE; at += 1) {
+        if (number * PAGE + at < from || page.state[at] !== FAULTY) continue;
+        page.state[at] = NOTHING;
+        page.ballot[at] = 0;
+      }
+    }
+    this.lostUpTo = Math.min(this.lostUpTo, from - 1);
+  }
+
+  /** The highest slot of which there is any record; 0: none. */
+  get highest(): Slot {
+    return this.slotsAfter(0).at(-1) ?? 0;
+  }
+
   /** All slots up to `upTo` are chosen, and their values in the state of the machine: nothing here speaks of them. */
   compact(upTo: Slot): void {
     if (upTo <= this.compactedUpTo) return;

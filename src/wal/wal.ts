@@ -375,7 +375,8 @@ export class Wal {
     if (this.#failure !== null) return;
     if (length > 0) {
       const { index, position } = this.#segments;
-      this.#needsMark = indexBatch(this.#index, this.#records, this.#assembler, index, position);
+      const placed = [this.#records, this.#assembler, index, position] as const;
+      this.#needsMark = indexBatch(this.#index, ...placed, this.#compaction);
       this.#segments.advance(length);
     }
     this.#records.length = 0;

@@ -48,6 +48,7 @@ const message: fc.Arbitrary<PeerMessage> = fc.oneof(
     chosenUpTo: number,
     round: number,
     quorumConnected: fc.boolean(),
+    emptyAbove: number,
     digests: list(record({ replica, slot, digest: number })),
   }),
   record({
@@ -58,6 +59,7 @@ const message: fc.Arbitrary<PeerMessage> = fc.oneof(
     digestSlot: number,
     digest: number,
     lease: fc.boolean(),
+    damaged: fc.boolean(),
   }),
   record({ kind: is("canvass"), round: number, chosenUpTo: number }),
   record({

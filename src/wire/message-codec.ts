@@ -140,6 +140,7 @@ function encodeNumbers(message: NumberMessage, writer: ByteWriter): void {
       writer.varint(message.chosenUpTo);
       writer.varint(message.round);
       writer.u8(message.quorumConnected ? 1 : 0);
+      writer.varint(message.emptyAbove);
       writeDigests(writer, message.digests);
       break;
     case "heartbeatAck":
@@ -149,6 +150,7 @@ function encodeNumbers(message: NumberMessage, writer: ByteWriter): void {
       writer.varint(message.digestSlot);
       writer.varint(message.digest);
       writer.u8(message.lease ? 1 : 0);
+      writer.u8(message.damaged ? 1 : 0);
       break;
     case "canvass":
       writer.varint(message.round);
@@ -269,6 +271,7 @@ function decodeNumbers(kind: Exclude<MessageKind, ListKind>, reader: ByteReader)
         chosenUpTo: r.varint(),
         round: r.varint(),
         quorumConnected: readBoolean(r),
+        emptyAbove: r.varint(),
         digests: readDigests(r),
       };
     case "heartbeatAck":
@@ -280,6 +283,7 @@ function decodeNumbers(kind: Exclude<MessageKind, ListKind>, reader: ByteReader)
         digestSlot: r.varint(),
         digest: r.varint(),
         lease: readBoolean(r),
+        damaged: readBoolean(r),
       };
     case "canvass":
       return { kind, round: r.varint(), chosenUpTo: r.varint() };

@@ -1,7 +1,7 @@
 // A simulated disk: turns are appended in order and become durable in order (A7). A crash keeps any prefix of
 // what was not synced, down to single records of a turn; recovery reads the log as A2 and L5 say.
 import assert from "node:assert/strict";
-import type { Ballot, Slot } from "../../src/paxos/ballot.js";
+import { type Ballot, LAST_SLOT, type Slot } from "../../src/paxos/ballot.js";
 import type { Accepted, ChosenEntry, Faulty } from "../../src/paxos/message.js";
 import type { LogRecord } from "../../src/paxos/outbox.js";
 import type { Value } from "../../src/paxos/value.js";
@@ -78,13 +78,24 @@ export class TestDisk {
     for (const slot of this.slots.keys()) if (slot <= state.length) this.slots.delete(slot);
   }
 
+  /** The end of the log cannot be read, and it is not known what was there: all that is not known chosen (A4). */
+  hideEnd(): void {
+    for (const slot of this.slots.keys()) if (slot > this.chosenUpTo) this.slots.delete(slot);
+    this.faulty = [{ from: this.chosenUpTo + 1, to: LAST_SLOT, ballot: 0 }];
+  }
+
   #write(appended: AppendedTurn): void {
     if (appended.promise > this.promised) this.promised = appended.promise;
     for (const record of appended.records) this.#writeRecord(record);
   }
 
   #writeRecord(record: LogRecord): void {
-    if (record.kind !== "chosen" && record.slot <= this.compactedUpTo) {
+    if (record.kind === "void") {
+      this.promised = Math.max(this.promised, record.ballot);
+      this.faulty = this.faulty
+        .filter(({ from }) => from < record.from)
+        .map((range) => ({ ...range, to: Math.min(range.to, record.from - 1) }));
+    } else if (record.kind !== "chosen" && record.slot <= this.compactedUpTo) {
       // The log takes it and shows it to nobody.
       if (record.kind === "accepted") this.promised = Math.max(this.promised, record.ballot);
     } else if (record.kind === "accepted") {

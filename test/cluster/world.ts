@@ -11,7 +11,7 @@ import { Paxos } from "../../src/paxos/paxos.js";
 import { sameValue } from "../../src/paxos/value.js";
 import { Ghost, payloadKey } from "../../src/sim/ghost.js";
 import * as invariants from "../../src/sim/invariants.js";
-import { onAppend, onDurable, onExecute, onInstall, onSend } from "../../src/sim/observe.js";
+import { onAppend, onDurable, onExecute, onInstall, onSend, onStart } from "../../src/sim/observe.js";
 import { LOSE_ALL, type Survivors } from "./disk.js";
 import { syncedUpTo } from "./forge.js";
 import { TestReplica } from "./replica.js";
@@ -130,6 +130,7 @@ export class World {
     const ghost = this.ghost.replica(replica.id);
     ghost.incarnation = replica.incarnation;
     ghost.chosenUpTo = recovered.chosenUpTo;
+    onStart(this.ghost, replica.id, recovered);
     invariants.promiseMonotonic(replica.id, ghost, replica.core.promised);
   }
 
@@ -157,6 +158,16 @@ export class World {
     });
     for (const peer of this.ids)
       if (peer !== id && this.link(id, peer) !== "silent") this.#tellLink(peer, id);
+  }
+
+  /** It ends, and what was at the end of its log cannot be told any more. */
+  hideEnd(id: ReplicaId): void {
+    this.isDamaged = true;
+    this.replica(id).disk.hideEnd();
+    // What it was told is chosen is hidden too; its votes are known to the ghost as those that damage hides.
+    const ghost = this.ghost.replica(id);
+    ghost.durableLearned = new Map();
+    this.ghost.forget(id);
   }
 
   restart(id: ReplicaId): void {

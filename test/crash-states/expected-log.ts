@@ -35,7 +35,7 @@ export class ExpectedLog {
         for (const [slot, cast] of this.#slots) if (slot <= record.upTo) cast.isChosen = true;
       } else if (record.kind === "learned") {
         this.#slots.set(record.slot, { ballot: 0, value: record.value, isChosen: true });
-      } else {
+      } else if (record.kind === "accepted") {
         this.promised = Math.max(this.promised, record.ballot);
         if (this.#slots.get(record.slot)?.isChosen) continue;
         this.#slots.set(record.slot, { ballot: record.ballot, value: record.value, isChosen: false });

@@ -113,7 +113,7 @@ const CASES: readonly [string, string, (disk: MemoryDisk) => void, RegExp][] = [
     "a record",
     "killed",
     (disk) => flipFile(disk, "log-0000000001", (bytes) => flipRecord(bytes, 1)),
-    /log-0000000001 has a record of kind 9, this version knows 1 to 4:/,
+    /log-0000000001 has a record of kind 9, this version knows 1 to 5:/,
   ],
   [
     "a snapshot",

@@ -35,7 +35,7 @@ export class LogState {
         for (const [slot, held] of this.slots) if (slot <= record.upTo) held.chosen = true;
       } else if (record.kind === "learned") {
         this.slots.set(record.slot, { ballot: 0, value: textOf(record.value), chosen: true });
-      } else {
+      } else if (record.kind === "accepted") {
         this.promised = Math.max(this.promised, record.ballot);
         if (this.slots.get(record.slot)?.chosen) continue;
         this.slots.set(record.slot, { ballot: record.ballot, value: textOf(record.value), chosen: false });

@@ -118,6 +118,7 @@ test("a leader that turns out to differ answers no read with the acknowledgement
         syncedUpTo: 0,
         ...digests,
         lease: false,
+        damaged: false,
       } as const;
       cluster.step(1, { kind: "message", from, message });
     };
@@ -256,6 +257,7 @@ test("heartbeats tell the newest digest of everyone, acknowledgements that of th
     chosenUpTo: 1,
     round: 1,
     quorumConnected: true,
+    emptyAbove: 0,
     digests: [
       { replica: 2, slot: SLOT, digest: 1 },
       { replica: 9, slot: SLOT, digest: 1 },

@@ -172,7 +172,13 @@ test("F5: stepping down fails the reads that waited: a later ballot does not con
   assert.deepEqual(cluster.executedAt(5), ["w"], "acknowledged to its caller");
   cluster.flying = [];
   // A read begins at 2, goes to 1, which does not know better and starts a round at slot 0.
-  const heartbeat = { kind: "heartbeat", round: 1, quorumConnected: true, digests: [] } as const;
+  const heartbeat = {
+    kind: "heartbeat",
+    round: 1,
+    quorumConnected: true,
+    emptyAbove: 0,
+    digests: [],
+  } as const;
   const told = { ...heartbeat, ballot: ballotOf(1, 1), chosenUpTo: 0 };
   cluster.step(2, { kind: "message", from: 1, message: told });
   const read = cluster.read(2);

@@ -37,6 +37,12 @@ export const SMALL_CONFIGURATIONS: readonly Configuration[] = [
     space: () => new PaxosSpace({ replicas: 3, candidates: 2, ballots: 2, slots: 1, crashes: 1 }),
   },
   {
+    name: "multi-paxos-hidden-end",
+    what: "3 replicas, 2 ballots, 1 slot, and one of the three starts again with the end of its log damaged",
+    space: () =>
+      new PaxosSpace({ replicas: 3, candidates: 2, ballots: 2, slots: 1, crashes: 1, mayHide: true }),
+  },
+  {
     name: "multi-paxos-one-ballot",
     what: "3 replicas, 1 ballot, 2 slots, loss and duplication, no crash",
     space: () => new PaxosSpace({ replicas: 3, candidates: 1, ballots: 1, slots: 2, crashes: 0 }),

@@ -30,12 +30,16 @@ export interface PaxosConfiguration {
   readonly slots: Slot;
   /** 0 or 1: one replica, any, may crash and start again once. */
   readonly crashes: number;
+  /** It then finds that the end of its log is damaged, so that a vote may be hidden in any slot (A4, A8). */
+  readonly mayHide?: boolean;
 }
 
 const SYNC = 0;
 const CRASH = 1;
 const PROPOSE = 2;
 const WAIT = 3;
+/** A crash after which nobody can tell what was at the end of the log. */
+const CRASH_HIDDEN = 14;
 /** In the first state only: says which replica may crash, so that the others need not be prepared to lose anything. */
 const MORTAL = 15;
 /** From here on: takes leadership, after so many ballots were used. */
@@ -113,7 +117,9 @@ export class PaxosSpace implements Space {
   start(): void {
     const { replicas } = this.#options;
     for (let at = 0; at < replicas; at += 1) {
-      this.next[2 * at] = this.#lifeId(new ReplicaLife(at + 1, this.#memberships));
+      this.next[2 * at] = this.#lifeId(
+        new ReplicaLife(at + 1, this.#memberships, this.#options.mayHide === true),
+      );
       this.next[2 * at + 1] = this.#sets.empty;
     }
     this.next[2 * replicas] = UNDECIDED;
@@ -160,7 +166,7 @@ export class PaxosSpace implements Space {
     }
     for (let at = 0; at < replicas; at += 1) {
       this.#try(state, at, SYNC, emit);
-      if (mortal === at) this.#try(state, at, CRASH, emit);
+      if (mortal === at) this.#try(state, at, this.#options.mayHide ? CRASH_HIDDEN : CRASH, emit);
       // Replicas are alike at first: the one that uses the first ballot is called 1.
       if (used < ballots && at < (used === 0 ? 1 : candidates)) this.#try(state, at, TAKE_OVER + used, emit);
       this.#try(state, at, PROPOSE, emit);
@@ -232,8 +238,8 @@ export class PaxosSpace implements Space {
     next.set(state);
     next[2 * at] = transition.after;
     next[2 * at + 1] = sentAfter;
-    if (event === CRASH) next[2 * replicas] = NOBODY;
-    if (event >= TAKE_OVER && event < MORTAL) next[2 * replicas + 1] = next[2 * replicas + 1]! + 1;
+    if (event === CRASH || event === CRASH_HIDDEN) next[2 * replicas] = NOBODY;
+    if (event >= TAKE_OVER && event < CRASH_HIDDEN) next[2 * replicas + 1] = next[2 * replicas + 1]! + 1;
     this.#check(number, transition, state, at, action);
     emit(action);
   }
@@ -278,7 +284,8 @@ export class PaxosSpace implements Space {
         act.sync();
         return true;
       case CRASH:
-        act.crash();
+      case CRASH_HIDDEN:
+        act.crash(event === CRASH_HIDDEN);
         return true;
       case PROPOSE:
         act.propose();
@@ -364,6 +371,8 @@ export class PaxosSpace implements Space {
         return `replica ${life.id}: what it wrote is on disk`;
       case CRASH:
         return `replica ${life.id}: crashes, loses what is not on disk, and starts again`;
+      case CRASH_HIDDEN:
+        return `replica ${life.id}: crashes, starts again, and cannot tell what was at the end of its log`;
       case PROPOSE:
         return `replica ${life.id}: proposes "${commandText(life.id, life.incarnation, life.nextNumber)}"`;
       case WAIT:

@@ -7,11 +7,12 @@ import { describeBallot } from "../../paxos/ballot.js";
 import type { Memberships } from "../../paxos/membership.js";
 import type { ChosenEntry, Message, PromiseMessage } from "../../paxos/message.js";
 import type { LogRecord } from "../../paxos/outbox.js";
+import type { RecoveredState } from "../../paxos/state.js";
 import type { Value } from "../../paxos/value.js";
 import { describeMessage, describeValue } from "../describe-message.js";
 import { copyGhostReplica, Ghost, type GhostReplica, type VotesBySlot } from "../ghost.js";
 import { leaderHoldsBallot, learnsOnlyChosen, promiseMonotonic } from "../invariants.js";
-import { onAppend, onDurable, onExecute, onSend } from "../observe.js";
+import { onAppend, onDurable, onExecute, onSend, onStart } from "../observe.js";
 
 /** What happened at a replica, in order, as the ghost is told of it. */
 export type Observation =
@@ -24,7 +25,11 @@ export type Observation =
   /** Everything appended is on disk, which now holds this promise. */
   | { readonly kind: "synced"; readonly promised: Ballot }
   /** A new life, which executes again what its log shows. */
-  | { readonly kind: "restart"; readonly promised: Ballot; readonly executed: readonly ChosenEntry[] };
+  | {
+      readonly kind: "restart";
+      readonly recovered: RecoveredState;
+      readonly executed: readonly ChosenEntry[];
+    };
 
 export interface ReplicaGhost {
   readonly replica: GhostReplica;
@@ -143,7 +148,8 @@ export function observe(ghost: Ghost, id: ReplicaId, seen: Observation): void {
       replica.incarnation += 1;
       replica.chosenUpTo = seen.executed.length;
       for (const entry of seen.executed) learnsOnlyChosen(ghost, id, entry);
-      promiseMonotonic(id, replica, seen.promised);
+      promiseMonotonic(id, replica, seen.recovered.promised);
+      onStart(ghost, id, seen.recovered);
   }
 }
 
@@ -190,6 +196,8 @@ export function describeGhost(ghost: ReplicaGhost): string {
     describeVotes(replica.durableVotes),
     describeValues(replica.learned),
     describeValues(replica.durableLearned),
+    describeVotes(replica.hidden),
+    replica.hidden.size > 0 ? replica.foundPromise : "",
     `${replica.promised} ${replica.durablePromise} ${replica.chosenUpTo}`,
     `${ghost.ballot} ${ghost.lastBallot} ${ghost.lastLife}`,
     ghost.promises.map(describeMessage).join(),

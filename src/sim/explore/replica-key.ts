@@ -7,7 +7,7 @@ import type { Value } from "../../paxos/value.js";
 import { describeValue } from "../describe-message.js";
 
 /** `syncedTurn`: everything up to that turn is on disk; a turn's number matters only if it is above. */
-export function describeCore(p: PaxosState, syncedTurn: number): string {
+export function describeCore(p: PaxosState, syncedTurn: number, mayHide: boolean): string {
   const { acceptor, learner } = p;
   const votes = [...acceptor.votes.values()].map((vote) => textOf(vote.slot, vote.ballot, vote.value)).sort();
   const faulty = acceptor.faulty.map(({ from, to, ballot }) => `${from}-${to}:${ballot}`);
@@ -15,10 +15,12 @@ export function describeCore(p: PaxosState, syncedTurn: number): string {
     `a${acceptor.promised}`,
     votes.join(),
     faulty.join(),
+    // Of no account where nothing is hidden.
+    acceptor.isFreeFaulty ? acceptor.foundPromise : "",
     `l${learner.chosenUpTo} ${learner.compactedUpTo} ${learner.recentFrom} ${p.recordedUpTo}`,
     valuesOf(learner.above),
     valuesOf(learner.recent),
-    describeProposer(p, syncedTurn),
+    describeProposer(p, syncedTurn, mayHide),
   ].join("|");
 }
 
@@ -31,9 +33,9 @@ function valuesOf(values: ReadonlyMap<Slot, Value>): string {
 }
 
 /** What an idle proposer keeps of its last ballot is never looked at again: every handler asks for the phase first. */
-function describeProposer({ proposer }: PaxosState, syncedTurn: number): string {
+function describeProposer({ proposer }: PaxosState, syncedTurn: number, mayHide: boolean): string {
   if (proposer.phase === "idle") return "";
-  const { phaseOne } = proposer;
+  const { phaseOne, emptyAbove } = proposer;
   const isPromiseUnsynced = proposer.phase === "preparing" && proposer.promiseTurn > syncedTurn;
   const reports = phaseOne.reports
     .map((report) => {
@@ -46,6 +48,8 @@ function describeProposer({ proposer }: PaxosState, syncedTurn: number): string 
   const flying = [...proposer.inFlight.values()].map((proposal) => describeProposal(proposal, syncedTurn));
   return [
     `p${proposer.phase} ${proposer.ballot} ${proposer.firstSlot} ${proposer.nextSlot} ${isPromiseUnsynced}`,
+    // It matters only to one whose log has lost its end (A8).
+    mayHide ? emptyAbove : "",
     `${proposer.waiting.length - proposer.waitingFrom} ${phaseOne.highestReported}`,
     `${phaseOne.chosenUpTo} ${phaseOne.chosenBy}`,
     reports.join(),

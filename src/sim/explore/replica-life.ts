@@ -2,10 +2,10 @@
 // Every action is made of real events of the core. Source of the disk's rules: docs/protocol.md, A6, A7 and L5.
 import { assert } from "../../base/assert.js";
 import { encodeUtf8 } from "../../base/utf8.js";
-import type { Ballot, ReplicaId, Slot } from "../../paxos/ballot.js";
+import { type Ballot, LAST_SLOT, type ReplicaId, type Slot } from "../../paxos/ballot.js";
 import type { Event } from "../../paxos/event.js";
 import type { Memberships } from "../../paxos/membership.js";
-import type { Message, MessageKind } from "../../paxos/message.js";
+import type { HeartbeatMessage, Message, MessageKind } from "../../paxos/message.js";
 import { type Envelope, type LogRecord, Outbox } from "../../paxos/outbox.js";
 import { Paxos } from "../../paxos/paxos.js";
 import { describeMessage, describeValue } from "../describe-message.js";
@@ -55,6 +55,8 @@ export interface Sent {
 export class ReplicaLife {
   readonly id: ReplicaId;
   readonly memberships: Memberships;
+  /** Somebody may find the end of its log damaged: then what leaders say is empty matters (A8). */
+  readonly mayHide: boolean;
   core: Paxos;
   disk: LittleDisk;
   /** Null: all is on disk. */
@@ -67,9 +69,10 @@ export class ReplicaLife {
   syncedTurn: number;
   nextNumber: number;
 
-  constructor(id: ReplicaId, memberships: Memberships) {
+  constructor(id: ReplicaId, memberships: Memberships, mayHide: boolean) {
     this.id = id;
     this.memberships = memberships;
+    this.mayHide = mayHide;
     this.disk = new LittleDisk(0, []);
     this.waiting = null;
     this.ghost = newReplicaGhost(memberships, id);
@@ -100,7 +103,7 @@ export class ReplicaLife {
   key(): string {
     return [
       `${this.id} ${this.incarnation} ${this.nextNumber}`,
-      describeCore(this.core.state, this.syncedTurn),
+      describeCore(this.core.state, this.syncedTurn, this.mayHide),
       this.disk.describe(describeValue),
       describeWaiting(this.waiting),
       describeGhost(this.ghost),
@@ -133,7 +136,7 @@ export class ReplicaLife {
       case "heartbeat":
         if (message.ballot < this.disk.promised) return true;
         if (proposer.phase !== "idle" && message.ballot > proposer.ballot) return false;
-        return message.chosenUpTo <= this.disk.chosenUpTo;
+        return !this.mayHide && message.chosenUpTo <= this.disk.chosenUpTo;
       default:
         return false;
     }
@@ -257,11 +260,12 @@ export class Act {
     if (isCounting) this.#turn([{ kind: "synced", turn: life.syncedTurn }]);
   }
 
-  /** The process ends, what was not synced is lost, and a new one starts. */
-  crash(): void {
+  /** The process ends, what was not synced is lost, and a new one starts; `hides`: and does not know what was there. */
+  crash(hides: boolean): void {
     const { life } = this;
+    if (hides) life.disk = life.disk.hideEnd();
     life.restart();
-    this.#see({ kind: "restart", promised: life.core.promised, executed: life.disk.chosenFrom(1) });
+    this.#see({ kind: "restart", recovered: life.disk.recover(), executed: life.disk.chosenFrom(1) });
   }
 
   #see(seen: Observation): void {
@@ -271,10 +275,10 @@ export class Act {
 
   #send({ to, message }: Envelope<Message>): void {
     if (!CARRIED.has(message.kind) || (message.kind === "accept" && this.#losesAccepts)) return;
-    if (message.kind === "heartbeat" && message.chosenUpTo === 0) return;
+    const { mayHide } = this.life;
+    if (message.kind === "heartbeat" && message.chosenUpTo === 0 && !mayHide) return;
     this.#see({ kind: "send", message });
-    // Rounds and the sender's connectedness serve reads and liveness only; heartbeats differ by what they say chosen.
-    const carried = message.kind === "heartbeat" ? { ...message, round: 1, quorumConnected: true } : message;
+    const carried = message.kind === "heartbeat" ? plainHeartbeat(message, mayHide) : message;
     for (const target of to) this.sent.push({ to: target, message: carried });
   }
 
@@ -299,6 +303,12 @@ export class Act {
       if (!this.#mayCrash && !life.countsOnSync) this.sync();
     }
   }
+}
+
+/** Rounds and the sender's connectedness serve reads and liveness only; heartbeats differ by what they say chosen. */
+function plainHeartbeat(message: HeartbeatMessage, mayHide: boolean): HeartbeatMessage {
+  const emptyAbove = mayHide ? message.emptyAbove : LAST_SLOT;
+  return { ...message, round: 1, quorumConnected: true, emptyAbove };
 }
 
 function joined(
@@ -331,6 +341,7 @@ export function commandText(id: ReplicaId, incarnation: number, number: number):
 
 function describeRecord(record: LogRecord): string {
   if (record.kind === "chosen") return `c${record.upTo}`;
+  if (record.kind === "void") return `v${record.from}:${record.ballot}`;
   const ballot = record.kind === "accepted" ? record.ballot : 0;
   return `${record.slot}:${ballot}:${describeValue(record.value)}`;
 }
