@@ -13,8 +13,8 @@ const KNOWN = [...CONFIGURATIONS, ...SMALL_CONFIGURATIONS];
 
 const HELP = `
 Configurations:
-${KNOWN.map(({ name, what }) => `  ${name.padEnd(24)}${what}`).join("\n")}
-  ${"all".padEnd(24)}the first two, one after the other
+${KNOWN.map(({ name, what }) => `  ${name.padEnd(30)}${what}`).join("\n")}
+  ${"all".padEnd(30)}the first three, one after the other
 
 Every action is a step of the code that runs in production; the invariants are checked after each one.`;
 

@@ -22,6 +22,12 @@ export const CONFIGURATIONS: readonly Configuration[] = [
     what: "3 replicas, 2 ballots, 2 slots, loss and duplication, one crash and restart of one of the three",
     space: () => new PaxosSpace({ replicas: 3, candidates: 2, ballots: 2, slots: 2, crashes: 1 }),
   },
+  {
+    name: "multi-paxos-hidden-end",
+    what: "3 replicas, 3 ballots, 1 slot, and one of the three starts again with the end of its log damaged",
+    space: () =>
+      new PaxosSpace({ replicas: 3, candidates: 2, ballots: 3, slots: 1, crashes: 1, mayHide: true }),
+  },
 ];
 
 /** The same with less in them: they end in seconds, and still show most bugs. */
@@ -37,7 +43,7 @@ export const SMALL_CONFIGURATIONS: readonly Configuration[] = [
     space: () => new PaxosSpace({ replicas: 3, candidates: 2, ballots: 2, slots: 1, crashes: 1 }),
   },
   {
-    name: "multi-paxos-hidden-end",
+    name: "multi-paxos-hidden-end-small",
     what: "3 replicas, 2 ballots, 1 slot, and one of the three starts again with the end of its log damaged",
     space: () =>
       new PaxosSpace({ replicas: 3, candidates: 2, ballots: 2, slots: 1, crashes: 1, mayHide: true }),
