@@ -25,7 +25,7 @@ if (one !== undefined) {
   });
 } else {
   test(`${WALKS} random walks break no invariant, and after healing every one makes progress`, () => {
-    const sums: Reached = { chosen: 0, ballots: 0, reads: 0, contested: 0, fences: 0 };
+    const sums: Reached = { chosen: 0, ballots: 0, reads: 0, contested: 0, strikes: 0, voids: 0, fences: 0 };
     for (let seed = FIRST; seed < FIRST + WALKS; seed += 1) {
       try {
         const reached = walk(walkOf(seed));

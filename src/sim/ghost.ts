@@ -64,6 +64,8 @@ export class Ghost {
   readonly lastBallot = new Map<ReplicaId, Ballot>();
   /** The last vote that became durable where its replica had one of another ballot, and did not know what is chosen. */
   castAgain: { readonly id: ReplicaId; readonly slot: Slot; readonly value: Value } | null = null;
+  /** How often a replica has called void what damage hides (A8). */
+  voids = 0;
   /** Who installed a snapshot last; null: it was looked at. */
   installed: ReplicaId | null = null;
   /** What callers proposed, by `payloadKey`. */

@@ -123,9 +123,21 @@ export function persistBeforeSend(
         () => `${id} promised with a vote in slot ${slot} that is not on disk`,
       );
     }
+    hiddenIsTold(id, replica, message);
   }
   if (message.kind === "accepted") acceptedIsDurable(ghost, id, replica, message, message.upTo);
   if (message.kind === "heartbeatAck") acceptedIsDurable(ghost, id, replica, message, message.syncedUpTo);
+}
+
+/** A vote that damage hides is told of, as faulty, until it is void on disk, or its slot has a newer record (A4, A8). */
+function hiddenIsTold(id: ReplicaId, { hidden }: GhostReplica, promise: PromiseMessage): void {
+  for (const slot of hidden.keys()) {
+    if (slot < promise.from || slot > promise.to || slot <= promise.chosenUpTo) continue;
+    const isTold =
+      promise.accepted.some((accepted) => accepted.slot === slot) ||
+      promise.faulty.some(({ from, to }) => from <= slot && slot <= to);
+    check(isTold, "persistBeforeSend", () => `${id} promised over slot ${slot}, void only in memory`);
+  }
 }
 
 /** Proofs true (1): when the log says that a turn is on disk, nothing that it has written waits for a sync. */

@@ -37,6 +37,7 @@ export function onAppend(ghost: Ghost, id: ReplicaId, record: LogRecord): void {
     replica.learned.set(record.slot, record.value);
   } else if (record.kind === "void") {
     voidsOnlyVoid(ghost, id, replica, record);
+    ghost.voids += 1;
     for (const [slot, votes] of replica.hidden) {
       if (slot < record.from) continue;
       for (const ballot of votes.keys()) replica.votes.get(slot)?.delete(ballot);

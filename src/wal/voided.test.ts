@@ -1,5 +1,5 @@
-// The record that hidden votes are void (A8): faults of damage before the life that wrote it go, all later damage counts
-// afresh; it is there or not, whatever ends the process; and the log is bounded again, and is compacted.
+// The record that hidden votes are void (A8): faults of damage before the life that wrote it go, all later damage
+// counts afresh; it is there or not, whatever ends the process; and the log is bounded again, and is compacted.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { chosen, quiet, vote, WalLife } from "../../test/support/wal-life.js";

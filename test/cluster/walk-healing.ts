@@ -20,13 +20,17 @@ export interface Healing {
   readonly random: Random;
   readonly asked: Asked[];
   readonly log: Log;
+  readonly hiddenEnds: { readonly victims: ReadonlySet<ReplicaId>; readonly strikes: number };
 }
 
 /** Milliseconds. */
 const PATIENCE = 10_000;
 
 /** Ends the life of `id`; any part of what its disk has not synced is found again. */
-export function kill({ cluster, random, log }: Healing, id: ReplicaId): void {
+export function kill(
+  { cluster, random, log }: Pick<Healing, "cluster" | "random" | "log">,
+  id: ReplicaId,
+): void {
   const pending = cluster.replica(id).disk.pending.length;
   const survivors = {
     turns: random.below(pending + 1),
@@ -65,16 +69,20 @@ export function healForGood(healing: Healing): void {
   for (const id of alive) asked.push({ ...lifeOf(cluster, id), text: null, read: cluster.read(id) });
   const done = cluster.run(PATIENCE, () => pendingOf(healing, alive).length === 0);
   assert.ok(done, `nothing new is done after healing: ${evidence(healing, alive)}`);
+  // A8: also where nobody is elected for it.
+  const isCovering = () => alive.every((id) => !cluster.core(id).state.acceptor.isFreeFaulty);
+  assert.ok(cluster.run(PATIENCE, isCovering), `free slots stay faulty: ${evidence(healing, alive)}`);
   cluster.run(1_000);
   assert.ok(isLevel(), `one leader, and all have executed as much: ${evidence(healing, alive)}`);
 }
 
-/** Those who never come back: none, or as many as leave the living a quorum of both kinds. */
-function chooseDead({ cluster, random }: Healing): ReplicaId[] {
+/** Those who never come back: none, or as many as leave the living a quorum of both kinds, with whole logs. */
+function chooseDead({ cluster, random, hiddenEnds }: Healing): ReplicaId[] {
   const { phase1, phase2 } = cluster.memberships.first;
   let most = random.below(cluster.ids.length - Math.max(phase1, phase2) + 1);
-  return cluster.ids.filter(() => {
+  return cluster.ids.filter((id) => {
     if (most === 0 || random.next() < 0.5) return false;
+    if (hiddenEnds.strikes > 0 && !hiddenEnds.victims.has(id)) return false;
     most -= 1;
     return true;
   });

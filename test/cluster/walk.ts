@@ -7,6 +7,7 @@ import { sameValue } from "../../src/paxos/value.js";
 import type { Ghost } from "../../src/sim/ghost.js";
 import { Cluster } from "./cluster.js";
 import { type Asked, healForGood, kill, lifeOf } from "./walk-healing.js";
+import { HiddenEnds } from "./walk-hidden-ends.js";
 import { Rot } from "./walk-rot.js";
 import { type Log, Traffic } from "./walk-traffic.js";
 
@@ -33,6 +34,7 @@ class Walk {
   readonly log: Log;
   readonly asked: Asked[] = [];
   readonly rot: Rot;
+  readonly hiddenEnds: HiddenEnds;
   /** Milliseconds that pass at most from step to step. */
   readonly hurry: number;
   /** Those who mostly contend for the leadership: the same ones lead again and again. */
@@ -49,6 +51,7 @@ class Walk {
     this.log = (line) => trace?.push(`${this.cluster.now} ${line()}`);
     this.traffic = new Traffic(this.cluster, this.random, this.log);
     this.rot = new Rot(this.cluster, seed);
+    this.hiddenEnds = new HiddenEnds(this.cluster, seed, this.log);
     this.hurry = [20, 60, 600][this.random.below(3)]!;
     this.rivals = [1 + this.random.below(replicas), 1 + this.random.below(replicas)];
     this.steps = this.#draw();
@@ -92,6 +95,7 @@ class Walk {
 
   step(): void {
     this.rot.tell();
+    this.hiddenEnds.strike();
     let dice = this.random.next() * this.total;
     for (const [weight, take] of this.steps) {
       dice -= weight;
@@ -307,25 +311,28 @@ export interface Reached {
   reads: number;
   /** Slots in which two values were voted for. */
   contested: number;
+  /** Logs that lost their ends, in some walks, and how often free slots healed of that. */
+  strikes: number;
+  voids: number;
   /** Replicas that were fenced, in the few walks in which states differ. */
   fences: number;
 }
 
-function reached(ghost: Ghost, fences: number): Reached {
+function reached(ghost: Ghost, strikes: number, fences: number): Reached {
   let contested = 0;
   for (const ballots of ghost.proposed.values()) {
     const [first, ...others] = [...ballots.values()];
     if (others.some((value) => !sameValue(value, first!))) contested += 1;
   }
   const [chosen, ballots, reads] = [ghost.chosen.size, ghost.ballotLife.size, ghost.reads.size];
-  return { chosen, ballots, reads, contested, fences };
+  return { chosen, ballots, reads, contested, strikes, voids: ghost.voids, fences };
 }
 
 /** Runs one walk; throws on the first breach. */
 export function walk(options: WalkOptions): Reached {
   const it = new Walk(options);
   for (let i = 0; i < options.steps; i += 1) it.step();
-  const sum = reached(it.cluster.ghost, it.rot.fences);
+  const sum = reached(it.cluster.ghost, it.hiddenEnds.strikes, it.rot.fences);
   healForGood(it);
   return sum;
 }

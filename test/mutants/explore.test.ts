@@ -15,6 +15,8 @@ const CAUGHT: readonly (readonly [string, string, string])[] = [
   ["F1", "multi-paxos-one-slot", "chosenSlotsAreLeft"],
   ["F3", "multi-paxos-one-slot", "learnsOnlyChosen"],
   ["F4", "multi-paxos-one-slot", "leaderHoldsBallot"],
+  ["A8 found", "multi-paxos-hidden-end-small", "voidsOnlyVoid"],
+  ["A8 above", "multi-paxos-hidden-end-small", "voidsOnlyVoid"],
   ["F20", "multi-paxos-one-ballot", "persistBeforeSend"],
 ];
 

@@ -7,6 +7,7 @@ import type { Mutant } from "./mutant.js";
 import { PROPOSER_MUTANTS } from "./proposer-mutants.js";
 import { REPLICA_MUTANTS } from "./replica-mutants.js";
 import { SNAPSHOT_MUTANTS } from "./snapshot-mutants.js";
+import { VOIDING_MUTANTS } from "./voiding-mutants.js";
 import { WAL_MUTANTS } from "./wal-mutants.js";
 
 export const MUTANTS: readonly Mutant[] = [
@@ -14,6 +15,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...PROPOSER_MUTANTS,
   ...ELECTION_MUTANTS,
   ...WAL_MUTANTS,
+  ...VOIDING_MUTANTS,
   ...REPLICA_MUTANTS,
   ...SNAPSHOT_MUTANTS,
   ...DIGEST_MUTANTS,
