@@ -7,13 +7,11 @@ import type { PaxosState } from "./state.js";
 
 /** Of T: at most once in so many, for a replica that starts and fails again and again must not stop the others. */
 const PACE = 4;
-/** Of T: those whom a new ballot rests on have answered a heartbeat that was sent so lately. */
-const LATELY = 0.5;
 
 export function renewBallot(p: PaxosState, now: number, out: Outbox): void {
   const { heartbeats, electionMs } = p;
   if (!p.isLeading || heartbeats.asking.size === 0 || now < p.renewAt) return;
-  const covering = [p.self, ...heartbeats.content(now - LATELY * electionMs)];
+  const covering = [p.self, ...heartbeats.content(now - electionMs)];
   if (!isPhase1Quorum(p.membership, covering)) return;
   p.renewAt = now + PACE * electionMs;
   startPrepare(p, now, out);

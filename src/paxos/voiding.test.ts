@@ -196,8 +196,8 @@ test("a leader takes a new ballot for one who asks, where the others that are th
     [[no, away, away, asks], false],
     [[no, asks, asks, asks], false],
     [[away, away, away, asks], false],
-    [[no, no, asks, away], true, 249],
-    [[no, no, asks, away], false, 250],
+    [[no, no, asks, away], true, 499],
+    [[no, no, asks, away], false, 500],
   ];
   for (const [acks, isRenewed, ms] of cases) {
     assert.equal(new Leader().isRenewed(acks, ms), isRenewed, JSON.stringify([acks, ms]));

@@ -101,7 +101,10 @@ export class CoreWatch implements Core {
   endTurn(now: number, outbox: Outbox): void {
     const { paxos } = this;
     paxos.endTurn(now, outbox);
-    for (const record of outbox.records) onAppend(this.#ghost, this.#id, record);
+    for (const record of outbox.records) {
+      onAppend(this.#ghost, this.#id, record);
+      if (record.kind === "void") this.#reached("free slots heal");
+    }
     const replica = this.#ghost.replica(this.#id);
     invariants.promiseMonotonic(this.#id, replica, paxos.promised);
     replica.promised = Math.max(replica.promised, outbox.promise);

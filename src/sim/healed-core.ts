@@ -1,6 +1,6 @@
 // A healed core and what is asked of it: who leads it, whether it is level, operations of clients at its replicas. A
 // demand that is not met is a violation, unless the data is proved beyond repair; then the run ends, and it counts.
-import { LAST_SLOT, type ReplicaId } from "../paxos/ballot.js";
+import { LAST_SLOT, type ReplicaId, replicaOf } from "../paxos/ballot.js";
 import { beyondRepair } from "./beyond-repair.js";
 import type { Client, Recorded } from "./client.js";
 import { InvariantBroken } from "./ghost.js";
@@ -19,6 +19,8 @@ export class HealedCore {
   readonly #requests: Requests;
   /** No demand can be made any more. */
   isExcused: boolean;
+  /** How often free slots had healed when the present probe began. */
+  #voids: number;
 
   constructor(
     world: World,
@@ -33,6 +35,7 @@ export class HealedCore {
     this.#history = history;
     this.#requests = requests;
     this.isExcused = false;
+    this.#voids = 0;
   }
 
   /** A replica that found its disk beyond what it heals by itself is out of it. */
@@ -46,6 +49,7 @@ export class HealedCore {
 
   /** What is done to it now, for the trace and for the summary of a campaign. */
   begin(what: string): void {
+    this.#voids = this.world.ghost.voids;
     this.world.reach(`probe ${what}`);
     this.world.tell(0, `probe: ${what}`);
   }
@@ -56,7 +60,7 @@ export class HealedCore {
 
   /**
    * Whether `hosts` can elect one of them. A replica whose disk lost what it may have voted for in any slot (A4)
-   * covers no slot that is still free, so that it counts for nobody (P3).
+   * covers no slot that is still free, so that it counts for nobody (P3), until a leader helps it (A8).
    */
   isQuorum(hosts: readonly Host[]): boolean {
     const covering = hosts.filter(({ core }) => core?.paxos.state.acceptor.isFaulty(LAST_SLOT) === false);
@@ -241,6 +245,13 @@ export class HealedCore {
   }
 
   keeps(ballot: number, what: string): void {
-    if (this.leader?.core?.ballot !== ballot) this.fail(`${what} changes the leader: ${this.levels}`);
+    if (!this.isKept(ballot, this.leader)) this.fail(`${what} changes the leader: ${this.levels}`);
+  }
+
+  /** Whether `leader` leads as before; but for a new ballot for one that has found its disk damaged (A8). */
+  isKept(ballot: number, leader: Host | null): boolean {
+    if (leader?.core?.ballot === ballot) return true;
+    const isAsked = this.world.ghost.voids > this.#voids || !this.isSound;
+    return isAsked && (leader === null || leader.id === replicaOf(ballot));
   }
 }

@@ -129,7 +129,7 @@ export function persistBeforeSend(
   if (message.kind === "heartbeatAck") acceptedIsDurable(ghost, id, replica, message, message.syncedUpTo);
 }
 
-/** A vote that damage hides is told of, as faulty, until it is void on disk, or its slot has a newer record (A4, A8). */
+/** A vote that damage hides is told of as faulty, until it is void on disk, or its slot has a newer record (A4, A8). */
 function hiddenIsTold(id: ReplicaId, { hidden }: GhostReplica, promise: PromiseMessage): void {
   for (const slot of hidden.keys()) {
     if (slot < promise.from || slot > promise.to || slot <= promise.chosenUpTo) continue;

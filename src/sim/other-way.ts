@@ -26,9 +26,9 @@ async function restartAll(core: HealedCore, leader: Host, others: readonly Host[
     host.kill();
     host.start();
   }
-  await core.until(world.queue.now + T_MS, () => leader.core?.ballot !== ballot);
+  await core.until(world.queue.now + T_MS, () => !core.isKept(ballot, leader));
   for (const wire of wires) wire.dial = GOOD_WIRE.dial;
-  if (leader.core?.ballot !== ballot || !leader.core.isLeading) {
+  if (!core.isKept(ballot, leader)) {
     core.fail(`restarts of its followers depose the leader: ${core.levels}`);
   }
 }

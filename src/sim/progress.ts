@@ -44,6 +44,7 @@ export async function demandProgress(core: HealedCore, healing: Healing): Promis
       () => core.isLevel,
       () => "not level",
     )) &&
+    (await covers(core, end, isCalm)) &&
     (await newOperations(core, soon, isCalm)) &&
     (await meets(
       () => core.isLevel && core.unfinished === "",
@@ -52,6 +53,14 @@ export async function demandProgress(core: HealedCore, healing: Healing): Promis
   const took = world.queue.now - begun;
   if (isDone) (await sameHash(core, end)) && (await keepsLeader(core, end, isCalm));
   return isDone ? took : 0;
+}
+
+/** A8: where the others can elect a leader, it does not rest before a damaged replica counts again in elections. */
+async function covers(core: HealedCore, end: number, isCalm: boolean): Promise<boolean> {
+  if (!isCalm || !core.isQuorum(core.hosts)) return true;
+  const free = () => core.hosts.filter(({ core: one }) => one?.paxos.state.acceptor.isFreeFaulty !== false);
+  const what = () => `free slots of ${free().map(({ id }) => id)} stay faulty: ${core.levels}`;
+  return core.demand(end, () => free().length === 0 && core.leader !== null, what);
 }
 
 export function isLeftAlone({ outside, slowDisk }: Healing): boolean {

@@ -50,6 +50,7 @@ const EVENTS = [
   "client told that the machine refuses",
   "crash as a snapshot is installed",
   "dropped write",
+  "free slots heal",
   "handshake refused",
   "installation of a snapshot",
   "misdirected write",

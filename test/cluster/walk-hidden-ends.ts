@@ -1,5 +1,5 @@
-// In some walks the logs of a few replicas lose their ends, so that they cannot tell what they voted for (A4). So few that
-// the others are a phase-1 quorum: every chosen value has a good copy with one of them, and they elect one another.
+// In some walks the logs of a few replicas lose their ends, so that they cannot tell what they voted for (A4). So few
+// that the others are a phase-1 quorum: every chosen value has a good copy with one of them, and they can elect one.
 import { Random } from "../../src/base/random.js";
 import type { ReplicaId } from "../../src/paxos/ballot.js";
 import type { Cluster } from "./cluster.js";
