@@ -80,6 +80,8 @@ export class Recovery {
   readonly places: DamagedPlace[];
   /** Segments whose first batch is part of the log: it may begin with them. */
   starts: SegmentStart[];
+  /** From here on what damage hid is void, as far as the log says so last (A8); 0: it does not say so. */
+  voidFrom: Slot;
   /** The last batch of which anything is damaged; 0: none. */
   #damagedAt: number;
   #sequence: number;
@@ -106,6 +108,7 @@ export class Recovery {
     this.damaged = 0;
     this.places = [];
     this.starts = [];
+    this.voidFrom = 0;
     this.#damagedAt = 0;
     this.#sequence = sequence;
     this.#link = 0;
@@ -218,7 +221,8 @@ export class Recovery {
    */
   #void({ slot: from, ballot }: ListEntry, { maxSlot }: BatchHeader, since: number): void {
     this.ballot = Math.max(this.ballot, ballot);
-    this.index.voidFrom(this.#damagedAt < since ? from : Math.max(from, maxSlot + 1));
+    this.voidFrom = this.#damagedAt < since ? from : Math.max(from, maxSlot + 1);
+    this.index.voidFrom(this.voidFrom);
     this.starts = lowered(this.starts, maxSlot);
   }
 

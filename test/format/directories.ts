@@ -6,6 +6,8 @@ import { MemoryDisk } from "../../src/wal/memory-disk.js";
 import { MemoryCluster } from "../support/memory-cluster.js";
 
 export const SEGMENT_BYTES = 4096;
+/** Within four election timeouts a damaged replica counts again. */
+const HEALED_MS = 2000;
 
 /** Keeps the last three. */
 function notes() {
@@ -73,6 +75,30 @@ async function killedFormat1(): Promise<MemoryDisk> {
   return disk;
 }
 
+/** A follower whose log lost its end while it was down, and whom a leader has told since what is empty (A8). */
+async function voided(): Promise<MemoryDisk> {
+  const cluster = clusterOf(3);
+  await cluster.startAll();
+  await cluster.clock.settle(cluster.replica(await cluster.leader()).propose("one"));
+  await cluster.level();
+  const id = await cluster.follower();
+  const disk = cluster.disks.get(id)!;
+  await cluster.crash(id, false);
+  const log = disk.bytesOf("log-0000000001");
+  const end = Math.ceil((log.findLastIndex((byte) => byte !== 0) + 1) / 512) * 512;
+  log.fill(0xd7, end - 512, end);
+  await cluster.start(id);
+  const healed = cluster.clock.now() + HEALED_MS;
+  await cluster.clock.until(() => cluster.clock.now() >= healed);
+  for (const note of ["two", "three"])
+    await cluster.clock.settle(cluster.replica(await cluster.leader()).propose(note));
+  await cluster.level();
+  await cluster.crash(id, false);
+  const image = disk.copy();
+  await cluster.closeAll();
+  return image;
+}
+
 /** As a backup of slot 9 was restored into it, never started yet; its store is another golden file. */
 async function restored(): Promise<MemoryDisk> {
   const disk = new MemoryDisk();
@@ -88,4 +114,5 @@ export const DIRECTORIES: Readonly<Record<string, () => Promise<MemoryDisk>>> = 
   killed,
   "killed-promise-1": killedFormat1,
   restored,
+  voided,
 };

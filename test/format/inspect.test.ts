@@ -46,6 +46,14 @@ function inspected(name: string, harm: (directory: string) => unknown = () => {}
   });
 }
 
+test("an end that cannot be read, and was found void by the life that came then", async () => {
+  const found = await inspected("voided");
+  assert.deepEqual(lines(found), [
+    "log-0000000002 512: one or more batches before this one cannot be read; what it held of slots from 2 on was found " +
+      "void since, and the rest is known chosen: nothing is lost",
+  ]);
+});
+
 test("a directory that was closed in good order", async () => {
   const found = await inspected("compacted");
   assert.deepEqual([found.findings, found.notes, found.leftOver], [[], [], []]);

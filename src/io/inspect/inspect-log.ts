@@ -126,7 +126,7 @@ const WHAT: Readonly<Record<DamagedPlace["what"], string>> = {
 /** What the damage of records of these slots means; null: nobody knows of which. */
 function fateOf(
   slots: readonly Slot[] | null,
-  { index }: RecoveredLog["recovery"],
+  { index, voidFrom }: RecoveredLog["recovery"],
   heldSlot: Slot,
   found: Inspection,
 ): string {
@@ -134,6 +134,8 @@ function fateOf(
   if (slots === null) {
     const from = index.chosenAfter(covered) + 1;
     const to = index.lostUpTo === LAST_SLOT ? "on" : `to ${index.lostUpTo}`;
+    if (index.lostUpTo < from && voidFrom > 0)
+      return `what it held of slots from ${voidFrom} on was found void since, and the rest is known chosen: nothing is lost`;
     if (index.lostUpTo < from)
       return `it held nothing after slot ${covered}, which the state holds: nothing is lost`;
     return (
