@@ -35,6 +35,7 @@ import {
   tellCallers,
 } from "./serving.js";
 import { type PaxosOptions, PaxosState } from "./state.js";
+import { watchLost } from "./watching-losses.js";
 
 const NEVER = Number.POSITIVE_INFINITY;
 
@@ -142,6 +143,7 @@ export class Paxos {
     resendLate(p, now, outbox);
     handOver(p, now, outbox);
     proposeWaiting(p, now, outbox);
+    watchLost(p, now, outbox);
     startReadRound(p, now, outbox);
     tellCallers(p, outbox);
     askForMissing(p, now, outbox);

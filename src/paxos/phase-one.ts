@@ -105,10 +105,19 @@ export class PhaseOne {
     return report !== undefined && this.#covers(report, slot);
   }
 
+  /** Whether the promise of `replica` says anything of `slot`. */
+  hasSpoken(replica: ReplicaId, slot: Slot): boolean {
+    const report = this.reports.find((candidate) => candidate.replica === replica);
+    return report !== undefined && speaksFor(report, slot);
+  }
+
+  /** Whether any promise says that its record of `slot` is damaged. */
+  isFaultyAt(slot: Slot): boolean {
+    return this.reports.some(({ faulty }) => faulty.some(({ from, to }) => from <= slot && slot <= to));
+  }
+
   #covers(report: Report, slot: Slot): boolean {
-    let spoken = false;
-    for (const range of report.spoken) if (slot >= range.from && slot <= range.to) spoken = true;
-    if (!spoken) return false;
+    if (!speaksFor(report, slot)) return false;
     for (const range of report.faulty) {
       if (slot < range.from || slot > range.to) continue;
       // The lost vote cannot be higher than one in hand only where its ballot is known (F22).
@@ -132,4 +141,9 @@ export class PhaseOne {
     copy.chosenBy = this.chosenBy;
     return copy;
   }
+}
+
+function speaksFor(report: Report, slot: Slot): boolean {
+  for (const range of report.spoken) if (slot >= range.from && slot <= range.to) return true;
+  return false;
 }

@@ -8,6 +8,7 @@ import { Election } from "./election.js";
 import { Forwarding } from "./forwarding.js";
 import { Heartbeats } from "./heartbeats.js";
 import { Learner } from "./learner.js";
+import { type LostSlots, NONE_LOST } from "./lost-slots.js";
 import type { Membership, Memberships } from "./membership.js";
 import type { Accepted, ChosenEntry, Faulty } from "./message.js";
 import { type Caller, Proposer } from "./proposer.js";
@@ -77,6 +78,8 @@ export class PaxosState {
   preparedAnewAt: Slot;
   /** When it may prepare anew for those who ask for a new ballot (A8). */
   renewAt: number;
+  /** What holds up the recovery, as last told to the driver. */
+  noticedLost: LostSlots;
   /** The leadership last told to the driver. */
   noticedLeader: ReplicaId;
   noticedBallot: number;
@@ -111,6 +114,7 @@ export class PaxosState {
     this.offeredUntil = 0;
     this.preparedAnewAt = -1;
     this.renewAt = options.now;
+    this.noticedLost = NONE_LOST;
     this.noticedLeader = 0;
     this.noticedBallot = 0;
   }

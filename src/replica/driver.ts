@@ -361,9 +361,10 @@ export class Driver<C, R, Q, A> {
       case "compact":
         this.#transfer!.compactLog(notice.upTo);
         return;
+      case "lost":
       case "diverged":
       case "divided":
-        this.#soundness!.divergence.onNotice(notice);
+        this.#soundness!.onNotice(notice);
         return;
       case "alarm":
         this.#events.onFault(notice.text);

@@ -93,7 +93,7 @@ export interface Opened<C, R, Q, A> {
   readonly committer: Committer;
   readonly recovered: RecoveredState;
   readonly bootstrap: Bootstrap;
-  /** The log begins after it: a machine that has less has lost what it held. */
+  /** The log says that all up to it is chosen: where the machine has less, what was held, or the log, is damaged. */
   readonly rebuildUpTo: Slot;
   /** For the operator: what was found damaged. */
   readonly faults: readonly string[];
@@ -158,7 +158,7 @@ export async function open<C, R, Q, A>(
     executor,
     committer,
     recovered: recoveredState(recovered, executor.appliedUpTo),
-    rebuildUpTo: recovered.compactedUpTo,
+    rebuildUpTo: wal.syncedChosenUpTo,
     faults: [...faults, ...snapshotFaults],
     bootstrap: new Bootstrap(id, diskId, cluster, directory.genesis, hasVoted),
     room,

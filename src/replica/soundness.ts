@@ -1,6 +1,8 @@
 // Whether the state here may be shown: not while it is not that of the majority (fenced), nor while it is that of an
 // earlier time, for what was held is lost (rebuilding). Rule: whoever shows the state, or tells of it, asks here.
 import type { Slot } from "../paxos/ballot.js";
+import { type LostSlots, NONE_LOST } from "../paxos/lost-slots.js";
+import type { Notice } from "../paxos/outbox.js";
 import { Divergence, type DivergencePorts } from "./divergence.js";
 import type { Opened } from "./opening.js";
 
@@ -8,12 +10,15 @@ export class Soundness<C, R, Q, A> {
   readonly #opened: Opened<C, R, Q, A>;
   readonly #ports: DivergencePorts;
   #isRebuilding: boolean;
+  /** What the log cannot show here nor elsewhere. */
+  #lost: LostSlots;
   readonly divergence: Divergence<C, R, Q, A>;
 
   constructor(opened: Opened<C, R, Q, A>, ports: DivergencePorts) {
     this.#opened = opened;
     this.#ports = ports;
     this.divergence = new Divergence(opened, ports);
+    this.#lost = NONE_LOST;
     this.#isRebuilding = this.rebuildingUpTo > 0;
     for (const text of [...opened.faults, ...this.#rebuildingAlarms]) ports.onFault(text);
   }
@@ -33,7 +38,18 @@ export class Soundness<C, R, Q, A> {
 
   /** What an operator should know, as sentences. */
   get alarms(): readonly string[] {
-    return [...this.divergence.alarms, ...this.#rebuildingAlarms];
+    return [...this.divergence.alarms, ...this.#rebuildingAlarms, ...lostAlarms(this.#lost)];
+  }
+
+  onNotice(notice: Notice & { readonly kind: "lost" | "diverged" | "divided" }): void {
+    if (notice.kind !== "lost") {
+      this.divergence.onNotice(notice);
+      return;
+    }
+    const wasLost = this.#lost.slots.length > 0;
+    this.#lost = notice;
+    for (const text of lostAlarms(notice)) this.#ports.onFault(text);
+    if (wasLost && notice.slots.length === 0) this.#ports.onWell("no slot is known here to be lost any more");
   }
 
   get #rebuildingAlarms(): readonly string[] {
@@ -51,4 +67,20 @@ export class Soundness<C, R, Q, A> {
     this.#isRebuilding = false;
     this.#ports.onWell("the state is whole again");
   }
+}
+
+function lostAlarms({ slots, unheard }: LostSlots): readonly string[] {
+  if (slots.length === 0) return [];
+  const which = slots.length === 1 ? `slot ${slots[0]}` : `slots ${slots.join(", ")}`;
+  const held = "until then no command is executed here, and no linearizable read answered";
+  if (unheard.length > 0) {
+    const who = unheard.length === 1 ? `replica ${unheard[0]}` : `replicas ${unheard.join(", ")}`;
+    return [
+      `what is in ${which} cannot be told, for records are damaged: start ${who}, which may have it; ${held}`,
+    ];
+  }
+  return [
+    `what was in ${which} is lost, for the records of too many replicas are damaged: restore the cluster from a ` +
+      `backup; ${held}`,
+  ];
 }

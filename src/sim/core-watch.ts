@@ -26,6 +26,7 @@ const TOLD: Readonly<Record<Notice["kind"], string>> = {
   compact: "told compact",
   diverged: "told diverged",
   divided: "told divided",
+  lost: "told lost",
   alarm: "told alarm",
 };
 

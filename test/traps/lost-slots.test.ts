@@ -1,0 +1,66 @@
+// A slot that nobody can recover is told, with those who may still have it, and never filled (A4, P3).
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { ballotOf } from "../../src/paxos/ballot.js";
+import { Cluster } from "../cluster/cluster.js";
+
+const noticed = (cluster: Cluster, id: number) => cluster.core(id).state.noticedLost;
+
+/** Three slots are chosen; then the records of slot 2 are damaged at `bad`, and of all the watermarks are gone. */
+function damagedAt(...bad: readonly number[]): Cluster {
+  const cluster = new Cluster({ replicas: 3, autoSync: true });
+  cluster.elect(1);
+  for (const text of ["a", "b", "c"]) {
+    cluster.propose(1, text);
+    cluster.settle();
+  }
+  cluster.isDamaged = true;
+  for (const id of cluster.ids) cluster.crash(id);
+  for (const id of cluster.ids) {
+    const { disk } = cluster.replica(id);
+    disk.chosenUpTo = 0;
+    if (!bad.includes(id)) continue;
+    disk.slots.delete(2);
+    disk.faulty = [{ from: 2, to: 2, ballot: ballotOf(1, 1) }];
+    cluster.ghost.replica(id).durableVotes.delete(2);
+    cluster.ghost.forget(id);
+  }
+  return cluster;
+}
+
+test("a slot whose records are damaged everywhere is lost: the leader says so, and nothing takes its place", () => {
+  const cluster = damagedAt(1, 2, 3);
+  for (const id of cluster.ids) cluster.restart(id);
+  cluster.run(5000);
+  const leader = cluster.ids.find((id) => cluster.core(id).isLeading)!;
+  assert.deepEqual(noticed(cluster, leader), { slots: [2], unheard: [] });
+  for (const id of cluster.ids) assert.deepEqual(cluster.executedAt(id), ["a"]);
+  // Who leads no more has nothing to tell.
+  cluster.step(leader, { kind: "transfer", to: leader === 1 ? 2 : 1 });
+  cluster.run(100);
+  assert.equal(cluster.core(leader).isLeading, false);
+  assert.deepEqual(noticed(cluster, leader), { slots: [], unheard: [] });
+});
+
+test("where a replica that is away may have it, it is named, and no more is said when it has come back", () => {
+  const cluster = damagedAt(1, 2);
+  for (const id of [1, 2]) cluster.restart(id);
+  cluster.run(5000);
+  const leader = cluster.ids.find((id) => cluster.replica(id).core !== null && cluster.core(id).isLeading)!;
+  assert.deepEqual(noticed(cluster, leader), { slots: [2], unheard: [3] });
+  cluster.restart(3);
+  assert.ok(cluster.run(5000, () => cluster.ids.every((id) => cluster.hasExecuted(id, "c"))));
+  for (const id of cluster.ids) assert.deepEqual(noticed(cluster, id), { slots: [], unheard: [] });
+});
+
+test("a recovery that is under way, and one that only waits for promises, is no loss", () => {
+  const cluster = damagedAt(3);
+  for (const id of cluster.ids) cluster.restart(id);
+  const said: number[] = [];
+  cluster.run(3000, () => {
+    for (const id of cluster.ids) if (noticed(cluster, id).slots.length > 0) said.push(id);
+    return false;
+  });
+  assert.deepEqual(said, []);
+  for (const id of cluster.ids) assert.deepEqual(cluster.executedAt(id), ["a", "b", "c"]);
+});
