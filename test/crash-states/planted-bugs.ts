@@ -62,9 +62,9 @@ export const PLANTED_BUGS: readonly Mutant[] = [
     name: "segment early",
     what: "the copies of the promise name a new segment before it is made",
     file: WAL,
-    find: "this.#rolling.begin(noted, (isThere) => {",
+    find: "this.#rolling.begin(noted, length, (isThere) => {",
     replace:
-      "this.#promises.write({ promised: promise, highest: this.#highest + 1, ...this.#compaction.next }, () => this.#rolling.begin(noted, (isThere) => {",
+      "this.#promises.write({ promised: promise, highest: this.#highest + 1, ...this.#compaction.next }, () => this.#rolling.begin(noted, length, (isThere) => {",
     also: [
       {
         file: WAL,
