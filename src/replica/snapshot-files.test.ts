@@ -204,6 +204,26 @@ test("a part that has got a snapshot's name is put aside", async () => {
   assert.deepEqual(disk.names(), [name(9, ".damaged")]);
 });
 
+test("of damaged files the two are kept that were found last", async () => {
+  const disk = await diskWith(...[5, 6, 7, 8].map((slot) => sample(slot, 10)));
+  for (const slot of [1, 2, 3]) disk.put(name(slot, ".damaged"), Uint8Array.of(1));
+  const others = [`${name(1)}0.damaged`, "snapshot-9.damaged", name(1, ".damaged2")];
+  for (const other of others) disk.put(other, Uint8Array.of(1));
+  const kept = () => disk.names().filter((file) => /\.damaged/.test(file) && !others.includes(file));
+  const files = await SnapshotFiles.open(disk);
+  assert.deepEqual(kept(), [name(2, ".damaged"), name(3, ".damaged")]);
+  // In an order that is not that of their slots.
+  for (const slot of [7, 5, 6]) {
+    await files.setAside(files.all.find((info) => info.slot === slot)!);
+    assert.ok(kept().length === 2 && kept().includes(name(slot, ".damaged")));
+  }
+  assert.deepEqual(kept(), [name(5, ".damaged"), name(6, ".damaged")]);
+  disk.bytesOf(name(8))[0] = 0;
+  assert.equal((await SnapshotFiles.open(disk)).newest, null);
+  assert.deepEqual(kept(), [name(6, ".damaged"), name(8, ".damaged")]);
+  for (const other of others) assert.ok(disk.has(other));
+});
+
 test("the newest is the one of the highest slot, not the one that was written last", async () => {
   const files = await SnapshotFiles.open(new MemoryDisk());
   for (const slot of [9, 100, 20]) await write(files, sample(slot, 10));

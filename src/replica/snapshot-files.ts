@@ -26,6 +26,9 @@ import { SteppedFile, writeFrames } from "./snapshot-writer.js";
 const NAME = /^snapshot-\d{16}$/;
 const DIVERGED = ".diverged";
 const NEW = /^snapshot-\d{16}\.new$/;
+const DAMAGED = /^snapshot-\d{16}\.damaged$/;
+/** Damaged ones that are kept. */
+const KEPT = 2;
 
 function snapshotName(slot: Slot): string {
   return `snapshot-${String(slot).padStart(16, "0")}`;
@@ -45,7 +48,7 @@ export class SnapshotFiles {
   #isReceiving: boolean;
   /** The last file that was given a name, or is about to be. */
   #placed: Promise<unknown>;
-  /** Names under which damaged files were put aside in this life, for the operator. */
+  /** Names under which damaged files were put aside in this life, for the operator; the last two are kept. */
   readonly damaged: string[];
 
   private constructor(disk: Disk) {
@@ -75,6 +78,7 @@ export class SnapshotFiles {
     await removeOldParts(disk, names, files.newest?.slot ?? 0);
     // The life that gave a file its name may have died before that was durable, and the log is cut by what is held.
     await disk.syncDirectory();
+    await files.#removeOldDamaged();
     return files;
   }
 
@@ -222,11 +226,20 @@ export class SnapshotFiles {
     if (why === "damaged") await this.#putAside(name);
     else await this.#disk.rename(name, name + DIVERGED);
     await this.#disk.syncDirectory();
+    await this.#removeOldDamaged();
   }
 
   async #putAside(name: string): Promise<void> {
     await this.#disk.rename(name, `${name}.damaged`);
     this.damaged.push(`${name}.damaged`);
+  }
+
+  /** Those that were found first go; what earlier lives put aside comes before what this one did. */
+  async #removeOldDamaged(): Promise<void> {
+    const names = (await this.#disk.list()).filter((name) => DAMAGED.test(name));
+    const own = new Set(this.damaged.filter((name) => names.includes(name)));
+    const found = [...names.filter((name) => !own.has(name)), ...own];
+    for (const old of found.slice(0, -KEPT)) await this.#disk.remove(old);
   }
 
   /** Of states that were put aside because they differed only the last is kept. */
