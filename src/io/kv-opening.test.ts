@@ -258,10 +258,46 @@ describe("a store that ends the process that opens it", () => {
     for (const program of [
       'throw new Error("no memory")',
       'process.kill(process.pid, "SIGTERM"); setInterval(() => {}, 9)',
+      'process.kill(process.pid, "SIGKILL"); setInterval(() => {}, 9)',
+      // As V8 says it, with a long trace behind it.
+      'process._rawDebug("FATAL ERROR: Reached heap limit - JavaScript heap out of memory\\n" + " at\\n".repeat(2_000)); process.abort()',
     ]) {
       await writeFile(path, program);
       await assert.rejects(checkInChild(folder, path), /start again/);
     }
+    await rm(folder, { recursive: true });
+  });
+
+  test("a check that goes on is not given up because this process stood still", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "synod-check-"));
+    const path = join(folder, "check.mjs");
+    await writeFile(
+      path,
+      'setInterval(() => console.log("opening"), 10); setTimeout(() => process.exit(0), 900)',
+    );
+    const checked = checkInChild(folder, path, 600);
+    await new Promise(setImmediate);
+    for (const until = performance.now() + 700; performance.now() < until; );
+    assert.equal(await checked, null);
+    await rm(folder, { recursive: true });
+  });
+
+  test("a check may use as much memory as this process", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "synod-check-"));
+    const path = join(folder, "check.mjs");
+    await writeFile(
+      path,
+      'import v8 from "node:v8"; console.log(v8.getHeapStatistics().heap_size_limit); process.exit(3)',
+    );
+    const script = `
+      import { checkInChild } from ${JSON.stringify(new URL("./store-check.js", import.meta.url).href)};
+      console.log(await checkInChild(".", process.argv[1]));`;
+    const limitWith = (megabytes: number) => {
+      const args = [`--max-old-space-size=${megabytes}`, "--input-type=module", "-e", script, path];
+      return Number(spawnSync(process.execPath, args, { encoding: "utf8" }).stdout);
+    };
+    assert.ok(limitWith(9_000) >= 9_000 * 2 ** 20);
+    assert.ok(limitWith(300) < 400 * 2 ** 20);
     await rm(folder, { recursive: true });
   });
 });

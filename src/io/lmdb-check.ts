@@ -2,7 +2,7 @@
 // slice says that it goes on; the last one says what is wrong, and the exit status is 3 then.
 import { pathToFileURL } from "node:url";
 import { StateCorrupt } from "../machine/machine.js";
-import { LmdbRecordStore } from "./lmdb-record-store.js";
+import { LmdbRecordStore, UNWATCHED } from "./lmdb-record-store.js";
 
 export const DAMAGED_STATUS = 3;
 /** What a slice reads at most. */
@@ -10,9 +10,8 @@ const SLICE_MS = 100;
 
 async function check(directory: string): Promise<void> {
   const { KvMachine } = await import("../kv/machine.js");
-  const records = await LmdbRecordStore.open(directory);
-  process.stdout.write("opened\n");
-  const machine = await KvMachine.open(records);
+  const goesOn = () => process.stdout.write("opening\n");
+  const machine = await KvMachine.open(await LmdbRecordStore.open(directory, { ...UNWATCHED, goesOn }));
   process.stdout.write("loaded\n");
   for (let part = 0; part < 1; ) {
     const until = performance.now() + SLICE_MS;

@@ -6,10 +6,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { open } from "lmdb";
+import { KvMachine } from "../kv/machine.js";
 import type { RecordStore } from "../kv/record-store.js";
 import { type RecordStoreUnderTest, recordStoreContract } from "../kv/record-store-contract.js";
+import { put } from "../kv/requests-for-tests.js";
 import { recordKey } from "./lmdb-keys.js";
-import { LmdbRecordStore } from "./lmdb-record-store.js";
+import { LmdbRecordStore, UNWATCHED } from "./lmdb-record-store.js";
 
 /** A crash is a copy of the files as they are: what lmdb has not flushed does not count there (`safeRestore`). */
 async function make(): Promise<RecordStoreUnderTest> {
@@ -112,4 +114,25 @@ describe("lmdb record store", () => {
     await store.close();
     await rm(directory, { recursive: true });
   });
+});
+
+test("who watches a store is told that it goes on, for each slice of what a crash left and of what is loaded", async () => {
+  const directory = await mkdtemp(join(tmpdir(), "synod-lmdb-"));
+  const machine = await KvMachine.open(await LmdbRecordStore.open(directory));
+  for (let i = 0; i < 1_600; i += 1) machine.apply(put(`key-${i}`, ""));
+  await machine.commit(1, new Uint8Array(0));
+  await machine.close();
+  const store = await LmdbRecordStore.open(directory);
+  const records = Array.from({ length: 3_500 }, (_, i) => ({ main: i + 2, sub: 0, sealed: Buffer.of(1) }));
+  await (await store.replacement()).load(records);
+  await store.close();
+  let slices = 0;
+  const goesOn = () => {
+    slices += 1;
+  };
+  const again = await LmdbRecordStore.open(directory, { ...UNWATCHED, goesOn });
+  assert.equal(slices, 4);
+  await (await KvMachine.open(again)).close();
+  assert.equal(slices, 8);
+  await rm(directory, { recursive: true });
 });

@@ -64,9 +64,11 @@ const HEAD_FACTS = 10;
 export interface StoreWatch {
   condemn(reason: string): Promise<void>;
   closed(): Promise<void>;
+  /** Another slice of something long is done. */
+  goesOn?(): void;
 }
 
-const UNWATCHED: StoreWatch = { condemn: () => Promise.resolve(), closed: () => Promise.resolve() };
+export const UNWATCHED: StoreWatch = { condemn: () => Promise.resolve(), closed: () => Promise.resolve() };
 
 interface UnreadRecord extends RevisionKey {
   /** Throws `StoreCorrupt`. */
@@ -171,13 +173,18 @@ export class LmdbRecordStore implements RecordStore {
   }
 
   async #removeKeys(start: Buffer, end: Buffer): Promise<void> {
+    let left = (this.#db.getStats() as LmdbStats).entryCount;
     while (true) {
       let last: Promise<unknown> | undefined;
       for (const key of this.#db.getKeys({ start, end, limit: SLICE_WRITES })) {
         last = this.#watched(this.#db.remove(key));
+        left -= 1;
       }
       if (last === undefined) return;
+      // In a damaged tree lmdb may show the same keys again and again.
+      if (left < 0) throw damaged(new Error("it shows more keys than it counts"));
       await this.#answered(last);
+      this.#watch.goesOn?.();
     }
   }
 
@@ -341,6 +348,7 @@ export class LmdbRecordStore implements RecordStore {
   }
 
   turn(): Promise<void> {
+    this.#watch.goesOn?.();
     return new Promise((resolve) => setImmediate(resolve));
   }
 

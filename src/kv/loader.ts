@@ -38,6 +38,11 @@ export async function loadStore(records: RecordStore): Promise<{ head: Head; sto
   while (main <= head.revision) {
     const slice = records.scan(main, sub, SLICE_RECORDS);
     for (const record of slice) {
+      // In a damaged tree a walk may come to the same records again and again.
+      if (record.main < main || (record.main === main && record.sub < sub))
+        throw new StoreCorrupt(`${recordName(record.main, record.sub)} is shown out of its order`);
+      main = record.main;
+      sub = record.sub + 1;
       if (record.main > head.revision)
         throw new StoreCorrupt(`${recordName(record.main, record.sub)} is above the head`);
       if (!addToIndex(index, record.main, record.sub, record.body, head.compactRevision)) {
@@ -45,10 +50,7 @@ export async function loadStore(records: RecordStore): Promise<{ head: Head; sto
       }
     }
     indexed += slice.length;
-    const last = slice.at(-1);
-    if (last === undefined) break;
-    main = last.main;
-    sub = last.sub + 1;
+    if (slice.length === 0) break;
     await records.turn();
   }
   const { keys } = head;

@@ -98,3 +98,11 @@ test("a store of another version is not called damaged", async () => {
     });
   }
 });
+
+test("a store that shows the same records again and again is damaged, and not read for ever", async () => {
+  const { medium } = await committed(COMMANDS);
+  const records = new MemoryRecordStore(medium);
+  const scan = records.scan.bind(records);
+  records.scan = (main, sub, limit) => scan(main > 5 ? 3 : main, sub, Math.min(limit, 4));
+  await assert.rejects(KvMachine.open(records), { name: "StoreCorrupt", message: /out of its order/ });
+});

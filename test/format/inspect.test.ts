@@ -279,6 +279,21 @@ test("a process that reads a store without end, or is ended by it, is told as da
     const aborted = join(scratch, "aborted.mjs");
     writeFileSync(aborted, "process.abort();");
     assert.match((await ask(scratch, true, 60_000, aborted)).faults[0]!, /damaged: it ended the process/);
+    // An end that says nothing of the store is not told as damage of it.
+    for (const [program, reason] of [
+      [
+        'process.kill(process.pid, "SIGKILL"); setInterval(() => {}, 9);',
+        /SIGKILL, perhaps because the machine/,
+      ],
+      ['process._rawDebug("JavaScript heap out of memory"); process.abort();', /has not enough memory/],
+      ['throw new Error("nothing to do with it");', /status 1: .*nothing to do with it/s],
+    ] as const) {
+      writeFileSync(aborted, program);
+      await assert.rejects(ask(scratch, true, 60_000, aborted), {
+        name: "DataDirectoryError",
+        message: reason,
+      });
+    }
   });
 });
 

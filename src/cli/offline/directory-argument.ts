@@ -14,7 +14,8 @@ export async function inspected(path: string | undefined, isDeep: boolean): Prom
   try {
     return await inspectDirectory(path, isDeep);
   } catch (error) {
-    if (error instanceof DataDirectoryError) throw new CommandFailed(error.message);
+    const isOfDisk = error instanceof Error && "syscall" in error;
+    if (error instanceof DataDirectoryError || isOfDisk) throw new CommandFailed(error.message);
     throw error;
   }
 }

@@ -1,10 +1,12 @@
 // The store of the key-value server in a data directory, read in a copy of it: lmdb writes even where it only reads.
 import { execFile } from "node:child_process";
-import { constants, copyFile, mkdtemp, readdir, rm, stat } from "node:fs/promises";
+import { access, constants, copyFile, mkdtemp, readdir, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { DataDirectoryError } from "../../wal/data-directory-error.js";
 import { SET_ASIDE } from "../kv-opening.js";
+import { isOutOfMemory, isSignalOfDamage, memoryFlags, reasonOfEnd } from "../reader-process.js";
 import { StoreMark } from "../store-mark.js";
 import type { Inspection } from "./inspection.js";
 import type { StoreReport } from "./store-child.js";
@@ -51,9 +53,9 @@ export async function inspectStore(path: string, found: Inspection, isDeep: bool
     found.state = { kind: "store", ...none };
     return;
   }
-  const scratch = await mkdtemp(join(tmpdir(), "synod-store-"));
+  const scratch = await scratchDirectory();
   try {
-    await copyFile(join(path, FILE), join(scratch, "data.mdb"), constants.COPYFILE_FICLONE);
+    await copy(join(path, FILE), join(scratch, "data.mdb"));
     const { size } = await stat(join(scratch, "data.mdb"));
     const report = await ask(scratch, isDeep, LONGEST_MS + Math.ceil(size * MS_PER_BYTE));
     for (const text of report.faults) {
@@ -64,6 +66,33 @@ export async function inspectStore(path: string, found: Inspection, isDeep: bool
     found.state = head === null ? null : { kind: "store", ...head, keys, bytes };
   } finally {
     await rm(scratch, { recursive: true });
+  }
+}
+
+/** What goes wrong with the copy says nothing of the store. */
+function notCopied(error: unknown): DataDirectoryError {
+  const { message } = error as Error;
+  return new DataDirectoryError(
+    `the store is read in a copy, and that cannot be made under ${tmpdir()}: ${message}; set TMPDIR to a directory ` +
+      "that this process can write to, with as much room as store/data.mdb takes",
+    { cause: error },
+  );
+}
+
+async function scratchDirectory(): Promise<string> {
+  try {
+    return await mkdtemp(join(tmpdir(), "synod-store-"));
+  } catch (error) {
+    throw notCopied(error);
+  }
+}
+
+async function copy(from: string, to: string): Promise<void> {
+  await access(from, constants.R_OK);
+  try {
+    await copyFile(from, to, constants.COPYFILE_FICLONE);
+  } catch (error) {
+    throw notCopied(error);
   }
 }
 
@@ -89,14 +118,25 @@ export function ask(
   longestMs: number,
   child = CHILD,
 ): Promise<StoreReport> {
-  const args = [child, directory, isDeep ? "deep" : "head"];
+  const args = [...memoryFlags(), child, directory, isDeep ? "deep" : "head"];
   const limits = { maxBuffer: MOST_OUTPUT, timeout: longestMs, killSignal: "SIGKILL" } as const;
   return new Promise((resolve, reject) => {
     execFile(process.execPath, args, limits, (error, stdout, stderr) => {
-      if (error === null) resolve(JSON.parse(stdout) as StoreReport);
-      else if (error.killed && error.signal === "SIGKILL") resolve(broken("it cannot be read to its end"));
-      else if (error.signal || isAbort(stderr)) resolve(broken("it ended the process that read them"));
-      else reject(new Error(`the store cannot be read: ${stderr || error.message}`));
+      if (error === null) {
+        resolve(JSON.parse(stdout) as StoreReport);
+        return;
+      }
+      const signal = error.signal ?? null;
+      const wasOutOfMemory = isOutOfMemory(stderr);
+      if (error.killed && signal === "SIGKILL") resolve(broken("it cannot be read to its end"));
+      else if (isSignalOfDamage(signal, wasOutOfMemory) || isAbort(stderr))
+        resolve(broken("it ended the process that read them"));
+      else {
+        const reason = reasonOfEnd(signal, error.code, wasOutOfMemory, stderr);
+        reject(
+          new DataDirectoryError(`the process that was to read the store did not get to its end, ${reason}`),
+        );
+      }
     });
   });
 }
