@@ -111,3 +111,41 @@ test("2.7: recovery reaches to everything that any promise reports, accepted, da
     assert.equal(phaseOne.recoverUpTo, said.name === "nothing" ? 0 : SLOT, said.name);
   }
 });
+
+test("A8: above `uniformAbove` every slot is covered as the last one is, and nothing is reported there", () => {
+  const membership = majorityOf([1, 2, 3]);
+  const part = (from: number, to: number, more: Partial<PromiseMessage> = {}): PromiseMessage => {
+    const none = { accepted: [], faulty: [], chosenUpTo: 0, compactedUpTo: 0 };
+    return { kind: "promise", ballot: BALLOT, from, to, ...none, ...more };
+  };
+  const vote = (slot: number) => ({ accepted: [{ slot, ballot: LOW, value: V }] });
+  const parts: readonly PromiseMessage[][] = [
+    [],
+    [part(1, LAST_SLOT)],
+    [part(7, LAST_SLOT)],
+    [part(1, 5), part(6, LAST_SLOT, vote(6))],
+    [part(1, LAST_SLOT, { chosenUpTo: 4 })],
+    [part(1, LAST_SLOT, vote(3))],
+    [part(1, LAST_SLOT, { faulty: [{ from: 2, to: 8, ballot: 0 }] })],
+    [part(1, LAST_SLOT, { faulty: [{ from: 5, to: LAST_SLOT, ballot: 0 }] })],
+    [part(2, 4)],
+  ];
+  let covered = 0;
+  for (const one of parts) {
+    for (const two of parts) {
+      for (const three of parts) {
+        const phaseOne = new PhaseOne(BALLOT);
+        for (const [i, says] of [one, two, three].entries())
+          for (const said of says) phaseOne.add(i + 1, said);
+        const isCovered = phaseOne.isCovered(LAST_SLOT, membership);
+        covered += isCovered ? 1 : 0;
+        for (let slot = phaseOne.uniformAbove + 1; slot <= 10; slot += 1) {
+          assert.equal(phaseOne.isCovered(slot, membership), isCovered);
+          assert.equal(phaseOne.valueAt(slot), undefined);
+          assert.ok(slot > phaseOne.recoverUpTo);
+        }
+      }
+    }
+  }
+  assert.ok(covered > 100);
+});

@@ -6,7 +6,7 @@ import { type Ballot, ballotOf, LAST_SLOT, type Slot } from "./ballot.js";
 import type { Event } from "./event.js";
 import { Memberships, majorityOf } from "./membership.js";
 import type { Faulty, Message } from "./message.js";
-import { Outbox } from "./outbox.js";
+import { type LogRecord, Outbox } from "./outbox.js";
 import { Paxos } from "./paxos.js";
 
 /** Of replica 1, in the order of the ballots. */
@@ -49,8 +49,9 @@ test("the word of a leader is taken where its ballot is above the promise found,
       for (const ballot of B) {
         const paxos = start(found, [FREE]);
         if (held > found) turn(paxos, 1, { kind: "prepare", ballot: held, fromSlot: 1 });
-        const outbox = turn(paxos, 2, heartbeat(ballot, 4));
-        const { acceptor } = paxos.state;
+        const copy = paxos.copy();
+        const outbox = turn(copy, 2, heartbeat(ballot, 4));
+        const { acceptor } = copy.state;
         const isTaken = ballot >= held && ballot > found;
         const what = `found ${found}, held ${held}, heartbeat of ${ballot}`;
         const said = ballot < held ? "reject" : isTaken ? "ack" : "ack damaged";
@@ -150,17 +151,15 @@ class Leader {
   }
 
   /** What it prepares is promised: by itself, once that is synced, and by the others. */
-  promised(): void {
-    this.#step({ kind: "synced", turn: 1000 });
+  promised(): LogRecord[] {
+    const records = this.#step({ kind: "synced", turn: 1000 });
     const part = { from: 1, to: LAST_SLOT, accepted: [], faulty: [], chosenUpTo: 0, compactedUpTo: 0 };
     for (const from of [1, 3, 4]) {
-      this.#step({
-        kind: "message",
-        from,
-        message: { kind: "promise", ballot: this.paxos.promised, ...part },
-      });
+      const message: Message = { kind: "promise", ballot: this.paxos.promised, ...part };
+      records.push(...this.#step({ kind: "message", from, message }));
     }
     assert.ok(this.paxos.isLeading);
+    return records;
   }
 
   /** Whether it renews its ballot when the others acknowledge its heartbeat `ms` later, as content, damaged, or not. */
@@ -181,9 +180,11 @@ class Leader {
     return paxos.promised > ballot;
   }
 
-  #step(event: Event): void {
+  #step(event: Event): LogRecord[] {
     this.#turn += 1;
-    this.paxos.step(event, this.now, new Outbox(100 + this.#turn));
+    const outbox = new Outbox(100 + this.#turn);
+    this.paxos.step(event, this.now, outbox);
+    return outbox.records;
   }
 }
 
@@ -228,4 +229,11 @@ test("a leader takes a new ballot for those who ask once in 4 T at most, whateve
   while (leader.now + 50 < at + 4 * 500) assert.equal(leader.isRenewed(acks), false);
   assert.equal(leader.isRenewed(acks), true);
   assert.equal(leader.now, at + 2000);
+});
+
+test("who asked at a ballot that is given up has to ask again; who has nothing faulty takes nobody's word", () => {
+  const leader = new Leader();
+  assert.equal(leader.isRenewed([false, false, true, null]), true);
+  assert.deepEqual(leader.promised(), []);
+  for (let i = 0; i < 60; i += 1) assert.equal(leader.isRenewed([false, false, null, null]), false);
 });

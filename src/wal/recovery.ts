@@ -189,7 +189,6 @@ export class Recovery {
     this.#lastBatch = batch;
     this.#isWhole = false;
     if (!isReadable) {
-      this.#damagedAt = header.sequence;
       this.#noteDamage(header, header.offset, "lists", null);
       return;
     }
@@ -347,8 +346,7 @@ export class Recovery {
     for (const { kind, slot, ballot, length, crc } of readList(bytes, header) ?? []) {
       const state = index.state(slot);
       if (kind === KIND_VOID) {
-        // Nor one that newer damage has overtaken.
-        const holds = index.lostUpTo < LAST_SLOT && crc32(bytes, 0, offset, offset + length) === crc;
+        const holds = crc32(bytes, 0, offset, offset + length) === crc;
         if (holds) records.push({ kind: "voidAgain", from: slot, ballot, since: sinceOf(bytes, offset) });
       } else if (state === VOTE || state === CHOSEN) {
         const position = index.position(slot);

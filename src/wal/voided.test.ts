@@ -2,7 +2,7 @@
 // counts afresh; it is there or not, whatever ends the process; and the log is bounded again, and is compacted.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { chosen, quiet, vote, WalLife } from "../../test/support/wal-life.js";
+import { chosen, quiet, readAll, vote, WalLife } from "../../test/support/wal-life.js";
 import { checkDamaged, LogState, type Turn } from "../../test/support/wal-model.js";
 import { LAST_SLOT } from "../paxos/ballot.js";
 import type { LogRecord, VoidRecord } from "../paxos/outbox.js";
@@ -22,9 +22,9 @@ const voids = (from: number, ballot: number): VoidRecord => ({ kind: "void", fro
 
 /** The leader of ballot 9 has recovered slots up to 5; before and after its word there are votes at its ballot. */
 const AFTER: readonly Turn[] = [
-  { promise: 9, records: [vote(6, 9, "six")] },
-  { promise: 0, records: [vote(10, 9, "ten")] },
-  { promise: 0, records: [voids(6, 9), vote(7, 9, "seven")] },
+  { promise: 9, records: [vote(10, 9, "ten, and what comes with it")] },
+  { promise: 0, records: [vote(6, 9, "six, and what comes with it")] },
+  { promise: 0, records: [voids(6, 9), vote(7, 9, "seven, and what comes with it")] },
   { promise: 0, records: [vote(4, 9, "four again")] },
   { promise: 0, records: [vote(5, 9, "five")] },
 ];
@@ -101,6 +101,33 @@ test("the promise is at least the ballot of the record, whatever the copies of t
   await play(disk, [{ promise: 0, records: [voids(6, 9)] }]);
   disk.crash();
   assert.equal((await WalLife.open(disk, { segmentBytes })).recovered.promised, 9);
+});
+
+test("what comes with the record is found where it is", async () => {
+  const disk = await hidden();
+  const life = await play(disk, AFTER);
+  await life.sync([chosen(7)]);
+  assert.deepEqual(await readAll(life.wal, 4), [
+    "4=four again",
+    "5=five",
+    "6=six, and what comes with it",
+    "7=seven, and what comes with it",
+  ]);
+});
+
+test("a life that found the record says it again: it holds where the first was never synced, and no newer damage", async () => {
+  const disk = await hidden();
+  const life = await play(disk, AFTER.slice(0, 3));
+  const end = endOf(newestLog(disk));
+  const first = newestLog(disk);
+  await WalLife.open(disk, { segmentBytes });
+  first.fill(0, end - SECTOR, end);
+  assert.deepEqual(await faultyOf(disk), [{ from: 4, to: 5, ballot: 0 }]);
+  assert.equal(life.failures.length, 0);
+  // That life wrote no more than its first batch: what is gone of it may have been anything.
+  hideEnd(disk);
+  const faulty = (await faultyOf(disk)) as { to: number }[];
+  assert.equal(faulty.at(-1)!.to, LAST_SLOT);
 });
 
 test("at whatever byte the write of the record ends, it holds or does not; every vote of the life is there", async () => {
@@ -201,12 +228,29 @@ test("a void says nothing of votes that are lost of the life that wrote it, also
     assert.deepEqual(
       faulty,
       [
-        [4, 6],
-        [8, 9],
-        [10, 10],
+        [4, 5],
+        [6, 6],
+        [8, 10],
       ],
       `life ${lives}: 6 and 10 had votes`,
     );
+    disk.crash();
+  }
+});
+
+test("a record of which it cannot be read up to where it speaks is not said again", async () => {
+  const disk = await hidden();
+  const life = await play(disk, AFTER.slice(0, 2));
+  const end = endOf(newestLog(disk));
+  await life.sync(AFTER[2]!.records);
+  disk.crash();
+  const bytes = newestLog(disk);
+  bytes.fill(0xd7, end - 2 * SECTOR, end);
+  // The number of a batch, eight bytes, is right before the value of the vote.
+  bytes[Buffer.from(bytes).indexOf("seven") - 3]! ^= 1;
+  for (let lives = 0; lives < 3; lives += 1) {
+    const { recovered } = await WalLife.open(disk, { segmentBytes });
+    assert.equal(recovered.faulty.at(-1)!.to, LAST_SLOT, `life ${lives}`);
     disk.crash();
   }
 });
