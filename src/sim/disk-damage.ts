@@ -66,6 +66,14 @@ function ruin(bytes: Uint8Array, from: number, to: number, random: Random): void
   for (let at = first; at < Math.min(end, bytes.length); at += 1) bytes[at] = 1 + random.below(255);
 }
 
+/** The last sector of the log holds noise: of the last batch, which may be its only one. */
+export function ruinEnd(disk: MemoryDisk): void {
+  const logs = disk.names().filter((name) => name.startsWith("log-") && usedOf(disk.bytesOf(name)) > SECTOR);
+  const bytes = disk.bytesOf(logs.at(-1)!);
+  const end = Math.ceil(usedOf(bytes) / SECTOR) * SECTOR;
+  bytes.fill(0xd7, end - SECTOR, end);
+}
+
 function usedOf(bytes: Uint8Array): number {
   let end = bytes.length;
   while (end > 0 && bytes[end - 1] === 0) end -= 1;

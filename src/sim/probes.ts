@@ -4,6 +4,7 @@ import type { Random } from "../base/random.js";
 import { crash } from "./crash-probes.js";
 import { damageRecords } from "./damaged-records.js";
 import type { HealedCore } from "./healed-core.js";
+import { hideEnd } from "./hidden-end.js";
 import { anotherWay } from "./other-way.js";
 import { cutPartly } from "./partial-cuts.js";
 import { leaveVotesBehind } from "./stale-votes.js";
@@ -18,11 +19,13 @@ const SETTLED_MS = 3 * T_MS;
 
 /** In so many runs links are cut as well: it takes longest. */
 const CUT_CHANCE = 0.5;
+const HIDDEN_CHANCE = 0.3;
 const DAMAGE_CHANCE = 0.3;
 
 export async function probe(core: HealedCore, random: Random): Promise<void> {
   const steps = [transfer, resetConnections, orderlyStop, crash, crash, anotherWay, leaveVotesBehind];
   if (random.next() < CUT_CHANCE) steps.push(cutPartly);
+  if (random.next() < HIDDEN_CHANCE) steps.push(hideEnd);
   // Last, for afterwards disks are known to be damaged, which excuses.
   if (random.next() < DAMAGE_CHANCE) steps.push(damageRecords);
   for (const step of steps) if (!core.isOver) await step(core, random);

@@ -60,6 +60,7 @@ const EVENTS = [
   "probe damaged records",
   "probe death with a last word",
   "probe death with holes",
+  "probe hidden end",
   "probe orderly stop of the leader",
   "probe restart of those that follow",
   "probe silence of the leader",
