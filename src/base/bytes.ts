@@ -33,10 +33,20 @@ export function concatBytes(parts: readonly Uint8Array[]): Uint8Array {
   return all;
 }
 
+/** Writers to be used again, and bytes that one of them may have. */
+const SPARE = 8;
+const SPARE_BYTES = 16 * 1024;
+const spare: ByteWriter[] = [];
+
 /** A growing buffer, little-endian. */
 export class ByteWriter {
   #buffer: Uint8Array;
   length: number;
+
+  /** One for what is short, and made often: a buffer of its own would cost more than writing it. End it with `take`. */
+  static forShort(): ByteWriter {
+    return spare.pop() ?? new ByteWriter();
+  }
 
   constructor(capacity = 256) {
     this.#buffer = new Uint8Array(capacity);
@@ -116,6 +126,14 @@ export class ByteWriter {
   patchU32(at: number, value: number): void {
     assert(at + 4 <= this.length, "patchU32 stays within what was written");
     this.#putU32(at, value);
+  }
+
+  /** A copy of the bytes written so far: the writer must not be used after it, for others use it. */
+  take(): Uint8Array {
+    const written = this.#buffer.slice(0, this.length);
+    this.length = 0;
+    if (spare.length < SPARE && this.#buffer.length <= SPARE_BYTES) spare.push(this);
+    return written;
   }
 
   /** The bytes written so far, as a view: the writer must not be used after it. */

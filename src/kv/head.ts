@@ -41,7 +41,7 @@ export const FRESH_HEAD: Head = {
 };
 
 export function encodeHead(head: Head): Uint8Array {
-  const writer = new ByteWriter(64 + head.meta.length);
+  const writer = ByteWriter.forShort();
   writer.u8(FORMAT);
   writer.varint(head.slot);
   writer.varint(head.revision);
@@ -54,7 +54,7 @@ export function encodeHead(head: Head): Uint8Array {
   writer.bytes(head.meta);
   writer.varint(head.keys.live);
   writer.u32(head.keys.sum);
-  return writer.finish();
+  return writer.take();
 }
 
 export function decodeHead(bytes: Uint8Array): Head {

@@ -19,7 +19,7 @@ export interface EncodedChunk {
 
 /** Encodes at most `maxKeys` keys from `start` on with their changes up to `base`. */
 export function encodeChunk(store: MvccStore, start: string, base: number, maxKeys: number): EncodedChunk {
-  const writer = new ByteWriter(64 * 1024);
+  const writer = ByteWriter.forShort();
   let keys = 0;
   let next: string | null = null;
   store.index.visit(start, null, (key, id) => {
@@ -31,7 +31,7 @@ export function encodeChunk(store: MvccStore, start: string, base: number, maxKe
     encodeEntry(writer, store, key, id, base);
     return true;
   });
-  return { body: writer.finish(), keys, next };
+  return { body: writer.take(), keys, next };
 }
 
 function encodeEntry(writer: ByteWriter, store: MvccStore, key: string, id: number, base: number): void {

@@ -50,7 +50,7 @@ export class Sessions {
   }
 
   encode(): Uint8Array {
-    const writer = new ByteWriter(64);
+    const writer = ByteWriter.forShort();
     const origins = [...this.#table.keys()].sort((a, b) => a - b);
     writer.varint(origins.length);
     for (const origin of origins) {
@@ -60,7 +60,7 @@ export class Sessions {
       writer.varint(settled);
       writeRuns(writer, settled, executed);
     }
-    return writer.finish();
+    return writer.take();
   }
 
   /** The inverse of `encode`; null for bytes that are none. */
@@ -113,6 +113,10 @@ function settle(session: Session, settled: number): void {
 
 /** Runs of neighbouring numbers: distance from the end of the run before, and length. */
 function writeRuns(writer: ByteWriter, settled: number, executed: ReadonlySet<number>): void {
+  if (executed.size === 0) {
+    writer.varint(0);
+    return;
+  }
   const numbers = [...executed].sort((a, b) => a - b);
   const runs: number[] = [];
   let end = settled;

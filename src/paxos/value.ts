@@ -39,10 +39,10 @@ export function commandSize(command: Command): number {
 }
 
 export function encodeBatch(commands: readonly Command[]): Value {
-  const writer = new ByteWriter(64);
+  const writer = ByteWriter.forShort();
   writer.u8(KIND_BATCH);
   writeCommands(writer, commands);
-  return writer.finish();
+  return writer.take();
 }
 
 /** The commands in a value, in the order in which they are executed; none for a no-op or for broken bytes. */

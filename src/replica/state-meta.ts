@@ -19,11 +19,11 @@ export interface StateMeta {
 }
 
 export function encodeMeta({ sessions, noted }: StateMeta): Uint8Array {
-  const writer = new ByteWriter(64);
+  const writer = ByteWriter.forShort();
   writer.bytes(sessions.encode());
   writer.varint(noted?.slot ?? 0);
   writer.varint(noted?.digest ?? 0);
-  return writer.finish();
+  return writer.take();
 }
 
 /** Null for bytes that are none. */

@@ -89,6 +89,9 @@ export function firstNonZero(bytes: Uint8Array, from: number): number {
   return -1;
 }
 
+/** It grows with the largest batch. */
+const FIRST_BUFFER = 4096;
+
 /** Assembles one batch after another in one buffer, and keeps what links them. */
 export class BatchAssembler {
   #buffer: Uint8Array;
@@ -120,7 +123,7 @@ export class BatchAssembler {
     previous: readonly ListEntry[] | null,
     shownUpTo: Slot,
   ) {
-    this.#buffer = new Uint8Array(64 * 1024);
+    this.#buffer = new Uint8Array(FIRST_BUFFER);
     this.#view = new DataView(this.#buffer.buffer);
     this.#length = 0;
     this.#repeat = new Uint8Array(REPEAT * 64);
