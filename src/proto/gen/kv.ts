@@ -11,6 +11,8 @@ export const protobufPackage = "mvccpb";
 
 export const protobufFileName = "kv.proto";
 
+const NO_BYTES = new Uint8Array(0);
+
 /** What the store holds, as etcd's clients see it. Names and numbers are etcd's, so that the bytes on the wire are. */
 
 export interface KeyValue {
@@ -27,7 +29,7 @@ export interface KeyValue {
 }
 
 function createBaseKeyValue(): KeyValue {
-  return { key: new Uint8Array(0), createRevision: 0, modRevision: 0, version: 0, value: new Uint8Array(0), lease: 0n };
+  return { key: NO_BYTES, createRevision: 0, modRevision: 0, version: 0, value: NO_BYTES, lease: 0n };
 }
 
 export const KeyValue: MessageFns<KeyValue> = {
@@ -143,11 +145,11 @@ export const KeyValue: MessageFns<KeyValue> = {
   },
   fromPartial<I extends Exact<DeepPartial<KeyValue>, I>>(object: I): KeyValue {
     const message = createBaseKeyValue();
-    message.key = object.key ?? new Uint8Array(0);
+    message.key = object.key ?? NO_BYTES;
     message.createRevision = object.createRevision ?? 0;
     message.modRevision = object.modRevision ?? 0;
     message.version = object.version ?? 0;
-    message.value = object.value ?? new Uint8Array(0);
+    message.value = object.value ?? NO_BYTES;
     message.lease = (object.lease !== undefined && object.lease !== null) ? BigInt(object.lease) : 0n;
     return message;
   },

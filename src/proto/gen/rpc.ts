@@ -12,6 +12,8 @@ export const protobufPackage = "etcdserverpb";
 
 export const protobufFileName = "rpc.proto";
 
+const NO_BYTES = new Uint8Array(0);
+
 /**
  * The part of etcd's v3 API that Synod serves. Names and numbers are etcd's, so that paths and bytes on the wire
  * are. Revisions and counts are numbers in TypeScript (asserted safe), 64-bit ids are bigints.
@@ -329,8 +331,8 @@ export const ResponseHeader: MessageFns<ResponseHeader> = {
 
 function createBaseRangeRequest(): RangeRequest {
   return {
-    key: new Uint8Array(0),
-    rangeEnd: new Uint8Array(0),
+    key: NO_BYTES,
+    rangeEnd: NO_BYTES,
     limit: 0,
     revision: 0,
     sortOrder: 0,
@@ -545,8 +547,8 @@ export const RangeRequest: MessageFns<RangeRequest> = {
   },
   fromPartial<I extends Exact<DeepPartial<RangeRequest>, I>>(object: I): RangeRequest {
     const message = createBaseRangeRequest();
-    message.key = object.key ?? new Uint8Array(0);
-    message.rangeEnd = object.rangeEnd ?? new Uint8Array(0);
+    message.key = object.key ?? NO_BYTES;
+    message.rangeEnd = object.rangeEnd ?? NO_BYTES;
     message.limit = object.limit ?? 0;
     message.revision = object.revision ?? 0;
     message.sortOrder = object.sortOrder ?? 0;
@@ -660,8 +662,8 @@ export const RangeResponse: MessageFns<RangeResponse> = {
 
 function createBasePutRequest(): PutRequest {
   return {
-    key: new Uint8Array(0),
-    value: new Uint8Array(0),
+    key: NO_BYTES,
+    value: NO_BYTES,
     lease: 0n,
     prevKv: false,
     ignoreValue: false,
@@ -773,8 +775,8 @@ export const PutRequest: MessageFns<PutRequest> = {
   },
   fromPartial<I extends Exact<DeepPartial<PutRequest>, I>>(object: I): PutRequest {
     const message = createBasePutRequest();
-    message.key = object.key ?? new Uint8Array(0);
-    message.value = object.value ?? new Uint8Array(0);
+    message.key = object.key ?? NO_BYTES;
+    message.value = object.value ?? NO_BYTES;
     message.lease = (object.lease !== undefined && object.lease !== null) ? BigInt(object.lease) : 0n;
     message.prevKv = object.prevKv ?? false;
     message.ignoreValue = object.ignoreValue ?? false;
@@ -855,7 +857,7 @@ export const PutResponse: MessageFns<PutResponse> = {
 };
 
 function createBaseDeleteRangeRequest(): DeleteRangeRequest {
-  return { key: new Uint8Array(0), rangeEnd: new Uint8Array(0), prevKv: false };
+  return { key: NO_BYTES, rangeEnd: NO_BYTES, prevKv: false };
 }
 
 export const DeleteRangeRequest: MessageFns<DeleteRangeRequest> = {
@@ -926,8 +928,8 @@ export const DeleteRangeRequest: MessageFns<DeleteRangeRequest> = {
   },
   fromPartial<I extends Exact<DeepPartial<DeleteRangeRequest>, I>>(object: I): DeleteRangeRequest {
     const message = createBaseDeleteRangeRequest();
-    message.key = object.key ?? new Uint8Array(0);
-    message.rangeEnd = object.rangeEnd ?? new Uint8Array(0);
+    message.key = object.key ?? NO_BYTES;
+    message.rangeEnd = object.rangeEnd ?? NO_BYTES;
     message.prevKv = object.prevKv ?? false;
     return message;
   },
@@ -1219,13 +1221,13 @@ function createBaseCompare(): Compare {
   return {
     result: 0,
     target: 0,
-    key: new Uint8Array(0),
+    key: NO_BYTES,
     version: undefined,
     createRevision: undefined,
     modRevision: undefined,
     value: undefined,
     lease: undefined,
-    rangeEnd: new Uint8Array(0),
+    rangeEnd: NO_BYTES,
   };
 }
 
@@ -1377,13 +1379,13 @@ export const Compare: MessageFns<Compare> = {
     const message = createBaseCompare();
     message.result = object.result ?? 0;
     message.target = object.target ?? 0;
-    message.key = object.key ?? new Uint8Array(0);
+    message.key = object.key ?? NO_BYTES;
     message.version = object.version ?? undefined;
     message.createRevision = object.createRevision ?? undefined;
     message.modRevision = object.modRevision ?? undefined;
     message.value = object.value ?? undefined;
     message.lease = (object.lease !== undefined && object.lease !== null) ? BigInt(object.lease) : undefined;
-    message.rangeEnd = object.rangeEnd ?? new Uint8Array(0);
+    message.rangeEnd = object.rangeEnd ?? NO_BYTES;
     return message;
   },
 };
@@ -2016,7 +2018,7 @@ export const SnapshotRequest: MessageFns<SnapshotRequest> = {
 };
 
 function createBaseSnapshotResponse(): SnapshotResponse {
-  return { header: undefined, remainingBytes: 0, blob: new Uint8Array(0), version: "" };
+  return { header: undefined, remainingBytes: 0, blob: NO_BYTES, version: "" };
 }
 
 export const SnapshotResponse: MessageFns<SnapshotResponse> = {
@@ -2105,7 +2107,7 @@ export const SnapshotResponse: MessageFns<SnapshotResponse> = {
       ? ResponseHeader.fromPartial(object.header)
       : undefined;
     message.remainingBytes = object.remainingBytes ?? 0;
-    message.blob = object.blob ?? new Uint8Array(0);
+    message.blob = object.blob ?? NO_BYTES;
     message.version = object.version ?? "";
     return message;
   },
