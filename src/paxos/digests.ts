@@ -46,9 +46,17 @@ export function judgeSlot(
   return camps.size > 1 ? { kind: "divided", slot, isFinal: largest + silent < majority } : OPEN;
 }
 
+/** Mostly the newest slots are asked for. */
+function digestAt(voices: readonly StateDigest[], slot: Slot): number | undefined {
+  for (let i = voices.length - 1; i >= 0; i -= 1) if (voices[i]!.slot === slot) return voices[i]!.digest;
+  return undefined;
+}
+
 export class Digests {
   /** Of each replica the newest, ascending by slot. */
   voices: Map<ReplicaId, readonly StateDigest[]>;
+  /** What `newest` last found, until somebody says something new. */
+  newestVoices: { readonly voters: readonly ReplicaId[]; readonly all: readonly StateDigest[] } | null;
   /** The own state is not that of the majority: it is not shown to anyone, and this replica does not lead. */
   isFenced: boolean;
   /** Since when some differ and no majority agrees; Infinity: they do not. */
@@ -58,6 +66,7 @@ export class Digests {
 
   constructor() {
     this.voices = new Map();
+    this.newestVoices = null;
     this.isFenced = false;
     this.dividedSince = Number.POSITIVE_INFINITY;
     this.dividedAt = 0;
@@ -66,13 +75,15 @@ export class Digests {
   /** Takes a voice down; whether it is news. What a replica said last of a slot counts. */
   note(voice: StateDigest): boolean {
     const { replica, slot, digest } = voice;
+    if (slot < 1) return false;
     const before = this.voices.get(replica) ?? NONE;
-    const known = before.find((other) => other.slot === slot);
-    if (known?.digest === digest || slot < 1) return false;
+    // With every heartbeat all say again what they said last.
+    if (digestAt(before, slot) === digest) return false;
     const after = [...before.filter((other) => other.slot !== slot), voice];
     after.sort((a, b) => a.slot - b.slot);
     if (after.length > KEPT) after.shift();
     this.voices.set(replica, after);
+    this.newestVoices = null;
     return after.includes(voice);
   }
 
@@ -82,21 +93,26 @@ export class Digests {
 
   forget(replica: ReplicaId): void {
     this.voices.delete(replica);
+    this.newestVoices = null;
   }
 
   /** The newest voice of `replica` up to `upTo`. */
   of(replica: ReplicaId, upTo: Slot = Number.POSITIVE_INFINITY): StateDigest | undefined {
-    return this.voices.get(replica)?.findLast(({ slot }) => slot <= upTo);
+    const voices = this.voices.get(replica) ?? NONE;
+    for (let i = voices.length - 1; i >= 0; i -= 1) if (voices[i]!.slot <= upTo) return voices[i];
+    return undefined;
   }
 
   /** The newest voice of each. */
   newest(voters: readonly ReplicaId[]): readonly StateDigest[] {
     if (this.voices.size === 0) return NONE;
+    if (this.newestVoices?.voters === voters) return this.newestVoices.all;
     const all: StateDigest[] = [];
     for (const voter of voters) {
       const voice = this.of(voter);
       if (voice !== undefined) all.push(voice);
     }
+    this.newestVoices = { voters, all };
     return all;
   }
 
@@ -116,7 +132,7 @@ export class Digests {
   }
 
   #at(replica: ReplicaId, slot: Slot): number | undefined {
-    return this.voices.get(replica)?.find((voice) => voice.slot === slot)?.digest;
+    return digestAt(this.voices.get(replica) ?? NONE, slot);
   }
 
   copy(): Digests {

@@ -9,6 +9,7 @@ import { stopLeading } from "./stepping-down.js";
 
 /** Of T: how long silent replicas may make a majority yet, before those who differ are called divided. */
 const PATIENCE = 4;
+const NEVER = Number.POSITIVE_INFINITY;
 
 /** The state here after `slot`. */
 export function onDigest(p: PaxosState, slot: Slot, digest: number, now: number, out: Outbox): void {
@@ -28,7 +29,8 @@ export function onVoices(p: PaxosState, voices: readonly StateDigest[], now: num
 
 /** Time may have made those who differ divided. */
 export function watchDigests(p: PaxosState, now: number, out: Outbox): void {
-  if (now < p.digests.dividedSince + PATIENCE * p.electionMs || p.digests.dividedAt > 0) return;
+  const { dividedSince, dividedAt } = p.digests;
+  if (dividedSince === NEVER || now < dividedSince + PATIENCE * p.electionMs || dividedAt > 0) return;
   judge(p, now, out);
 }
 

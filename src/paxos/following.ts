@@ -3,7 +3,7 @@
 import { type ReplicaId, replicaOf, type Slot } from "./ballot.js";
 import { onVoices } from "./diverging.js";
 import { onWatermark } from "./learning.js";
-import type { AcceptMessage, HeartbeatMessage, PrepareMessage } from "./message.js";
+import type { AcceptMessage, HeartbeatMessage, PrepareMessage, StateDigest } from "./message.js";
 import type { Outbox } from "./outbox.js";
 import type { PaxosState } from "./state.js";
 import { stopLeading } from "./stepping-down.js";
@@ -61,6 +61,12 @@ export function onAccept(p: PaxosState, from: ReplicaId, m: AcceptMessage, now: 
   p.unsyncedUpTo.push({ turn: out.turn, ballot: m.ballot, upTo });
 }
 
+/** Of what `replica` says of its state; undefined: nothing is said. */
+function slotOfVoice(voices: readonly StateDigest[], replica: ReplicaId): Slot | undefined {
+  for (const voice of voices) if (voice.replica === replica) return voice.slot;
+  return undefined;
+}
+
 export function onHeartbeat(
   p: PaxosState,
   from: ReplicaId,
@@ -82,8 +88,7 @@ export function onHeartbeat(
   onWatermark(p, from, m.ballot, m.chosenUpTo, now + p.heartbeatMs, out);
   onVoices(p, m.digests, now, out);
   const damaged = voidsByHeartbeat(p, m, out);
-  const asked = m.digests.find(({ replica }) => replica === from)?.slot;
-  const own = p.digests.of(p.self, asked);
+  const own = p.digests.of(p.self, slotOfVoice(m.digests, from));
   out.send([from], {
     kind: "heartbeatAck",
     ballot: m.ballot,

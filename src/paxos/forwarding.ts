@@ -5,6 +5,7 @@ import { type Command, commandSize } from "./value.js";
 
 /** Bytes of commands in one `forward`. */
 const FORWARD_BYTES = 1 << 20;
+const NOTHING: readonly Command[][] = [];
 
 export class Forwarding {
   readonly self: ReplicaId;
@@ -46,11 +47,11 @@ export class Forwarding {
   }
 
   /** What must go to the leader of `ballot` through `via` now, in parts of bounded size. */
-  take(ballot: Ballot, via: ReplicaId, now: number): Command[][] {
+  take(ballot: Ballot, via: ReplicaId, now: number): readonly Command[][] {
     if (ballot !== this.handedTo || via !== this.handedVia) this.handAgain();
     this.handedTo = ballot;
     this.handedVia = via;
-    if (this.unsent.length === 0) return [];
+    if (this.unsent.length === 0) return NOTHING;
     this.handedAt = now;
     const parts: Command[][] = [];
     let part: Command[] = [];

@@ -1,6 +1,7 @@
 // What one turn of the core asks of the outside, as data. `prepare`, `promise` and `accepted` can only enter
 // the after-sync queue, and that queue opens only with a proof that the write-ahead log alone can make (S13).
 import { assert } from "../base/assert.js";
+import { empty } from "../base/empty.js";
 import type { Ballot, ReplicaId, Slot } from "./ballot.js";
 import type { ChosenEntry, DurableMessage, ImmediateMessage } from "./message.js";
 import type { Value } from "./value.js";
@@ -83,6 +84,8 @@ export class Outbox {
   readonly chosen: ChosenEntry[];
   readonly notices: Notice[];
   readonly #afterSync: Envelope<DurableMessage>[];
+  /** Called before anything leaves that has waited; null: nobody watches. */
+  onRelease: ((proof: Synced) => void) | null;
 
   constructor(turn: number) {
     this.turn = turn;
@@ -92,6 +95,7 @@ export class Outbox {
     this.chosen = [];
     this.notices = [];
     this.#afterSync = [];
+    this.onRelease = null;
   }
 
   /** For another turn, of one in which nothing waited for the disk: what does must never be dropped here. */
@@ -101,10 +105,9 @@ export class Outbox {
       "an outbox that waits for the disk is not used again",
     );
     this.turn = turn;
-    // Asked first, for setting a length costs more than a look at it.
-    if (this.sendNow.length > 0) this.sendNow.length = 0;
-    if (this.chosen.length > 0) this.chosen.length = 0;
-    if (this.notices.length > 0) this.notices.length = 0;
+    empty(this.sendNow);
+    empty(this.chosen);
+    empty(this.notices);
   }
 
   send(to: readonly ReplicaId[], message: ImmediateMessage): void {
@@ -124,6 +127,7 @@ export class Outbox {
 
   releaseAfterSync(proof: Synced): readonly Envelope<DurableMessage>[] {
     assert(proof.turn >= this.turn, "messages released before their turn was synced");
+    this.onRelease?.(proof);
     return this.#afterSync;
   }
 }

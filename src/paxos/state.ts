@@ -80,6 +80,9 @@ export class PaxosState {
   renewAt: number;
   /** What holds up the recovery, as last told to the driver. */
   noticedLost: LostSlots;
+  /** What `others` last found, and of which voters. */
+  othersOf: readonly ReplicaId[] | null;
+  otherVoters: readonly ReplicaId[];
   /** The leadership last told to the driver. */
   noticedLeader: ReplicaId;
   noticedBallot: number;
@@ -115,6 +118,8 @@ export class PaxosState {
     this.preparedAnewAt = -1;
     this.renewAt = options.now;
     this.noticedLost = NONE_LOST;
+    this.othersOf = null;
+    this.otherVoters = [];
     this.noticedLeader = 0;
     this.noticedBallot = 0;
   }
@@ -125,8 +130,13 @@ export class PaxosState {
   }
 
   /** The other voters. */
-  get others(): ReplicaId[] {
-    return this.membership.voters.filter((voter) => voter !== this.self);
+  get others(): readonly ReplicaId[] {
+    const { voters } = this.membership;
+    if (this.othersOf !== voters) {
+      this.othersOf = voters;
+      this.otherVoters = voters.filter((voter) => voter !== this.self);
+    }
+    return this.otherVoters;
   }
 
   /** P6: a replica leads only while its own `promised` is its ballot. */

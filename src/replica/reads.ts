@@ -45,6 +45,8 @@ export class Reads<Query, Answer> {
 
   /** When the oldest read is given up, or before; Infinity: there is none. */
   get deadline(): number {
+    // Asked after every turn, mostly when there is nothing.
+    if (this.#size === 0) return Number.POSITIVE_INFINITY;
     let deadline = deadlineOf(this.#queued);
     for (const { reads } of this.#waiting) deadline = Math.min(deadline, deadlineOf(reads));
     for (const reads of this.#asked.values()) return Math.min(deadline, deadlineOf(reads));

@@ -77,6 +77,7 @@ export class SnapshotSender {
   /** When `tidy` has something to do. */
   get deadline(): number {
     let earliest = NEVER;
+    if (this.#usedAt.size === 0) return earliest;
     for (const at of this.#usedAt.values()) earliest = Math.min(earliest, at + KEPT_MS);
     return earliest;
   }

@@ -1,6 +1,7 @@
 // The driver's turns: everything that waits is one turn, with one outbox and one disk write (design 3). Rules:
 // `accept` leaves before the own write starts (P8); messages that speak for the disk leave in the order of their
 // turns, each after the proof that its turn is synced (S13, A7).
+import { empty } from "../base/empty.js";
 import type { Ballot, ReplicaId, Slot } from "../paxos/ballot.js";
 import type { Event } from "../paxos/event.js";
 import type { ChosenEntry } from "../paxos/message.js";
@@ -39,6 +40,8 @@ export interface TurnPorts {
 export class Turns {
   readonly #ports: TurnPorts;
   #inbox: Event[];
+  /** Takes turns with the inbox. */
+  #emptyInbox: Event[];
   #isScheduled: boolean;
   #isStopped: boolean;
   /** Turns so far. */
@@ -53,6 +56,7 @@ export class Turns {
   constructor(ports: TurnPorts) {
     this.#ports = ports;
     this.#inbox = [];
+    this.#emptyInbox = [];
     this.#isScheduled = false;
     this.#isStopped = false;
     this.turn = 0;
@@ -104,26 +108,26 @@ export class Turns {
   }
 
   #release(proof: Synced): void {
-    let covered = 0;
-    while (covered < this.#unsynced.length && this.#unsynced[covered]!.turn <= proof.turn) {
-      for (const { to, message } of this.#unsynced[covered]!.releaseAfterSync(proof)) {
+    while (this.#unsynced.length > 0 && this.#unsynced[0]!.turn <= proof.turn) {
+      for (const { to, message } of this.#unsynced[0]!.releaseAfterSync(proof)) {
         this.#ports.network.send(to, message);
       }
-      covered += 1;
+      this.#unsynced.shift();
     }
-    this.#unsynced.splice(0, covered);
   }
 
   #run(): void {
     const { core, log, network, clock } = this.#ports;
     const events = this.#inbox;
-    this.#inbox = [];
+    this.#inbox = this.#emptyInbox;
+    this.#emptyInbox = events;
     this.turn += 1;
     const outbox = this.#spare ?? new Outbox(this.turn);
     outbox.begin(this.turn);
     this.#spare = null;
     const now = clock.now();
     for (const event of events) core.step(event, now, outbox);
+    empty(events);
     for (const asked of this.#ports.requests) for (const event of asked.take()) core.step(event, now, outbox);
     core.endTurn(now, outbox);
     for (const { to, message } of outbox.sendNow) network.send(to, message);

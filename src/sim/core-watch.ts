@@ -3,7 +3,7 @@
 import { assert } from "../base/assert.js";
 import type { Ballot, ReplicaId, Slot } from "../paxos/ballot.js";
 import type { Event } from "../paxos/event.js";
-import type { LogRecord, Notice, Outbox } from "../paxos/outbox.js";
+import type { LogRecord, Notice, Outbox, Synced } from "../paxos/outbox.js";
 import type { Paxos } from "../paxos/paxos.js";
 import type { Core } from "../replica/turns.js";
 import { type Ghost, payloadKey } from "./ghost.js";
@@ -38,6 +38,7 @@ export class CoreWatch implements Core {
   readonly #reached: (what: string) => void;
   /** Turns that are not known durable, oldest first. */
   #unsynced: AppendedTurn[];
+  readonly #onRelease: (proof: Synced) => void;
 
   constructor(
     paxos: Paxos,
@@ -52,6 +53,10 @@ export class CoreWatch implements Core {
     this.#disk = disk;
     this.#reached = reached;
     this.#unsynced = [];
+    this.#onRelease = ({ turn }) => {
+      invariants.proofsTrue(this.#id, turn, this.#disk);
+      this.#synced(turn);
+    };
   }
 
   get deadline(): number {
@@ -74,16 +79,31 @@ export class CoreWatch implements Core {
   }
 
   step(event: Event, now: number, outbox: Outbox): void {
-    if (event.kind === "synced") this.#synced(event.turn);
-    if (event.kind === "compact") this.#compacts(event.upTo);
-    if (event.kind === "installed") this.#installs(event.upTo);
-    if (event.kind === "propose") this.#ghost.submitted.add(payloadKey(event.payload));
-    if (event.kind === "read") {
-      const { incarnation } = this.#ghost.replica(this.#id);
-      const read = { replica: this.#id, atLeast: this.#ghost.visibleUpTo };
-      this.#ghost.reads.set(`${this.#id}.${incarnation}.${event.id}`, read);
+    // One look at the kind, as in `observe.ts`.
+    switch (event.kind) {
+      case "synced":
+        this.#synced(event.turn);
+        break;
+      case "compact":
+        this.#compacts(event.upTo);
+        break;
+      case "installed":
+        this.#installs(event.upTo);
+        break;
+      case "propose":
+        this.#ghost.submitted.add(payloadKey(event.payload));
+        break;
+      case "read":
+        this.#begins(event.id);
+        break;
     }
     this.paxos.step(event, now, outbox);
+  }
+
+  #begins(read: number): void {
+    const { incarnation } = this.#ghost.replica(this.#id);
+    const begun = { replica: this.#id, atLeast: this.#ghost.visibleUpTo };
+    this.#ghost.reads.set(`${this.#id}.${incarnation}.${read}`, begun);
   }
 
   #compacts(upTo: Slot): void {
@@ -114,14 +134,7 @@ export class CoreWatch implements Core {
       this.#unsynced.push({ turn: outbox.turn, promised: outbox.promise, records: outbox.records });
     }
     // The queue opens with the proof of the log, before the core hears of it: the ghost must know by then.
-    if (outbox.isUrgent) {
-      const release = outbox.releaseAfterSync.bind(outbox);
-      outbox.releaseAfterSync = (proof) => {
-        invariants.proofsTrue(this.#id, proof.turn, this.#disk);
-        this.#synced(proof.turn);
-        return release(proof);
-      };
-    }
+    if (outbox.isUrgent) outbox.onRelease = this.#onRelease;
     for (const entry of outbox.chosen) onExecute(this.#ghost, this.#id, entry);
     if (paxos.isLeading) invariants.leaderHoldsBallot(this.#id, paxos.state.proposer.ballot, paxos.promised);
     for (const notice of outbox.notices) {
