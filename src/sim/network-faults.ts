@@ -124,12 +124,15 @@ const DEPOSED_LEADER: Fault = {
   },
 };
 
+/** The one kind of fault that asks for messages of the past. */
+export const REPLAY = "replay of old messages";
+
 export const NETWORK_FAULTS: readonly Fault[] = [
   DEPOSED_LEADER,
   STRANDED_LEADERS,
   wireFault("loss", ({ random }) => ({ loss: 0.3 * random.next() })),
   wireFault("doubling", () => ({ doubling: 0.3 })),
-  wireFault("replay of old messages", () => ({ replay: 0.1 })),
+  wireFault(REPLAY, () => ({ replay: 0.1 })),
   wireFault("reordering", () => ({ jitter: 60 })),
   wireFault("slow links", ({ random }) => ({ delay: 5 + random.below(200) })),
   // Clogs: what is sent now comes when elections are over, after what is sent later.

@@ -1,5 +1,6 @@
 // The Network port over virtual wires. Each direction of each pair has its own delay, loss, doubling and block, which
 // faults change; a link between two processes is made, breaks and is made again as over TCP.
+import { assert } from "../base/assert.js";
 import { ByteWriter } from "../base/bytes.js";
 import type { Random } from "../base/random.js";
 import type { ReplicaId } from "../paxos/ballot.js";
@@ -42,6 +43,8 @@ export const GOOD_WIRE: Wire = {
 const SILENCE_MS = [800, 2500] as const;
 const RECONNECT_MS = [5, 200] as const;
 const BLINK_MS = [1, 25] as const;
+/** Ids are below it. */
+const MOST_IDS = 64;
 const REPLAYED = 4096;
 const LATELY = 256;
 /** Every so many messages one goes through its bytes, so that the codec is part of the run. */
@@ -83,38 +86,51 @@ export class SimNetwork {
   readonly #watch: NetworkWatch;
   readonly #ids: readonly ReplicaId[];
   readonly #stations: Map<ReplicaId, Station>;
-  /** By pair, lower id first. */
-  readonly #links: Map<number, Link>;
-  readonly #wires: Map<number, Wire>;
+  /** By `pairOf`; null: there is none. */
+  readonly #links: (Link | null)[];
+  /** By `wireOf`. */
+  readonly #wires: Wire[];
   /** The last messages sent, in rings: between whom, as `wireOf`, and what. */
   readonly #pastWires: Int32Array;
   readonly #past: PeerMessage[];
+  /** Whether messages may be replayed: those that are kept for it cost more than all else that a message costs. */
+  readonly #keepsPast: boolean;
+  readonly #texts: Map<string, Map<string, string>>;
   #sent: number;
   /** One function for all messages: there are many. */
   readonly #arrive: (task: Task) => void;
 
-  constructor(queue: EventQueue, random: Random, ids: readonly ReplicaId[], watch: NetworkWatch) {
+  constructor(
+    queue: EventQueue,
+    random: Random,
+    ids: readonly ReplicaId[],
+    watch: NetworkWatch,
+    keepsPast = true,
+  ) {
     this.#queue = queue;
     this.#random = random;
     this.#ids = ids;
     this.#watch = watch;
     this.#stations = new Map();
-    this.#links = new Map();
-    this.#wires = new Map();
+    const top = ids.reduce((most, id) => Math.max(most, id), 0);
+    assert(top < MOST_IDS, "replicas of a simulated network are few");
+    this.#links = new Array<Link | null>(wireOf(top, top) + 1).fill(null);
+    this.#wires = Array.from(this.#links, () => ({ ...GOOD_WIRE }));
     this.#pastWires = new Int32Array(REPLAYED);
     this.#past = [];
+    this.#keepsPast = keepsPast;
+    this.#texts = new Map();
     this.#sent = 0;
     this.#arrive = (task) => this.#arrived(task as Delivery);
-    for (const a of ids) for (const b of ids) if (a !== b) this.#wires.set(wireOf(a, b), { ...GOOD_WIRE });
   }
 
   /** The wire from `from` to `to`, to be changed in place; then call `changed`. */
   wire(from: ReplicaId, to: ReplicaId): Wire {
-    return this.#wires.get(wireOf(from, to))!;
+    return this.#wires[wireOf(from, to)]!;
   }
 
   isLinked(a: ReplicaId, b: ReplicaId): boolean {
-    return this.#links.has(pairOf(a, b));
+    return this.#links[pairOf(a, b)] !== null;
   }
 
   /** A block came or went: links fall silent and are found out, or are made again. */
@@ -162,7 +178,7 @@ export class SimNetwork {
       if (peer === replica) continue;
       this.#queue.after(this.#between([0.2, this.wire(replica, peer).dial]), () => {
         this.#connect(replica, peer);
-        if (!this.#links.has(pairOf(replica, peer))) this.#tellDown(replica, peer);
+        if (!this.isLinked(replica, peer)) this.#tellDown(replica, peer);
       });
     }
   }
@@ -191,7 +207,7 @@ export class SimNetwork {
   }
 
   #connectLater(a: ReplicaId, b: ReplicaId): void {
-    if (this.#links.has(pairOf(a, b))) return;
+    if (this.isLinked(a, b)) return;
     this.#queue.after(this.#between(RECONNECT_MS), () => this.#connect(a, b));
   }
 
@@ -207,7 +223,7 @@ export class SimNetwork {
   #connect(a: ReplicaId, b: ReplicaId): void {
     const left = this.#stations.get(a);
     const right = this.#stations.get(b);
-    if (left === undefined || right === undefined || this.#links.has(pairOf(a, b))) return;
+    if (left === undefined || right === undefined || this.isLinked(a, b)) return;
     if (!this.#isOpen(a, b) || left.life.isPaused || right.life.isPaused) {
       this.#queue.after(this.#between(RECONNECT_MS), () => this.#connect(a, b));
       return;
@@ -224,7 +240,7 @@ export class SimNetwork {
     left.admission.admit(right.identity);
     right.admission.admit(left.identity);
     const link = { isUp: true };
-    this.#links.set(pairOf(a, b), link);
+    this.#links[pairOf(a, b)] = link;
     if (!this.#raise(left, right, link) || !this.#raise(right, left, link)) this.#unlink(a, b);
   }
 
@@ -235,40 +251,43 @@ export class SimNetwork {
   }
 
   #unlink(a: ReplicaId, b: ReplicaId): boolean {
-    const link = this.#links.get(pairOf(a, b));
-    if (link === undefined) return false;
+    const link = this.#links[pairOf(a, b)]!;
+    if (link === null) return false;
     link.isUp = false;
-    return this.#links.delete(pairOf(a, b));
+    this.#links[pairOf(a, b)] = null;
+    return true;
   }
 
   /** Tells `self` of an outage, once; nothing when there is a link again. */
   #tellDown(self: ReplicaId, peer: ReplicaId): void {
     const station = this.#stations.get(self);
-    if (station === undefined || this.#links.has(pairOf(self, peer)) || station.down.has(peer)) return;
+    if (station === undefined || this.isLinked(self, peer) || station.down.has(peer)) return;
     station.down.add(peer);
     station.life.run(() => station.handlers.onLinkDown(peer));
     this.#connectLater(self, peer);
   }
 
   #send(from: ReplicaId, to: ReplicaId, message: PeerMessage): void {
-    const link = this.#links.get(pairOf(from, to));
-    if (link === undefined) return;
+    const link = this.#links[pairOf(from, to)]!;
+    if (link === null) return;
     const wire = this.wire(from, to);
     this.#sent += 1;
     // A genesis is told again with every link only, for frames of a TCP connection are not lost one by one.
     if (message.kind !== "genesis") {
       if (wire.dropKind === message.kind) {
-        this.#watch.reached(`dropped kind ${message.kind}`);
+        this.#reached("dropped kind", message.kind);
         return;
       }
       if (wire.loss > 0 && this.#random.next() < wire.loss) {
-        this.#watch.reached(`lost ${message.kind}`);
+        this.#reached("lost", message.kind);
         return;
       }
-      this.#pastWires[this.#sent % REPLAYED] = wireOf(from, to);
-      this.#past[this.#sent % REPLAYED] = message;
+      if (this.#keepsPast) {
+        this.#pastWires[this.#sent % REPLAYED] = wireOf(from, to);
+        this.#past[this.#sent % REPLAYED] = message;
+      }
       if (wire.doubling > 0 && this.#random.next() < wire.doubling) {
-        this.#watch.reached(`doubled ${message.kind}`);
+        this.#reached("doubled", message.kind);
         this.#deliverLater(from, to, message, link, wire);
       }
       if (wire.replay > 0 && this.#random.next() < wire.replay) this.#replay();
@@ -276,16 +295,32 @@ export class SimNetwork {
     this.#deliverLater(from, to, this.#sent % CODEC_EVERY === 0 ? recoded(message) : message, link, wire);
   }
 
+  /** The text is put together once: there are many of each kind. */
+  #reached(what: string, kind: PeerMessage["kind"]): void {
+    let texts = this.#texts.get(what);
+    if (texts === undefined) {
+      texts = new Map();
+      this.#texts.set(what, texts);
+    }
+    let text = texts.get(kind);
+    if (text === undefined) {
+      text = `${what} ${kind}`;
+      texts.set(kind, text);
+    }
+    this.#watch.reached(text);
+  }
+
   #replay(): void {
+    assert(this.#keepsPast, "a message of the past is delivered again where the past is kept");
     const back = this.#random.below(this.#random.next() < 0.5 ? LATELY : REPLAYED);
     const at = (this.#sent + REPLAYED - back) % REPLAYED;
     const old = this.#past[at];
     if (old === undefined) return;
-    const from = Math.floor(this.#pastWires[at]! / 65536);
-    const to = this.#pastWires[at]! % 65536;
-    const link = this.#links.get(pairOf(from, to));
-    if (link === undefined) return;
-    this.#watch.reached(`replayed ${old.kind}`);
+    const from = Math.floor(this.#pastWires[at]! / MOST_IDS);
+    const to = this.#pastWires[at]! % MOST_IDS;
+    const link = this.#links[pairOf(from, to)]!;
+    if (link === null) return;
+    this.#reached("replayed", old.kind);
     this.#deliverLater(from, to, old, link, this.wire(from, to));
   }
 
@@ -321,17 +356,17 @@ export class SimNetwork {
 
 /** The message as its receiver decodes it. */
 function recoded(message: PeerMessage): PeerMessage {
-  const writer = new ByteWriter();
+  const writer = ByteWriter.forShort();
   encodeMessage(message, writer);
-  const decoded = decodeMessage(writer.finish());
+  const decoded = decodeMessage(writer.take());
   if (decoded === null) throw new Error(`a ${message.kind} cannot be decoded`);
   return decoded;
 }
 
 function pairOf(a: ReplicaId, b: ReplicaId): number {
-  return a < b ? a * 65536 + b : b * 65536 + a;
+  return a < b ? wireOf(a, b) : wireOf(b, a);
 }
 
 function wireOf(from: ReplicaId, to: ReplicaId): number {
-  return from * 65536 + to;
+  return from * MOST_IDS + to;
 }

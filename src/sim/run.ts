@@ -8,6 +8,7 @@ import { InvariantBroken } from "./ghost.js";
 import { HealedCore } from "./healed-core.js";
 import { drawHealing, heal } from "./healing.js";
 import { checkHistory } from "./history/check.js";
+import { REPLAY } from "./network-faults.js";
 import { probe } from "./probes.js";
 import { demandProgress, isLeftAlone } from "./progress.js";
 import { Requests } from "./requests.js";
@@ -62,7 +63,8 @@ class Run {
   constructor({ schedule, drain, trace }: RunOptions) {
     this.schedule = schedule;
     const { seed, replicas } = schedule;
-    this.world = new World({ seed, replicas, drain, ...(trace === undefined ? {} : { trace }) });
+    const keepsPast = schedule.faults.some(({ fault }) => fault === REPLAY);
+    this.world = new World({ seed, replicas, keepsPast, drain, ...(trace === undefined ? {} : { trace }) });
     this.random = new Random(schedule.healing ?? 0);
     const clients = schedule.operations.reduce((most, { client }) => Math.max(most, client), replicas);
     this.clients = Array.from({ length: clients }, (_, i) => {

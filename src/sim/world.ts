@@ -26,6 +26,8 @@ export interface WorldOptions {
   readonly electionMs?: number;
   readonly requestTimeoutMs?: number;
   readonly segmentBytes?: number;
+  /** Whether messages of the past may be replayed; they may, unless it is false. */
+  readonly keepsPast?: boolean;
   /** Collects lines: time, replica, what happened. */
   readonly trace?: TraceSink;
   /** Lets microtasks run until none is left: a macrotask of the platform. */
@@ -54,6 +56,12 @@ const WHOLE_EVERY = 1000;
 /** At least so often microtasks are let run, in events. */
 const DRAIN_EVERY = 32;
 
+/** Messages of one kind that were delivered. */
+interface Arrived {
+  atLeaders: number;
+  atFollowers: number;
+}
+
 export class World {
   readonly options: WorldOptions;
   /** Of log that stays when it is compacted. */
@@ -69,8 +77,7 @@ export class World {
   readonly #shadows: ShadowRecoveries;
   readonly #reached: Map<string, number>;
   /** Messages delivered, by kind. */
-  readonly #atLeaders: Map<string, number>;
-  readonly #atFollowers: Map<string, number>;
+  readonly #arrived: Map<string, Arrived>;
   /** The first invariant that broke; the run ends. */
   violation: Error | null;
   /** What of the world waits for a promise of any replica: microtasks are let run after every event. */
@@ -88,8 +95,7 @@ export class World {
     this.queue = new EventQueue();
     this.ids = Array.from({ length: options.replicas }, (_, i) => i + 1);
     this.#reached = new Map();
-    this.#atLeaders = new Map();
-    this.#atFollowers = new Map();
+    this.#arrived = new Map();
     this.violation = null;
     this.outstanding = 0;
     this.onDurableSend = () => {};
@@ -101,11 +107,14 @@ export class World {
       (broken) => this.violate(broken),
       () => this.queue.now,
     );
-    this.network = new SimNetwork(this.queue, new Random(options.seed), this.ids, {
-      onSend: (from, to, message) => this.#onSend(from, to, message),
-      onDeliver: (from, to, message) => this.#onDeliver(from, to, message),
-      reached: (what) => this.reach(what),
-    });
+    const watch = {
+      onSend: (from: ReplicaId, to: readonly ReplicaId[], message: PeerMessage) =>
+        this.#onSend(from, to, message),
+      onDeliver: (from: ReplicaId, to: ReplicaId, message: PeerMessage) => this.#onDeliver(from, to, message),
+      reached: (what: string) => this.reach(what),
+    };
+    const random = new Random(options.seed);
+    this.network = new SimNetwork(this.queue, random, this.ids, watch, options.keepsPast);
     this.ghost = new Ghost(new Memberships(majorityOf(this.ids), DEFAULT_ALPHA));
     const { heartbeatMs = 50, electionMs = 500, requestTimeoutMs = 3000, segmentBytes = 32768 } = options;
     const hostOptions = {
@@ -153,8 +162,10 @@ export class World {
   /** What happened at least once, and how often. */
   get reached(): ReadonlyMap<string, number> {
     const all = new Map(this.#reached);
-    for (const [kind, times] of this.#atLeaders) all.set(`${kind} at a leader`, times);
-    for (const [kind, times] of this.#atFollowers) all.set(`${kind} at a follower`, times);
+    for (const [kind, { atLeaders }] of this.#arrived)
+      if (atLeaders > 0) all.set(`${kind} at a leader`, atLeaders);
+    for (const [kind, { atFollowers }] of this.#arrived)
+      if (atFollowers > 0) all.set(`${kind} at a follower`, atFollowers);
     return all;
   }
 
@@ -244,11 +255,12 @@ export class World {
   }
 
   #onSend(from: ReplicaId, to: readonly ReplicaId[], message: PeerMessage): void {
-    if (message.kind === "genesis") return;
+    const { kind } = message;
+    if (kind === "genesis") return;
     if (this.options.trace !== undefined) this.tell(from, `> ${to.join(",")} ${describeMessage(message)}`);
-    this.#mix(Math.floor(this.queue.now * 1000), from * 64 + to.length + message.kind.length * 4096);
+    this.#mix(Math.floor(this.queue.now * 1000), from * 64 + to.length + kind.length * 4096);
     if (isSnapshotMessage(message)) return;
-    if (DURABLE_KINDS.has(message.kind)) this.onDurableSend(from);
+    if (DURABLE_KINDS.has(kind)) this.onDurableSend(from);
     if (!this.host(from).isUp) return;
     try {
       onSend(this.ghost, from, message);
@@ -258,13 +270,19 @@ export class World {
   }
 
   #onDeliver(from: ReplicaId, to: ReplicaId, message: PeerMessage): void {
-    if (this.options.trace !== undefined && message.kind !== "genesis") {
+    const { kind } = message;
+    if (this.options.trace !== undefined && kind !== "genesis") {
       this.tell(to, `< ${from} ${describeMessage(message)}`);
     }
-    const arrived = this.host(to).core?.isLeading === true ? this.#atLeaders : this.#atFollowers;
-    arrived.set(message.kind, (arrived.get(message.kind) ?? 0) + 1);
-    this.#mix(Math.floor(this.queue.now * 1000), from * 64 + to + message.kind.length * 4096);
-    this.onDelivered(from, to, message.kind);
+    let arrived = this.#arrived.get(kind);
+    if (arrived === undefined) {
+      arrived = { atLeaders: 0, atFollowers: 0 };
+      this.#arrived.set(kind, arrived);
+    }
+    if (this.host(to).core?.isLeading === true) arrived.atLeaders += 1;
+    else arrived.atFollowers += 1;
+    this.#mix(Math.floor(this.queue.now * 1000), from * 64 + to + kind.length * 4096);
+    this.onDelivered(from, to, kind);
   }
 }
 
