@@ -5,7 +5,7 @@ import type { Disk, DiskCallback, DiskFile } from "../wal/disk.js";
 import { MemoryDisk } from "../wal/memory-disk.js";
 import type { EventQueue } from "./event-queue.js";
 import type { ProcessLife } from "./process-life.js";
-import { isMade, UnsyncedWrites } from "./unsynced-writes.js";
+import { isAwaited, UnsyncedWrites } from "./unsynced-writes.js";
 
 /** How a disk behaves; faults change it in place. Chances are per operation. */
 export interface DiskManners {
@@ -128,28 +128,33 @@ export class SimDisk {
     // A promise waits for each step by which a segment is made, and nobody else may stir meanwhile.
     let isMaking = false;
     const isLog = file.name.startsWith("log-");
+    const speaks = isAwaited(file.name);
+    const { unsynced } = this;
+    const writes = unsynced.of(file.name);
     return {
       name: file.name,
       size: () => run(() => file.size()),
       read: (position, length) => run(() => this.#read(() => file.read(position, length))),
       write: (position, bytes, done) => {
         if (!life.isAlive) return;
-        this.unsynced.written(file.name, position);
+        // At position 0 a segment is made ahead of its use, beside everything else: no batch begins there.
+        const makes = isLog && position === 0;
+        if (speaks && !makes) unsynced.written(writes);
         if (!isLog) {
           file.write(position, bytes, this.#stirring(done));
           return;
         }
         this.#writesSinceLie += 1;
-        isMaking = isMade(file.name, position);
+        isMaking = makes;
         file.write(this.#aim(position), this.#drops(bytes), isMaking ? this.#stirring(done) : done);
       },
       sync: (done) => {
         if (life.isAlive) this.onSync();
         if (!life.isAlive) return;
-        const synced = this.unsynced.syncing(file.name);
+        const covered = writes.count;
         const told = isMaking || !isLog ? this.#stirring(done) : done;
         file.sync((error) => {
-          if (error === null) synced();
+          if (error === null) unsynced.synced(writes, covered);
           told(error);
         });
       },

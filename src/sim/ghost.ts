@@ -176,8 +176,13 @@ export function highestBallot(votes: ReadonlyMap<Ballot, Value>, limit = Number.
 
 export function putVote(votes: VotesBySlot, slot: Slot, ballot: Ballot, value: Value): void {
   const ballots = votes.get(slot);
-  if (ballots === undefined) votes.set(slot, new Map([[ballot, value]]));
-  else ballots.set(ballot, value);
+  if (ballots !== undefined) {
+    ballots.set(ballot, value);
+    return;
+  }
+  const first = new Map<Ballot, Value>();
+  first.set(ballot, value);
+  votes.set(slot, first);
 }
 
 function copyVotes(votes: VotesBySlot): VotesBySlot {

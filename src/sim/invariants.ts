@@ -8,6 +8,7 @@ import type {
   ChosenEntry,
   HeartbeatAckMessage,
   Message,
+  PrepareMessage,
   PromiseMessage,
 } from "../paxos/message.js";
 import { commandsOf, isNoop, sameValue, type Value } from "../paxos/value.js";
@@ -104,29 +105,23 @@ export function installsOnlyChosen(ghost: Ghost, id: ReplicaId, replica: GhostRe
 
 /** Persist before send (1): what a message speaks of is on disk when it leaves. */
 export function persistBeforeSend(
-  ghost: Ghost,
   id: ReplicaId,
   replica: GhostReplica,
-  message: Message,
+  message: PrepareMessage | PromiseMessage,
 ): void {
-  if (message.kind === "prepare" || message.kind === "promise") {
-    check(replica.durablePromise >= message.ballot, "persistBeforeSend", () => {
-      return `${id} sent ${describeMessage(message)} with ${describeBallot(replica.durablePromise)} on disk`;
-    });
+  check(replica.durablePromise >= message.ballot, "persistBeforeSend", () => {
+    return `${id} sent ${describeMessage(message)} with ${describeBallot(replica.durablePromise)} on disk`;
+  });
+  if (message.kind !== "promise") return;
+  for (const { slot, ballot } of message.accepted) {
+    const onDisk = replica.durableVotes.get(slot)?.has(ballot) === true || replica.durableLearned.has(slot);
+    check(
+      onDisk,
+      "persistBeforeSend",
+      () => `${id} promised with a vote in slot ${slot} that is not on disk`,
+    );
   }
-  if (message.kind === "promise") {
-    for (const { slot, ballot } of message.accepted) {
-      const onDisk = replica.durableVotes.get(slot)?.has(ballot) === true || replica.durableLearned.has(slot);
-      check(
-        onDisk,
-        "persistBeforeSend",
-        () => `${id} promised with a vote in slot ${slot} that is not on disk`,
-      );
-    }
-    hiddenIsTold(id, replica, message);
-  }
-  if (message.kind === "accepted") acceptedIsDurable(ghost, id, replica, message, message.upTo);
-  if (message.kind === "heartbeatAck") acceptedIsDurable(ghost, id, replica, message, message.syncedUpTo);
+  hiddenIsTold(id, replica, message);
 }
 
 /** A vote that damage hides is told of as faulty, until it is void on disk, or its slot has a newer record (A4, A8). */
@@ -146,22 +141,28 @@ export function proofsTrue(id: ReplicaId, turn: number, disk: UnsyncedWrites): v
 }
 
 /** `accepted.upTo` (F20): every slot up to it is known chosen here, or accepted here at this ballot and synced. */
-function acceptedIsDurable(
+export function acceptedIsDurable(
   ghost: Ghost,
   id: ReplicaId,
   replica: GhostReplica,
   message: AcceptedMessage | HeartbeatAckMessage,
   upTo: Slot,
 ): void {
-  const why = (slot: Slot) => () => `${id}: slot ${slot} in ${describeMessage(message)}`;
   for (let slot = replica.chosenUpTo + 1; slot <= upTo; slot += 1) {
-    check(isHeld(ghost, replica, message.ballot, slot), "persistBeforeSend", why(slot));
+    aboveIsDurable(ghost, id, replica, message, slot);
   }
-  if (message.kind !== "accepted") return;
-  for (const slot of message.slots) {
-    const held = slot <= replica.chosenUpTo || isHeld(ghost, replica, message.ballot, slot);
-    check(held, "persistBeforeSend", why(slot));
-  }
+}
+
+/** The same of one slot: `accepted.slots` names those above a gap. */
+export function aboveIsDurable(
+  ghost: Ghost,
+  id: ReplicaId,
+  replica: GhostReplica,
+  message: AcceptedMessage | HeartbeatAckMessage,
+  slot: Slot,
+): void {
+  const held = slot <= replica.chosenUpTo || isHeld(ghost, replica, message.ballot, slot);
+  check(held, "persistBeforeSend", () => `${id}: slot ${slot} in ${describeMessage(message)}`);
 }
 
 function isHeld(ghost: Ghost, replica: GhostReplica, ballot: Ballot, slot: Slot): boolean {
@@ -311,19 +312,28 @@ export function proposals(ghost: Ghost, id: ReplicaId, message: AcceptMessage): 
   }
 }
 
-/** Watermarks true (9, L2): what is told chosen is chosen, and the leader proposed nothing else at its ballot there. */
-export function watermarksTrue(ghost: Ghost, id: ReplicaId, message: Message): void {
-  if (!("chosenUpTo" in message)) return;
+/** Watermarks true (9): what is told chosen is chosen, and known here, but where a message is `passedOn`. */
+export function watermarksTrue(
+  ghost: Ghost,
+  id: ReplicaId,
+  message: Message & { readonly chosenUpTo: Slot },
+  isPassedOn: boolean,
+): void {
   const { chosenUpTo } = message;
-  const isPassedOn = message.kind === "forwarded" || message.kind === "readIndexReply";
   const known = isPassedOn ? ghost.chosenPrefix : ghost.replica(id).chosenUpTo;
   check(chosenUpTo <= known && chosenUpTo <= ghost.chosenPrefix, "watermarksTrue", () => {
     return `${id} ${describeMessage(message)}, known here up to ${ghost.replica(id).chosenUpTo}`;
   });
-  if (message.kind !== "heartbeat" && message.kind !== "accept" && !isPassedOn) return;
-  const checkedUpTo = ghost.toldUpTo.get(message.ballot) ?? 0;
-  for (let slot = checkedUpTo + 1; slot <= chosenUpTo; slot += 1) toldIsProposed(ghost, message.ballot, slot);
-  if (chosenUpTo > checkedUpTo) ghost.toldUpTo.set(message.ballot, chosenUpTo);
+}
+
+/** Watermarks true (L2): the leader of the ballot told with a watermark proposed nothing else at it up to there. */
+export function watermarkOfBallot(
+  ghost: Ghost,
+  { ballot, chosenUpTo }: { readonly ballot: Ballot; readonly chosenUpTo: Slot },
+): void {
+  const checkedUpTo = ghost.toldUpTo.get(ballot) ?? 0;
+  for (let slot = checkedUpTo + 1; slot <= chosenUpTo; slot += 1) toldIsProposed(ghost, ballot, slot);
+  if (chosenUpTo > checkedUpTo) ghost.toldUpTo.set(ballot, chosenUpTo);
 }
 
 /** Watermarks true, slot by slot: what was proposed at a ballot in a slot told chosen at it is the chosen value. */

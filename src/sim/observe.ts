@@ -1,11 +1,14 @@
 // What the ghost sees of a run: records as they are appended and become durable, messages as they leave, values
 // as they are executed. Each is checked against the invariants first, then remembered.
+import { unreachable } from "../base/assert.js";
 import { LAST_SLOT, type ReplicaId, type Slot } from "../paxos/ballot.js";
 import type { Accepted, ChosenEntry, Message, PrepareMessage, PromiseMessage } from "../paxos/message.js";
 import type { LogRecord } from "../paxos/outbox.js";
 import type { RecoveredState } from "../paxos/state.js";
 import { castVote, type Ghost, type GhostReplica, highestBallot, putVote } from "./ghost.js";
 import {
+  aboveIsDurable,
+  acceptedIsDurable,
   acceptGuard,
   agreement,
   ballotUniqueness,
@@ -18,6 +21,7 @@ import {
   promiseTruth,
   proposals,
   voteImmutability,
+  watermarkOfBallot,
   watermarkRecord,
   watermarksTrue,
 } from "./invariants.js";
@@ -87,18 +91,58 @@ export function onDurable(ghost: Ghost, id: ReplicaId, record: LogRecord): void 
 /** A message as it leaves. */
 export function onSend(ghost: Ghost, id: ReplicaId, message: Message): void {
   const replica = ghost.replica(id);
-  persistBeforeSend(ghost, id, replica, message);
-  watermarksTrue(ghost, id, message);
-  if (message.kind === "prepare" || message.kind === "heartbeat" || message.kind === "accept") {
-    ballotUniqueness(ghost, id, message.ballot);
-  }
-  if (message.kind === "accept") proposals(ghost, id, message);
-  if (message.kind === "prepare") rememberPromise(ghost, id, ownPromise(replica, message));
-  if (message.kind === "learned") for (const entry of message.entries) learnsOnlyChosen(ghost, id, entry);
-  if (message.kind === "promise") {
-    promiseTruth(ghost, id, replica, message);
-    replica.spokenPromise = Math.max(replica.spokenPromise, message.ballot);
-    rememberPromise(ghost, id, message);
+  // One look at the kind: messages have so many shapes that each look is a search.
+  switch (message.kind) {
+    case "prepare":
+      persistBeforeSend(id, replica, message);
+      ballotUniqueness(ghost, id, message.ballot);
+      rememberPromise(ghost, id, ownPromise(replica, message));
+      return;
+    case "promise":
+      persistBeforeSend(id, replica, message);
+      watermarksTrue(ghost, id, message, false);
+      promiseTruth(ghost, id, replica, message);
+      replica.spokenPromise = Math.max(replica.spokenPromise, message.ballot);
+      rememberPromise(ghost, id, message);
+      return;
+    case "accept":
+      watermarksTrue(ghost, id, message, false);
+      watermarkOfBallot(ghost, message);
+      ballotUniqueness(ghost, id, message.ballot);
+      proposals(ghost, id, message);
+      return;
+    case "accepted":
+      acceptedIsDurable(ghost, id, replica, message, message.upTo);
+      for (const slot of message.slots) aboveIsDurable(ghost, id, replica, message, slot);
+      return;
+    case "heartbeat":
+      watermarksTrue(ghost, id, message, false);
+      watermarkOfBallot(ghost, message);
+      ballotUniqueness(ghost, id, message.ballot);
+      return;
+    case "heartbeatAck":
+      acceptedIsDurable(ghost, id, replica, message, message.syncedUpTo);
+      return;
+    case "canvass":
+    case "canvassReply":
+      watermarksTrue(ghost, id, message, false);
+      return;
+    case "forwarded":
+    case "readIndexReply":
+      watermarksTrue(ghost, id, message, true);
+      watermarkOfBallot(ghost, message);
+      return;
+    case "learned":
+      for (const entry of message.entries) learnsOnlyChosen(ghost, id, entry);
+      return;
+    case "reject":
+    case "learn":
+    case "forward":
+    case "readIndex":
+    case "transfer":
+      return;
+    default:
+      unreachable(message);
   }
 }
 

@@ -1,14 +1,14 @@
 // What one life of a replica has written to its log and its promises and not synced yet, as its disk knows it: the
 // truth about durability, whatever the log says of itself.
 
-/** At position 0 a segment is made ahead of its use, beside everything else: no batch begins there. */
-export function isMade(name: string, position: number): boolean {
-  return name.startsWith("log-") && position === 0;
+/** Writes of one file that no sync covers. */
+export interface FileWrites {
+  count: number;
 }
 
 export class UnsyncedWrites {
-  /** Writes of each file that no sync covers; 0 stays, for taking entries out of a map costs more than it saves. */
-  readonly #writes: Map<string, number>;
+  /** Of each file; none is taken out, for that costs more than it saves. */
+  readonly #writes: Map<string, FileWrites>;
   #all: number;
 
   constructor() {
@@ -26,29 +26,37 @@ export class UnsyncedWrites {
     this.#all = 0;
   }
 
-  /** Nothing speaks for a segment that is being made, nor for a snapshot or the reserve. */
-  written(name: string, position: number): void {
-    if (isMade(name, position) || name.startsWith("snapshot-") || name.startsWith("reserve")) return;
-    this.#add(name, 1);
+  /** Of the file `name`, in this life. */
+  of(name: string): FileWrites {
+    let writes = this.#writes.get(name);
+    if (writes === undefined) {
+      writes = { count: 0 };
+      this.#writes.set(name, writes);
+    }
+    return writes;
   }
 
-  /** A sync begins; what is returned is to be called when it has succeeded. */
-  syncing(name: string): () => void {
-    const covered = this.#of(name);
-    return () => this.#add(name, -Math.min(covered, this.#of(name)));
+  /** To be called for every write that `isAwaited`. */
+  written(writes: FileWrites): void {
+    writes.count += 1;
+    this.#all += 1;
+  }
+
+  /** A sync that began when `covered` writes of the file waited has succeeded. */
+  synced(writes: FileWrites, covered: number): void {
+    const done = Math.min(covered, writes.count);
+    writes.count -= done;
+    this.#all -= done;
   }
 
   /** It was half made, and is gone. */
   removed(name: string): void {
-    this.#add(name, -this.#of(name));
+    const writes = this.of(name);
+    this.synced(writes, writes.count);
   }
+}
 
-  #of(name: string): number {
-    return this.#writes.get(name) ?? 0;
-  }
-
-  #add(name: string, more: number): void {
-    this.#writes.set(name, this.#of(name) + more);
-    this.#all += more;
-  }
+/** Whether something speaks for what is written to a file: not for snapshots and the reserve. */
+export function isAwaited(name: string): boolean {
+  return !name.startsWith("snapshot-") && !name.startsWith("reserve");
 }

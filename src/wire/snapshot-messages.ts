@@ -31,9 +31,8 @@ export interface SnapshotChunkMessage extends SnapshotName {
 export type SnapshotMessage = SnapshotOfferMessage | SnapshotRequestMessage | SnapshotChunkMessage;
 
 export function isSnapshotMessage(message: { readonly kind: string }): message is SnapshotMessage {
-  return (
-    message.kind === "snapshotOffer" || message.kind === "snapshotRequest" || message.kind === "snapshotChunk"
-  );
+  const { kind } = message;
+  return kind === "snapshotOffer" || kind === "snapshotRequest" || kind === "snapshotChunk";
 }
 
 export function writeSnapshotMessage(message: SnapshotMessage, writer: ByteWriter): void {
