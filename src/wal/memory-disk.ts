@@ -70,8 +70,14 @@ class Content {
 
   /** The bytes as they are now, for a reader. */
   share(): Uint8Array {
+    this.grow(this.length);
     this.#isShared = true;
     return this.bytes.subarray(0, this.length);
+  }
+
+  slice(from: number, to: number): Uint8Array {
+    this.grow(this.length);
+    return this.bytes.slice(from, to);
   }
 
   #unshare(): void {
@@ -79,13 +85,14 @@ class Content {
     this.#isShared = false;
   }
 
+  /** There are bytes for all of its length, which is `length` at least. */
   grow(length: number): void {
-    if (length > this.bytes.length) {
-      const grown = new Uint8Array(Math.max(length, Math.min(this.bytes.length * 2, 2 ** 26)));
-      grown.set(this.bytes.subarray(0, this.length));
+    this.length = Math.max(this.length, length);
+    if (this.length > this.bytes.length) {
+      const grown = new Uint8Array(Math.max(this.length, Math.min(this.bytes.length * 2, 2 ** 26)));
+      grown.set(this.bytes);
       this.bytes = grown;
     }
-    this.length = Math.max(this.length, length);
   }
 
   #sector(sector: number): Uint8Array {
@@ -97,6 +104,7 @@ class Content {
   /** Its bytes may be changed in place. */
   expose(): Uint8Array {
     this.#unshare();
+    this.grow(this.length);
     this.#zeroFrom = this.length;
     return this.bytes.subarray(0, this.length);
   }
@@ -104,10 +112,13 @@ class Content {
   write(position: number, bytes: Uint8Array): void {
     const end = position + bytes.length;
     const zeroFrom = this.#zeroFrom;
+    // Zeros where nothing else was ever written: whether they got to the disk shows in the length alone.
+    if (position >= zeroFrom && isZero(bytes)) {
+      this.length = Math.max(this.length, end);
+      return;
+    }
     this.#unshare();
     this.grow(end);
-    // Zeros where nothing else was ever written: whether they got to the disk shows in the length alone.
-    if (position >= zeroFrom && isZero(bytes)) return;
     this.#zeroFrom = Math.max(zeroFrom, end);
     for (let sector = Math.floor(position / SECTOR); sector * SECTOR < end; sector += 1) {
       if (!this.behind.has(sector)) {
@@ -128,19 +139,18 @@ class Content {
     this.flushes.push(flush);
     const length = this.length;
     return () => {
-      const upTo = this.flushes.indexOf(flush);
-      for (const done of this.flushes.splice(0, upTo + 1)) {
-        for (const [sector, held] of done) this.#flushed(sector, held);
+      for (let left = this.flushes.indexOf(flush) + 1; left > 0; left -= 1) {
+        this.flushes.shift()!.forEach(this.#flushed);
       }
       this.syncedLength = Math.max(this.syncedLength, length);
     };
   }
 
-  #flushed(sector: number, held: Uint8Array | null): void {
+  readonly #flushed = (held: Uint8Array | null, sector: number): void => {
     // What was written since is dirty, or in a later flush, and then what was held is a copy.
     if (held !== null) this.behind.set(sector, held);
     else this.behind.delete(sector);
-  }
+  };
 
   /** The sync failed: its sectors are neither on the disk nor will they be, unless they are written again. */
   failFlush(): void {
@@ -160,6 +170,7 @@ class Content {
       return 0;
     }
     this.#unshare();
+    this.grow(this.length);
     let length = this.syncedLength;
     let undone = 0;
     for (const sector of [...this.behind.keys()].sort((a, b) => a - b)) {
@@ -337,7 +348,7 @@ export class MemoryDisk implements Disk {
       name,
       size: async () => content.length,
       read: async (position, length) =>
-        content.bytes.slice(position, Math.max(position, Math.min(position + length, content.length))),
+        content.slice(position, Math.max(position, Math.min(position + length, content.length))),
       write: (position, bytes, done) => {
         this.writes += 1;
         const error = this.#fault("write", name, life) ?? this.#outOfQuota(name, content, position, bytes);
