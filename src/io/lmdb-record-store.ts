@@ -34,6 +34,7 @@ import {
 } from "./lmdb-keys.js";
 import { inRoom } from "./lmdb-no-space.js";
 import { LmdbReplacement } from "./lmdb-replacement.js";
+import { ValueCopies } from "./lmdb-values.js";
 
 /** Writes handed to lmdb between two pauses: about 2 ms. */
 const SLICE_WRITES = 1_000;
@@ -43,6 +44,7 @@ function openDatabase(directory: string): Database<Buffer, Uint8Array> {
     path: directory,
     noSubdir: false,
     encoding: "binary",
+    encoder: new ValueCopies(),
     keyEncoding: "binary",
     compression: false,
     mapSize: MAP_BYTES,

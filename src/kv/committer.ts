@@ -9,7 +9,7 @@ import { type CheckpointChunk, type RecordStore, type RevisionKey, sealedCopy } 
 
 /** How checkpoints of the index are paced; results do not depend on it. */
 export interface CheckpointPace {
-  /** One is made when a restart would read this many records, or half as many as there are keys. */
+  /** One is made when a restart would read this many records, or a quarter as many as there are keys. */
   readonly records: number;
   /** Keys that a commit adds to one under way: at least so many, and so many for each of its records. */
   readonly keys: number;
@@ -18,7 +18,7 @@ export interface CheckpointPace {
   readonly chunkKeys: number;
 }
 
-const PACE: CheckpointPace = { records: 50_000, keys: 4_000, keysPerRecord: 4, chunkKeys: 1_000 };
+const PACE: CheckpointPace = { records: 50_000, keys: 4_000, keysPerRecord: 8, chunkKeys: 1_000 };
 
 /** Tombstones that wait for a checkpoint at most, about. */
 const CHECKPOINT_TOMBSTONES = 50_000;
@@ -181,7 +181,7 @@ export class Committer {
   /** Records count, not revisions: a transaction makes many records at one revision. */
   #isDue(): boolean {
     const records = this.#store.indexed - this.#covered;
-    if (records >= Math.max(this.#pace.records, this.#store.index.size / 2)) return true;
+    if (records >= Math.max(this.#pace.records, this.#store.index.size / 4)) return true;
     return this.compactor.deferredCount >= CHECKPOINT_TOMBSTONES;
   }
 
