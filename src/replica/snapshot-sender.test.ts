@@ -96,3 +96,19 @@ test("it is kept while it is read, and let go a minute after", async () => {
   assert.deepEqual(disk.names(), []);
   assert.deepEqual(world.failures, []);
 });
+
+test("nothing is due while one is made, however long that takes, and it is kept for a minute after its offer", async () => {
+  const { world, sender, files } = await make();
+  const made = sender.fresh();
+  while (world.captures === 0) await Promise.resolve();
+  world.now = 200_000;
+  assert.equal(sender.deadline, Number.POSITIVE_INFINITY);
+  sender.tidy(world.now);
+  await made;
+  assert.equal(sender.deadline, 260_000);
+  sender.tidy(world.now);
+  assert.deepEqual(
+    files.all.map(({ slot }) => slot),
+    [3],
+  );
+});

@@ -77,7 +77,8 @@ export class SnapshotSender {
   /** When `tidy` has something to do. */
   get deadline(): number {
     let earliest = NEVER;
-    if (this.#usedAt.size === 0) return earliest;
+    // It would be over at once, again and again, while one that takes long is made.
+    if (this.#making !== null || this.#usedAt.size === 0) return earliest;
     for (const at of this.#usedAt.values()) earliest = Math.min(earliest, at + KEPT_MS);
     return earliest;
   }
