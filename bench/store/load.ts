@@ -76,6 +76,8 @@ export interface PutsOptions {
 }
 
 const TICK_MS = 10;
+/** Of those that come at a pace of their own: a server that is slower would hold all of them. */
+const MOST_IN_FLIGHT = 2_000;
 
 /** Puts until `end` is resolved, over all clients in turn. */
 export async function putUntil(
@@ -90,11 +92,14 @@ export async function putUntil(
   let failed = 0;
   let number = 0;
   let isOver = false;
-  const over = end.finally(() => {
+  const setOver = (): void => {
     isOver = true;
-  });
+  };
+  end.then(setOver, setOver);
+  let underWay = 0;
   const one = async (): Promise<void> => {
     number += 1;
+    underWay += 1;
     const key = keyOf(random.below(keys));
     const startedAt = performance.now();
     try {
@@ -104,18 +109,22 @@ export async function putUntil(
       failed += 1;
       await sleep(AGAIN_MS);
     }
+    underWay -= 1;
   };
   const worker = async (): Promise<void> => {
     while (!isOver) await one();
   };
   const startedAt = performance.now();
-  const under: Promise<void>[] = Array.from({ length: inFlight }, worker);
+  const workers = Array.from({ length: inFlight }, worker);
   for (let sent = 0; rate > 0 && !isOver; ) {
     const due = ((performance.now() - startedAt) * rate) / 1000;
-    for (; sent < due; sent += 1) under.push(one());
+    for (; sent < due && underWay < MOST_IN_FLIGHT; sent += 1) void one();
+    sent = Math.max(sent, Math.floor(due));
     await sleep(TICK_MS);
   }
-  await Promise.all([over, ...under]);
+  await end;
+  await Promise.all(workers);
+  while (underWay > 0) await sleep(TICK_MS);
   const seconds = (performance.now() - startedAt) / 1000;
   times.sort((a, b) => a - b);
   const p999 = times[Math.floor(times.length * 0.999)] ?? Number.NaN;

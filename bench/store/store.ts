@@ -43,11 +43,18 @@ async function measure(plan: StorePlan, system: "Synod" | "etcd"): Promise<Store
     timer = setTimeout(() => reject(new Error(over)), plan.minutes * 60_000);
   });
   process.once("SIGINT", onSignal).once("SIGTERM", onSignal);
+  // Whatever ends this process ends those that it has started.
+  const onExit = (): void => cluster.kill();
+  process.once("exit", onExit);
   try {
     return await Promise.race([new StoreMeasurement(plan, cluster, say).run(), givenUp]);
+  } catch (error) {
+    for (const { name, output } of cluster.members) say(`${name} said at last:\n${output.slice(-2_000)}`);
+    throw error;
   } finally {
     clearTimeout(timer);
     process.off("SIGINT", onSignal).off("SIGTERM", onSignal);
     await cluster.close();
+    process.off("exit", onExit);
   }
 }
