@@ -205,6 +205,24 @@ export class SnapshotFiles {
     });
   }
 
+  /**
+   * The same from the first byte to the last, in pieces. The file is kept open: it goes on when the file is removed
+   * meanwhile, however long that takes. Fewer bytes than `info` says when it has become shorter.
+   */
+  async *pieces(info: SnapshotInfo, length: number): AsyncGenerator<Uint8Array> {
+    const file = await this.#using(info, () => this.#disk.open(snapshotName(info.slot), false));
+    try {
+      for (let offset = 0; offset < info.bytes; ) {
+        const piece = await file.read(offset, length);
+        if (piece.length === 0) return;
+        offset += piece.length;
+        yield piece;
+      }
+    } finally {
+      await file.close();
+    }
+  }
+
   async #using<T>(info: SnapshotInfo, use: (held: Held) => Promise<T>): Promise<T> {
     const held = this.#held.get(info.slot);
     if (held === undefined || !isSame(held.first, info)) {

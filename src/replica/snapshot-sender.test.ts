@@ -97,6 +97,34 @@ test("it is kept while it is read, and let go a minute after", async () => {
   assert.deepEqual(world.failures, []);
 });
 
+test("who is slower than that gets all of it all the same, and it is gone by then", async () => {
+  const { disk, world, sender } = await make();
+  const { pieces } = await sender.fresh();
+  const whole = disk.bytesOf("snapshot-0000000000000003");
+  const parts: Uint8Array[] = [];
+  for await (const piece of pieces) {
+    assert.equal(sender.keepFrom, parts.length === 0 ? 3 : Number.POSITIVE_INFINITY);
+    parts.push(piece);
+    world.now += 60_000;
+    sender.tidy(world.now);
+    await new Promise(setImmediate);
+    assert.deepEqual(disk.names(), []);
+  }
+  assert.equal(parts.length, 3);
+  assert.deepEqual(concatBytes(parts), whole);
+  assert.deepEqual(world.failures, []);
+});
+
+test("one that became shorter is told as such, and not as a whole one", async () => {
+  const { files, sender } = await make();
+  const { pieces, bytes } = await sender.fresh();
+  const whole = files.pieces.bind(files);
+  files.pieces = async function* (info, length) {
+    for await (const piece of whole(info, length)) if (piece.length === length) yield piece;
+  };
+  await assert.rejects(read({ slot: 3, bytes, pieces }), Unavailable);
+});
+
 test("nothing is due while one is made, however long that takes, and it is kept for a minute after its offer", async () => {
   const { world, sender, files } = await make();
   const made = sender.fresh();

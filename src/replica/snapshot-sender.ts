@@ -153,13 +153,14 @@ export class SnapshotSender {
 
   async *#piecesOf(info: SnapshotInfo): AsyncGenerator<Uint8Array> {
     const { files, now } = this.#ports;
-    for (let offset = 0; offset < info.bytes; ) {
-      this.#usedAt.set(info.slot, now());
-      const piece = await files.read(info, offset, PIECE_BYTES);
-      if (piece.length === 0) throw new Unavailable("the snapshot has become shorter: ask for another one");
-      offset += piece.length;
+    let left = info.bytes;
+    for await (const piece of files.pieces(info, PIECE_BYTES)) {
+      // It may have been let go: who takes a piece a minute is served from the open file.
+      if (this.#usedAt.has(info.slot)) this.#usedAt.set(info.slot, now());
+      left -= piece.length;
       yield piece;
     }
+    if (left > 0) throw new Unavailable("the snapshot has become shorter: ask for another one");
   }
 
   /** Resolves when no snapshot is being made. */
