@@ -103,7 +103,7 @@ export class Driver<C, R, Q, A> {
   }
 
   /** Null until the replica has joined its cluster. */
-  get transferring(): Pick<StateTransfer<C, R, Q, A>, "snapshot"> | null {
+  get transferring(): Pick<StateTransfer<C, R, Q, A>, "alarms" | "snapshot"> | null {
     return this.#transfer;
   }
 
@@ -286,6 +286,7 @@ export class Driver<C, R, Q, A> {
       post: (event) => turns.post(event),
       isWanted: (from, slot) => this.#soundness!.divergence.isWanted(from, slot),
       isTrusted: () => this.#soundness!.divergence.isTrusted,
+      linked: () => this.linked,
       onHealed: () => this.#soundness!.divergence.healed(),
       onInstalled: (hasExecuted) => this.#proposals.superseded(hasExecuted),
       onEnded: () => this.#execute(),

@@ -184,7 +184,7 @@ test("it goes on behind the last whole frame, whatever the length of the file", 
   }
 });
 
-test("a wrong byte from a peer: it is noticed, and nothing is left", async () => {
+test("a wrong byte from a peer: its frame is not taken, and can be had from another one", async () => {
   const old = await diskWith(sample(5, 300));
   const source = await sourceOf(sample(20, 1200));
   for (let at = 0; at < source.bytes.length; at += 11) {
@@ -193,16 +193,41 @@ test("a wrong byte from a peer: it is noticed, and nothing is left", async () =>
     const wrong = source.bytes.slice();
     wrong[at] = wrong[at]! ^ 4;
     const incoming = await files.receive(source.info);
-    await feed(incoming, wrong, 500);
-    await assert.rejects(incoming.finish(), SnapshotDamaged, `byte ${at}`);
-    assert.deepEqual(disk.names(), [name(5)]);
-    assert.equal(files.newest?.slot, 5);
-    const again = await files.receive(source.info);
-    assert.equal(again.offset, 0);
-    await feed(again, source.bytes, 500);
-    await again.finish();
-    assert.equal(files.newest?.slot, 20);
+    let isGood = true;
+    while (isGood && incoming.offset < wrong.length) {
+      const { offset } = incoming;
+      isGood = await incoming.append(wrong.subarray(offset, Math.min(wrong.length, offset + 500)));
+    }
+    // A first sector that is damaged follows from the rest.
+    assert.equal(isGood, at < SECTOR, `byte ${at}`);
+    const begins = at < FIRST_STATE ? SECTOR : FIRST_STATE;
+    if (!isGood) assert.deepEqual([incoming.offset, incoming.isInFrame], [begins, false]);
+    await feed(incoming, source.bytes, 500);
+    assert.deepEqual(await incoming.finish(), source.info);
+    assert.deepEqual(disk.bytesOf(name(20)), source.bytes);
+    assert.equal(await checkNewest(files, [sample(20, 1200)]), 20);
   }
+});
+
+test("a frame that has begun may be begun anew, from somebody else", async () => {
+  const source = await sourceOf(sample(20, 1200));
+  const incoming = await (await SnapshotFiles.open(new MemoryDisk())).receive(source.info);
+  await feed(incoming, source.bytes, 100, FIRST_STATE + 200);
+  assert.deepEqual([incoming.frames, incoming.isInFrame], [1, true]);
+  incoming.restartFrame();
+  assert.deepEqual([incoming.offset, incoming.isInFrame], [FIRST_STATE, false]);
+  await feed(incoming, source.bytes, 100);
+  assert.deepEqual(await incoming.finish(), source.info);
+});
+
+test("bytes that end within a frame are not all of it", async () => {
+  const one = await sourceOf(sample(20, 1200));
+  const info = { ...one.info, bytes: one.info.bytes - 100 };
+  const disk = new MemoryDisk();
+  const incoming = await (await SnapshotFiles.open(disk)).receive(info);
+  await feed(incoming, one.bytes, 500, info.bytes);
+  await assert.rejects(incoming.finish(), SnapshotDamaged);
+  assert.deepEqual(disk.names(), []);
 });
 
 test("another whole snapshot than the announced one, and more bytes than announced", async () => {

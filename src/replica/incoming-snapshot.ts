@@ -1,7 +1,8 @@
-// A snapshot that comes from a peer, in pieces: a file of another name, which says of what it is a part, and goes on
-// after the last whole frame when its replica died. Rule: it gets a snapshot's name only after all of it was checked.
+// A snapshot that comes in pieces, from one peer or from several: a file of another name, which says of what it is a
+// part, and goes on after the last whole frame when its replica died, or when the one after it came damaged. Rule: it
+// gets a snapshot's name only after all of it was checked.
 import { assert } from "../base/assert.js";
-import { bytesEqual } from "../base/bytes.js";
+import { bytesEqual, concatBytes } from "../base/bytes.js";
 import { isNoSpace } from "../base/no-space.js";
 import type { Slot } from "../paxos/ballot.js";
 import type { Disk, DiskFile } from "../wal/disk.js";
@@ -10,6 +11,7 @@ import {
   decodeFirstSector,
   encodeFirstSector,
   type FirstSector,
+  FrameRow,
   FrameWalk,
   framesOf,
   isKnownFormat,
@@ -50,19 +52,26 @@ export class Incoming {
   readonly #ports: IncomingPorts;
   readonly #file: DiskFile;
   readonly #stepped: SteppedFile;
-  /** What came as the first sector; empty when an earlier life got it, for it follows from the rest. */
-  readonly #firstSector: Uint8Array;
-  #offset: number;
+  /** What came as the first sector; null when an earlier life got it, for it follows from the rest. */
+  readonly #firstSector: Uint8Array | null;
+  /** Of how many bytes of it there are. */
+  #firstBytes: number;
+  /** The frames that are in the file, each of them whole. */
+  readonly #row: FrameRow;
+  /** The begin of the frame after them. */
+  #begun: Uint8Array;
   #isBusy: boolean;
   #isClosed: boolean;
 
-  private constructor(info: SnapshotInfo, ports: IncomingPorts, file: DiskFile, offset: number) {
+  private constructor(info: SnapshotInfo, ports: IncomingPorts, file: DiskFile, row: FrameRow) {
     this.info = info;
     this.#ports = ports;
     this.#file = file;
     this.#stepped = new SteppedFile(file);
-    this.#firstSector = new Uint8Array(offset === 0 ? SECTOR : 0);
-    this.#offset = offset;
+    this.#firstSector = row.frames === 0 ? new Uint8Array(SECTOR) : null;
+    this.#firstBytes = row.frames === 0 ? 0 : SECTOR;
+    this.#row = row;
+    this.#begun = new Uint8Array(0);
     this.#isBusy = false;
     this.#isClosed = false;
   }
@@ -91,27 +100,63 @@ export class Incoming {
       await file.close();
       throw error;
     }
-    return new Incoming(info, ports, file, 0);
+    return new Incoming(info, ports, file, new FrameRow());
   }
 
-  /** Where the next byte goes. */
+  /** Of the next byte that is wanted. */
   get offset(): number {
-    return this.#offset;
+    if (this.#firstBytes < SECTOR) return this.#firstBytes;
+    return this.#row.position + this.#begun.length;
   }
 
-  /** Takes the bytes from `offset` on. Throws `SnapshotDamaged`, and takes none, when they are more than there are. */
-  append(bytes: Uint8Array): Promise<void> {
+  /** Frames that are there. */
+  get frames(): number {
+    return this.#row.frames;
+  }
+
+  /**
+   * Takes the bytes from `offset` on. False: a frame among them is not the one of this snapshot; what is before it is
+   * taken, and `offset` is where it begins. Throws `SnapshotDamaged`, and takes none, when they are more than there
+   * are.
+   */
+  append(bytes: Uint8Array): Promise<boolean> {
     return this.#alone(async () => {
-      const from = this.#offset;
+      const from = this.offset;
       if (bytes.length > this.info.bytes - from) {
         throw damaged(this.#file.name, `${from + bytes.length} bytes came of ${this.info.bytes}`);
       }
       // The first sector on disk says of what this is a part, until all of it is checked.
       const head = bytes.subarray(0, Math.max(0, SECTOR - from));
-      if (head.length > 0) this.#firstSector.set(head, from);
-      await this.#stepped.write(from + head.length, bytes.subarray(head.length));
-      this.#offset = from + bytes.length;
+      if (head.length > 0) this.#firstSector!.set(head, from);
+      this.#firstBytes = Math.min(SECTOR, this.#firstBytes + head.length);
+      return this.#takeFrames(concatBytes([this.#begun, bytes.subarray(head.length)]));
     });
+  }
+
+  async #takeFrames(bytes: Uint8Array): Promise<boolean> {
+    let rest = bytes;
+    for (;;) {
+      const frame = this.#row.take(rest);
+      if (frame === undefined) break;
+      if (frame === null) {
+        this.#begun = new Uint8Array(0);
+        return false;
+      }
+      await this.#stepped.write(frame.position, frame.raw);
+      rest = rest.subarray(frame.raw.length);
+    }
+    this.#begun = rest.slice();
+    return true;
+  }
+
+  /** Whether the begin of a frame is there, and not its end. */
+  get isInFrame(): boolean {
+    return this.#begun.length > 0;
+  }
+
+  /** What follows comes from somebody else: the frame that has begun is to come whole. */
+  restartFrame(): void {
+    this.#begun = new Uint8Array(0);
   }
 
   /**
@@ -120,7 +165,7 @@ export class Incoming {
    */
   finish(): Promise<SnapshotInfo> {
     return this.#alone(async () => {
-      assert(this.#offset === this.info.bytes, "a snapshot is finished when all of it is there");
+      assert(this.offset === this.info.bytes, "a snapshot is finished when all of it is there");
       let first: FirstSector;
       try {
         first = await this.#check();
@@ -151,7 +196,9 @@ export class Incoming {
     let step = await frames.next();
     while (!step.done) step = await frames.next();
     const first = wholeSector(this.info, step.value.frames);
-    if (this.#firstSector.length > 0 && !bytesEqual(this.#firstSector, encodeFirstSector(first))) {
+    // One that is damaged itself follows from the rest; one that is not, and says otherwise, is of something else.
+    const came = this.#firstSector;
+    if (came !== null && decodeFirstSector(came) !== null && !bytesEqual(came, encodeFirstSector(first))) {
       throw damaged(this.#file.name, "its first sector is not the one of this snapshot");
     }
     return first;
@@ -206,7 +253,7 @@ async function openPart(disk: Disk, name: string, info: SnapshotInfo): Promise<D
  * Where to go on: behind the last whole frame. All of it is written once more, for what can be read of an earlier life
  * need not be on the disk, and no sync would bring it there after one that failed.
  */
-async function rewritten(file: DiskFile, info: SnapshotInfo): Promise<number> {
+async function rewritten(file: DiskFile, info: SnapshotInfo): Promise<FrameRow> {
   const stepped = new SteppedFile(file);
   await stepped.write(0, encodeFirstSector(partSector(info)));
   const walk = new FrameWalk(file, info.bytes);
@@ -214,5 +261,5 @@ async function rewritten(file: DiskFile, info: SnapshotInfo): Promise<number> {
     await stepped.write(frame.position, frame.raw);
   }
   await stepped.sync();
-  return walk.frames === 0 ? 0 : walk.position;
+  return walk;
 }

@@ -179,7 +179,7 @@ export class Replica<C, R, Q, A> {
 
   status(): ReplicaStatus {
     const { id, cluster, counters } = this.#options;
-    const { core, soundness, space, appliedUpTo } = this.#driver;
+    const { core, soundness, space, appliedUpTo, transferring } = this.#driver;
     const role = core === null ? "starting" : core.isLeading ? "leader" : "follower";
     const ballot = core?.ballot ?? 0;
     return {
@@ -199,7 +199,7 @@ export class Replica<C, R, Q, A> {
       isFenced: soundness?.divergence.isFenced ?? false,
       rebuildingUpTo: soundness?.rebuildingUpTo ?? 0,
       isOutOfSpace: space?.isLacking ?? false,
-      alarms: [...(soundness?.alarms ?? []), ...(space?.alarms ?? [])],
+      alarms: [...(soundness?.alarms ?? []), ...(transferring?.alarms ?? []), ...(space?.alarms ?? [])],
       counters: { ...this.#driver.counters, faults: this.#faults, ...counters?.() },
     };
   }

@@ -89,6 +89,8 @@ async function receiverOf() {
   const receiver = new SnapshotReceiver({
     files,
     isWanted: () => true,
+    linked: () => [2],
+    onBroken: ({ slot }) => assert.fail(`the snapshot of slot ${slot} is broken`),
     install: async () => {
       state.installed += 1;
     },

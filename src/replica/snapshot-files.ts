@@ -6,6 +6,7 @@ import { isNoSpace } from "../base/no-space.js";
 import type { Slot } from "../paxos/ballot.js";
 import { DataDirectoryError } from "../wal/data-directory-error.js";
 import type { Disk, DiskFile } from "../wal/disk.js";
+import { BrokenSnapshots, DAMAGED } from "./broken-snapshots.js";
 import { Incoming, removeOldParts } from "./incoming-snapshot.js";
 import {
   checkFirstSector,
@@ -50,6 +51,7 @@ export class SnapshotFiles {
   #placed: Promise<unknown>;
   /** Names under which damaged files were put aside in this life, for the operator; the last two are kept. */
   readonly damaged: string[];
+  readonly broken: BrokenSnapshots;
 
   private constructor(disk: Disk) {
     this.#disk = disk;
@@ -58,6 +60,7 @@ export class SnapshotFiles {
     this.#isReceiving = false;
     this.#placed = Promise.resolve();
     this.damaged = [];
+    this.broken = new BrokenSnapshots(disk);
   }
 
   /**
@@ -73,6 +76,7 @@ export class SnapshotFiles {
       if (first === null || snapshotName(first.slot) !== name) bad.push(name);
       else files.#held.set(first.slot, { first, uses: new Set() });
     }
+    for (const name of names) await files.broken.add(name);
     for (const name of bad) await files.#putAside(name);
     for (const name of names.filter((name) => NEW.test(name))) await disk.remove(name);
     await removeOldParts(disk, names, files.newest?.slot ?? 0);
@@ -248,8 +252,10 @@ export class SnapshotFiles {
   }
 
   async #putAside(name: string): Promise<void> {
-    await this.#disk.rename(name, `${name}.damaged`);
-    this.damaged.push(`${name}.damaged`);
+    const aside = name + DAMAGED;
+    await this.#disk.rename(name, aside);
+    this.damaged.push(aside);
+    await this.broken.add(aside);
   }
 
   /** Those that were found first go; what earlier lives put aside comes before what this one did. */

@@ -118,38 +118,36 @@ export function payloadOf(frame: Frame): Uint8Array {
   return frame.raw.subarray(FRAME_HEAD);
 }
 
-/** Walks the frames of a file from the first on, and stops at what is no whole frame in its place. */
-export class FrameWalk {
-  readonly #file: DiskFile;
-  readonly #end: number;
-  /** Of the frame before. */
-  #kind: FrameKind | null;
+/** Where in the row of frames something stands: behind so many of them. */
+export class FrameRow {
   position: number;
   frames: number;
   sum: number;
+  /** Of the frame before. */
+  #kind: FrameKind | null;
 
-  constructor(file: DiskFile, end: number) {
-    this.#file = file;
-    this.#end = end;
-    this.#kind = null;
+  constructor() {
     this.position = SECTOR;
     this.frames = 0;
     this.sum = 0;
+    this.#kind = null;
   }
 
-  /** Whether all that was walked is the snapshot that `info` names. */
+  /** Whether all frames up to here are the snapshot that `info` names. */
   isAt(info: SnapshotInfo): boolean {
     return this.#kind === LAST && this.position === info.bytes && this.sum === info.sum;
   }
 
-  async next(): Promise<Frame | null> {
-    const bytes = await this.#file.read(this.position, Math.min(FRAME_BYTES, this.#end - this.position));
+  /** Takes the frame with which `bytes` begin; null: it is not the next one; undefined: its end is not among them. */
+  take(bytes: Uint8Array): Frame | null | undefined {
     const reader = new ByteReader(bytes);
     const crc = reader.u32();
     const length = FRAME_HEAD + reader.u32();
     const kind = reader.u32();
-    if (length > bytes.length || crc32(bytes, this.frames, 4, length) !== crc) return null;
-    if (!this.#mayFollow(kind)) return null;
+    if (reader.failed) return undefined;
+    if (length > FRAME_BYTES || !this.#mayFollow(kind)) return null;
+    if (length > bytes.length) return undefined;
+    if (crc32(bytes, this.frames, 4, length) !== crc) return null;
     const frame = { kind, position: this.position, raw: bytes.subarray(0, length) };
     this.#kind = kind;
     this.position += length;
@@ -165,8 +163,25 @@ export class FrameWalk {
   }
 }
 
+/** Walks the frames of a file from the first on, and stops at what is no whole frame in its place. */
+export class FrameWalk extends FrameRow {
+  readonly #file: DiskFile;
+  readonly #end: number;
+
+  constructor(file: DiskFile, end: number) {
+    super();
+    this.#file = file;
+    this.#end = end;
+  }
+
+  async next(): Promise<Frame | null> {
+    const bytes = await this.#file.read(this.position, Math.min(FRAME_BYTES, this.#end - this.position));
+    return this.take(bytes) ?? null;
+  }
+}
+
 /** Every frame of `file`, checked; throws `SnapshotDamaged` at the first that is wrong, and when they do not add up. */
-export async function* framesOf(file: DiskFile, info: SnapshotInfo): AsyncGenerator<Frame, FrameWalk> {
+export async function* framesOf(file: DiskFile, info: SnapshotInfo): AsyncGenerator<Frame, FrameRow> {
   const size = await file.size();
   if (size !== info.bytes) throw damaged(file.name, `it has ${size} bytes, not ${info.bytes}`);
   const walk = new FrameWalk(file, info.bytes);

@@ -1,6 +1,6 @@
 // Fetches the state from a peer when what is missing here is gone from the logs (L4): piece by piece, each asked for
 // after the one before is written, and asked for again when it does not come. Another peer's word counts only when the
-// first one is silent.
+// first one is silent, and where a frame came damaged: then the others are asked for it, one after the other.
 import { isNoSpace } from "../base/no-space.js";
 import type { ReplicaId, Slot } from "../paxos/ballot.js";
 import type { PeerMessage } from "../wire/peer-message.js";
@@ -12,12 +12,19 @@ import { isSame, SMALLEST_FILE, SnapshotDamaged, type SnapshotInfo } from "./sna
 const AGAIN_MS = 500;
 /** From one that has sent nothing for so long it is not waited for any more. */
 const SILENT_MS = 2_000;
+/** What nobody has whole is not tried again for so long. */
+const SHUNNED_MS = 10_000;
 const NEVER = Number.POSITIVE_INFINITY;
+/** In the place of a peer: what is left here of a snapshot that was found damaged. */
+const OWN: ReplicaId = 0;
+const PIECE_BYTES = 256 << 10;
 
 export interface SnapshotReceiverPorts {
   readonly files: SnapshotFiles;
   /** Whether the state after `slot` from `from` would be better than the own. */
   isWanted(from: ReplicaId, slot: Slot): boolean;
+  /** Who can be asked. */
+  linked(): readonly ReplicaId[];
   /** Puts the state of a whole snapshot in the place of the own. */
   install(info: SnapshotInfo): Promise<void>;
   send(to: readonly ReplicaId[], message: PeerMessage): void;
@@ -26,11 +33,16 @@ export interface SnapshotReceiverPorts {
   /** There was no room for it. */
   onNoRoom(error: Error): void;
   onFailed(error: Error): void;
+  /** Nobody who can be asked has the bytes of a snapshot from `offset` on as they were: the rest is kept. */
+  onBroken(info: SnapshotInfo, offset: number): void;
 }
 
 interface Fetch {
   readonly info: SnapshotInfo;
+  /** Who is asked. */
   from: ReplicaId;
+  /** Who did not have the next frame, or not as it was. */
+  readonly tried: Set<ReplicaId>;
   /** Null while it is opened, and when all of it is there. */
   incoming: Incoming | null;
   /** A step of the disk or the installation is under way: nothing is asked for. */
@@ -46,6 +58,9 @@ export class SnapshotReceiver {
   #fetch: Fetch | null;
   #step: Promise<void>;
   #isClosed: boolean;
+  /** What could not be had whole, and until when it is not fetched again, though it is offered. */
+  #shunned: SnapshotInfo | null;
+  #shunnedUntil: number;
   /** Bytes received, and snapshots installed, in this life. */
   bytes: number;
   installed: number;
@@ -55,6 +70,8 @@ export class SnapshotReceiver {
     this.#fetch = null;
     this.#step = Promise.resolve();
     this.#isClosed = false;
+    this.#shunned = null;
+    this.#shunnedUntil = 0;
     this.bytes = 0;
     this.installed = 0;
   }
@@ -70,7 +87,8 @@ export class SnapshotReceiver {
     const fetch = this.#fetch;
     if (this.#isClosed || !this.#ports.isWanted(from, slot) || bytes < SMALLEST_FILE) return;
     if (fetch === null) {
-      this.#begin(from, info);
+      const isShunned = this.#shunned !== null && isSame(this.#shunned, info);
+      if (!isShunned || this.#ports.now() >= this.#shunnedUntil) this.#begin(from, info);
     } else if (!fetch.isBusy && this.#ports.now() >= fetch.heardAt + SILENT_MS) {
       if (isSame(fetch.info, info)) this.#ask(fetch, from);
       else this.#run(fetch, () => this.#change(fetch, from, info));
@@ -82,6 +100,7 @@ export class SnapshotReceiver {
     const fetch: Fetch = {
       info,
       from,
+      tried: new Set(),
       incoming: null,
       isBusy: false,
       isVoid: false,
@@ -115,27 +134,64 @@ export class SnapshotReceiver {
     )
       return;
     const { incoming } = fetch;
-    if (incoming === null || incoming.offset !== offset || data.length === 0) return;
+    if (incoming === null || incoming.offset !== offset || fetch.tried.has(from)) return;
+    // A frame comes from one peer, or nobody could say whose it was when it is damaged.
+    if (from !== fetch.from && incoming.isInFrame) return;
     fetch.from = from;
-    fetch.heardAt = this.#ports.now();
     this.bytes += data.length;
     this.#run(fetch, async () => {
-      await incoming.append(data);
+      await this.#take(fetch, incoming, from, data);
       await this.#goOn(fetch);
     });
+  }
+
+  async #take(fetch: Fetch, incoming: Incoming, from: ReplicaId, data: Uint8Array): Promise<void> {
+    const before = incoming.frames;
+    const isGood = data.length > 0 && (await incoming.append(data));
+    if (isGood) fetch.heardAt = this.#ports.now();
+    if (incoming.frames > before) fetch.tried.clear();
+    if (!isGood) fetch.tried.add(from);
   }
 
   /** Asks for the next piece, or has all of them. */
   async #goOn(fetch: Fetch): Promise<void> {
     const { incoming, info } = fetch;
     if (incoming === null || fetch.isVoid) return;
+    const { broken } = this.#ports.files;
+    while (incoming.offset < info.bytes && !incoming.isInFrame && !fetch.tried.has(OWN) && broken.has(info)) {
+      const before = incoming.frames;
+      const data = await broken.read(info, incoming.offset, PIECE_BYTES);
+      await this.#take(fetch, incoming, OWN, data);
+      if (incoming.isInFrame && incoming.frames === before) fetch.tried.add(OWN);
+      incoming.restartFrame();
+    }
     if (incoming.offset < info.bytes) {
-      this.#ask(fetch, fetch.from);
+      const { from, tried } = fetch;
+      if (!tried.has(from)) this.#ask(fetch, from);
+      else await this.#askAnother(fetch, incoming);
       return;
     }
     fetch.incoming = null;
     await incoming.finish();
     if (!this.#isClosed && !fetch.isVoid) await this.#install(fetch);
+  }
+
+  /** Who is asked has not got the next frame, or is silent. */
+  async #askAnother(fetch: Fetch, incoming: Incoming): Promise<void> {
+    const { tried, info } = fetch;
+    incoming.restartFrame();
+    const next = this.#ports.linked().find((peer) => !tried.has(peer));
+    if (next !== undefined) {
+      this.#ask(fetch, next);
+      return;
+    }
+    const { offset } = incoming;
+    fetch.incoming = null;
+    await incoming.close();
+    this.#fetch = null;
+    this.#shunned = info;
+    this.#shunnedUntil = this.#ports.now() + SHUNNED_MS;
+    this.#ports.onBroken(info, offset);
   }
 
   /** Whether a snapshot is on its way, and comes. */
@@ -210,7 +266,15 @@ export class SnapshotReceiver {
   /** Asks again for what does not come. */
   elapse(now: number): void {
     const fetch = this.#fetch;
-    if (fetch !== null && !fetch.isBusy && now >= fetch.askedAt + AGAIN_MS) this.#ask(fetch, fetch.from);
+    if (fetch === null || fetch.isBusy || now < fetch.askedAt + AGAIN_MS) return;
+    const { incoming, from } = fetch;
+    // Whoever offered it is waited for until somebody else offers one; the others may not have it.
+    if (incoming === null || fetch.tried.size === 0) {
+      this.#ask(fetch, from);
+      return;
+    }
+    fetch.tried.add(from);
+    this.#run(fetch, () => this.#askAnother(fetch, incoming));
   }
 
   /** What was received is kept for the next life. */

@@ -6,7 +6,7 @@ import type { PeerMessage } from "../wire/peer-message.js";
 import type { SnapshotRequestMessage } from "../wire/snapshot-messages.js";
 import { Unavailable } from "./errors.js";
 import type { SnapshotFiles } from "./snapshot-files.js";
-import type { SnapshotInfo } from "./snapshot-format.js";
+import { isSame, type SnapshotInfo } from "./snapshot-format.js";
 import type { StateSnapshot } from "./status.js";
 
 /** One is under way at a time, so that commands and heartbeats get through between them. */
@@ -87,7 +87,10 @@ export class SnapshotSender {
   offer(to: ReplicaId, atLeast: Slot = 0): void {
     if (!this.#ports.isTrusted() || this.#tell(to, atLeast)) return;
     // Who asked for more than there is asks again.
-    if (this.#ports.appliedUpTo() < atLeast) return;
+    if (this.#ports.appliedUpTo() < atLeast) {
+      this.#tellBroken(to, atLeast);
+      return;
+    }
     this.#waiting.set(to, atLeast);
     this.#make();
   }
@@ -99,6 +102,13 @@ export class SnapshotSender {
     this.#usedAt.set(newest.slot, this.#ports.now());
     this.#ports.send([to], { kind: "snapshotOffer", ...newest });
     return true;
+  }
+
+  /** Where there is nothing better, what is whole of a damaged one may help. */
+  #tellBroken(to: ReplicaId, atLeast: Slot): void {
+    for (const info of this.#ports.files.broken.all) {
+      if (info.slot >= atLeast) this.#ports.send([to], { kind: "snapshotOffer", ...info });
+    }
   }
 
   /** Those who wait are offered what there is now; who gets nothing asks again. */
@@ -171,15 +181,19 @@ export class SnapshotSender {
   asked(from: ReplicaId, { slot, bytes, sum, offset }: SnapshotRequestMessage): void {
     const { files, now, isTrusted } = this.#ports;
     if (!isTrusted()) return;
-    const info = files.all.find((held) => held.slot === slot && held.bytes === bytes && held.sum === sum);
-    if (info === undefined) {
+    const info = { slot, bytes, sum };
+    const isHeld = files.all.some((held) => isSame(held, info));
+    if (!isHeld && !files.broken.has(info)) {
       this.offer(from, bytes === 0 ? slot : 0);
       return;
     }
-    this.#usedAt.set(slot, now());
+    if (isHeld) this.#usedAt.set(slot, now());
     if (this.#serving.has(from) || offset >= bytes) return;
     this.#serving.add(from);
-    files.read(info, offset, PIECE_BYTES).then(
+    const read = isHeld
+      ? files.read(info, offset, PIECE_BYTES)
+      : files.broken.read(info, offset, PIECE_BYTES);
+    read.then(
       (data) => {
         this.#serving.delete(from);
         this.pieces += 1;

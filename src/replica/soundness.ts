@@ -47,9 +47,12 @@ export class Soundness<C, R, Q, A> {
       return;
     }
     const wasLost = this.#lost.slots.length > 0;
-    this.#lost = notice;
-    for (const text of lostAlarms(notice)) this.#ports.onFault(text);
-    if (wasLost && notice.slots.length === 0) this.#ports.onWell("no slot is known here to be lost any more");
+    // What the log need not show is in the state, wherever that is.
+    const { compactedUpTo } = this.#opened.wal;
+    this.#lost = { ...notice, slots: notice.slots.filter((slot) => slot > compactedUpTo) };
+    for (const text of lostAlarms(this.#lost)) this.#ports.onFault(text);
+    if (wasLost && this.#lost.slots.length === 0)
+      this.#ports.onWell("no slot is known here to be lost any more");
   }
 
   get #rebuildingAlarms(): readonly string[] {

@@ -8,6 +8,7 @@ import type { SnapshotMessage } from "../wire/snapshot-messages.js";
 import { install } from "./installing.js";
 import type { Opened } from "./opening.js";
 import type { Clock, Network } from "./ports.js";
+import { Restoring } from "./restoring.js";
 import { Scrubber } from "./scrubber.js";
 import { SnapshotReceiver } from "./snapshot-receiver.js";
 import { SnapshotSender } from "./snapshot-sender.js";
@@ -21,6 +22,8 @@ export interface StateTransferPorts {
   /** Bytes of log that stay, for replicas that were away for a while. */
   readonly tailBytes: number;
   post(event: Event): void;
+  /** Replicas that can be asked. */
+  linked(): readonly ReplicaId[];
   /** Whether a snapshot of the state after `slot` is to be fetched from `from`. */
   isWanted(from: ReplicaId, slot: Slot): boolean;
   /** Whether the state here may be given to others. */
@@ -42,6 +45,7 @@ export class StateTransfer<C, R, Q, A> {
   readonly #ports: StateTransferPorts;
   readonly #sender: SnapshotSender;
   readonly #receiver: SnapshotReceiver;
+  readonly #restoring: Restoring;
   readonly #scrubber: Scrubber;
   /** The highest slot of which the log cannot show the value; 0: none. */
   #lostUpTo: Slot;
@@ -92,7 +96,19 @@ export class StateTransfer<C, R, Q, A> {
       ...common,
       isWanted: (from, slot) => !this.#isWithoutRoom && ports.isWanted(from, slot),
       install: (info) => this.#install(info),
+      linked: () => ports.linked(),
+      onBroken: (info, offset) => this.#restoring.stuck(info, offset),
     });
+    this.#restoring = new Restoring(
+      {
+        ...common,
+        heldUpTo: () => executor.appliedUpTo,
+        neededUpTo: () => wal.compactedUpTo,
+        linked: () => ports.linked(),
+        isFetching: () => this.#receiver.isFetching,
+      },
+      ports.clock.now(),
+    );
   }
 
   #hasNoRoom(): void {
@@ -106,7 +122,13 @@ export class StateTransfer<C, R, Q, A> {
 
   /** When `elapse` has something to do. */
   get deadline(): number {
-    return Math.min(this.#sender.deadline, this.#receiver.deadline, this.#scrubber.deadline);
+    const { deadline } = this.#restoring;
+    return Math.min(deadline, this.#sender.deadline, this.#receiver.deadline, this.#scrubber.deadline);
+  }
+
+  /** What an operator should know, as sentences. */
+  get alarms(): readonly string[] {
+    return this.#restoring.alarms;
   }
 
   get counters(): Record<string, number> {
@@ -148,6 +170,7 @@ export class StateTransfer<C, R, Q, A> {
 
   elapse(now: number): void {
     this.#receiver.elapse(now);
+    this.#restoring.elapse(now);
     this.#sender.tidy(now);
     this.#scrubber.elapse(now);
   }

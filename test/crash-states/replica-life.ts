@@ -68,6 +68,7 @@ export class ReplicaLife implements Life {
         disk.tell({ kind: "compacting", upTo: event.upTo });
         this.transfer.compactLog(event.upTo);
       },
+      linked: () => [],
       isWanted: (_, slot) => slot > opened.executor.appliedUpTo,
       isTrusted: () => true,
       onHealed: () => {},

@@ -71,7 +71,7 @@ export class LogGrid {
     const slots = lost.map((part) => before.length + 1 + part);
     const alarm = `what was in slot${slots.length === 1 ? "" : "s"} ${slots.join(", ")} is lost, `;
     const isKnown = this.#layout !== "votes";
-    return { texts, loss: { safe: before.length + lost[0]!, slot: slots[0]!, alarm, isKnown } };
+    return { texts, loss: { safe: before.length + lost[0]!, slot: slots[0]!, alarms: [alarm], isKnown } };
   }
 }
 
@@ -98,7 +98,7 @@ async function apart(): Promise<Written> {
 /** While the entry before is being synced the four come, one after the other: the next batch has them all. */
 async function together(endsAtOnce: boolean): Promise<Written> {
   let syncMs = 0;
-  const { cluster } = new Trial(new Map(), () => syncMs);
+  const { cluster } = new Trial(new Map(), { syncMs: () => syncMs });
   await cluster.startAll();
   const leader = await cluster.leader();
   syncMs = SYNC_MS;
