@@ -6,6 +6,7 @@ import { crc32 } from "../base/crc32.js";
 import type { Ballot, Slot } from "../paxos/ballot.js";
 import { DataDirectoryError } from "./data-directory-error.js";
 import type { Disk, DiskCallback, DiskFile } from "./disk.js";
+import { UnderWay } from "./under-way.js";
 
 export const PROMISE_NAMES = ["promise-a", "promise-b"] as const;
 const MAGIC = 0x504e5953;
@@ -108,9 +109,11 @@ export async function readPromises(disk: Disk, files: readonly string[]): Promis
 
 export class PromiseFiles {
   readonly #files: readonly DiskFile[];
+  readonly #underWay: UnderWay;
 
   private constructor(files: readonly DiskFile[]) {
     this.#files = files;
+    this.#underWay = new UnderWay();
   }
 
   /** Opens both, a missing one is made; the one at `first` (0 or 1) is the first to be written from now on. */
@@ -125,9 +128,10 @@ export class PromiseFiles {
     return new PromiseFiles(files);
   }
 
-  /** One copy, its sync, the other copy, its sync; `done` after all of it, or at the first failure. */
-  write(state: PromiseState, done: DiskCallback): void {
+  /** One copy, its sync, the other copy, its sync; `whenDone` after all of it, or at the first failure. */
+  write(state: PromiseState, whenDone: DiskCallback): void {
     const bytes = encodePromise(state);
+    const done = this.#underWay.step(whenDone);
     writeSynced(this.#files[0]!, 0, bytes, (error) => {
       if (error !== null) done(error);
       else writeSynced(this.#files[1]!, 0, bytes, done);
@@ -135,6 +139,7 @@ export class PromiseFiles {
   }
 
   async close(): Promise<void> {
+    await this.#underWay.ended();
     for (const file of this.#files) await file.close();
   }
 }

@@ -9,6 +9,7 @@ import type { Disk, DiskCallback, DiskFile } from "./disk.js";
 import { settled } from "./promise-file.js";
 import { SECTOR } from "./record-codec.js";
 import type { Room } from "./room.js";
+import { UnderWay } from "./under-way.js";
 import { writeZeros } from "./zeros.js";
 
 const MAGIC = 0x534e5953;
@@ -80,8 +81,9 @@ export class SegmentFiles {
   readonly #onFailed: (error: Error) => void;
   /** Segments with batches that are open; those of earlier lives are opened when they are first read. */
   readonly #files: Map<number, Promise<DiskFile>>;
-  /** Under way, with their segments: no file is closed under one, for its number may be another file's by then. */
+  /** Reads under way, with their segments, and writes and syncs: no file is closed under one. */
   readonly #reads: Map<Promise<Uint8Array>, number>;
+  readonly #underWay: UnderWay;
   /** Bytes of each segment, ascending. */
   readonly #sizes: Map<number, { bytes: number; used: number }>;
   /** Segments below it are removed, or being removed. */
@@ -109,6 +111,7 @@ export class SegmentFiles {
     this.#onFailed = onFailed;
     this.#files = new Map();
     this.#reads = new Map();
+    this.#underWay = new UnderWay();
     this.#sizes = new Map();
     this.#lowest = 0;
     this.#removing = Promise.resolve();
@@ -323,16 +326,17 @@ export class SegmentFiles {
 
   write(bytes: Uint8Array, done: DiskCallback): void {
     assert(this.#active !== null, "a segment is active");
-    this.#active.file.write(this.position, bytes, done);
+    this.#active.file.write(this.position, bytes, this.#underWay.step(done));
   }
 
   sync(done: DiskCallback): void {
     assert(this.#active !== null, "a segment is active");
-    this.#active.file.sync(done);
+    this.#active.file.sync(this.#underWay.step(done));
   }
 
   async close(): Promise<void> {
     this.#isClosed = true;
+    await this.#underWay.ended();
     await Promise.allSettled(this.#reads.keys());
     await this.#removing;
     while (this.#preparing !== null) await this.#preparing;

@@ -350,6 +350,7 @@ export class Wal {
 
   /** Both copies say it: what is gone is no longer shown, and its files may go. */
   #compacted(manifest: Manifest): void {
+    if (this.#failure !== null) return;
     this.#index.compact(manifest.compactedUpTo);
     this.#segments.retire(manifest.lowest);
     this.#compaction.written(manifest);
