@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdtemp, open, readdir, readFile, rename, rm, truncate, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, open, readdir, readFile, rename, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "node:test";
@@ -102,13 +102,15 @@ describe("opening the key-value store", () => {
     ["the first page", (lab: Lab) => writeAt(lab.file, 0, Buffer.alloc(4096)), /no store at all/],
     ["both first pages", (lab: Lab) => writeAt(lab.file, 0, Buffer.alloc(8192, 9)), /no store at all/],
     ["everything after them", zeroPages, /./],
+    ["the file, which is a directory now", asDirectory, /data\.mdb is no file/],
     ["the end of the file", (lab: Lab) => truncate(lab.file, 5 * 4096), /./],
   ] as const) {
     test(`damage of ${name}: set aside, and an empty store takes its place`, () =>
       withLab(async (lab) => {
         await damage(lab);
-        const damaged = await readFile(lab.file);
+        const damaged = await readFile(lab.file).catch(() => Buffer.alloc(0));
         await assertReplaced(lab, reason);
+        if (damaged.length === 0) return;
         // Kept as it was found, but for what lmdb itself may have written.
         assert.equal(
           (await readFile(join(lab.dataDir, "store.damaged-1", "data.mdb"))).length,
@@ -116,6 +118,18 @@ describe("opening the key-value store", () => {
         );
       }));
   }
+
+  test("a file in its place: refused with what to do, and left alone", () =>
+    withLab(async (lab) => {
+      const place = join(lab.dataDir, "store");
+      await rm(place, { recursive: true });
+      await writeFile(place, "mine");
+      await assert.rejects(lab.open(), {
+        name: "DataDirectoryError",
+        message: /store is no directory: move it away, and start again/,
+      });
+      assert.equal(await readFile(place, "utf8"), "mine");
+    }));
 
   test("a store that was condemned is not opened again", () =>
     withLab(async (lab) => {
@@ -341,6 +355,11 @@ async function writeAt(path: string, position: number, bytes: Uint8Array): Promi
   const file = await open(path, "r+");
   await file.write(bytes, 0, bytes.length, position);
   await file.close();
+}
+
+async function asDirectory({ file }: Lab): Promise<void> {
+  await rm(file);
+  await mkdir(file);
 }
 
 async function zeroPages({ file }: Lab): Promise<void> {

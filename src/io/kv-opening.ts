@@ -1,7 +1,7 @@
 // Opens the key-value store of a data directory, and when it is damaged puts it aside and opens an empty one, which the
 // log and the peers fill (design 2.10). Rule: what only the damaged store holds is never given up, and no damage, not
 // even one that ends the process, is met at every start again.
-import { readdir, rename, rm } from "node:fs/promises";
+import { readdir, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { CheckpointPace } from "../kv/committer.js";
 import { KvMachine } from "../kv/machine.js";
@@ -34,6 +34,7 @@ export interface KvOpening {
 /** The caller has locked `dataDir`. Rejects with `DataDirectoryError` when a damaged store cannot be rebuilt. */
 export async function openKv(dataDir: string, options: KvOpening): Promise<KvMachine> {
   const directory = join(dataDir, STORE_NAME);
+  await assertIsDirectory(directory);
   const mark = await StoreMark.read(directory);
   const damage = await damageKnown(directory, mark);
   if (damage === null) {
@@ -47,6 +48,17 @@ export async function openKv(dataDir: string, options: KvOpening): Promise<KvMac
     await replace(directory, mark, damage, options);
   }
   return openOnce(directory, await StoreMark.read(directory), options);
+}
+
+async function assertIsDirectory(path: string): Promise<void> {
+  const found = await stat(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return null;
+    throw error;
+  });
+  if (found === null || found.isDirectory()) return;
+  throw new DataDirectoryError(
+    `${path} is no directory: move it away, and start again; the store is made anew`,
+  );
 }
 
 /** What is wrong with the store, as far as it is known without opening it here. */

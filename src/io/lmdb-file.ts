@@ -28,7 +28,9 @@ async function metasOf(directory: string): Promise<{ metas: readonly Buffer[]; s
     throw error;
   }
   try {
-    const { size } = await file.stat();
+    const found = await file.stat();
+    if (!found.isFile()) throw new StoreCorrupt(`${path} is no file`);
+    const { size } = found;
     if (size === 0) return null;
     const first = Buffer.alloc(META_BYTES);
     await file.read(first, 0, META_BYTES, 0);
@@ -39,9 +41,7 @@ async function metasOf(directory: string): Promise<{ metas: readonly Buffer[]; s
   } finally {
     await file.close();
   }
-  throw new StoreCorrupt(
-    `${path} is damaged, or no store at all: set its directory aside, it will be rebuilt`,
-  );
+  throw new StoreCorrupt(`${path} is damaged, or no store at all`);
 }
 
 function isMeta(page: Buffer): boolean {

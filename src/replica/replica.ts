@@ -40,6 +40,9 @@ export interface ReadOptions {
 /** How long an orderly stop waits for another leader, and then again for the own commands. */
 const CLOSE_MS = 1000;
 
+/** An empty directory was met by a cluster that knows another one for this replica (2.8). */
+const NEW_DISK = "the replica's disk is new, so that it never votes nor serves: its id must be replaced";
+
 type Phase = "starting" | "running" | "closing" | "closed" | "crashed";
 
 export class Replica<C, R, Q, A> {
@@ -122,8 +125,7 @@ export class Replica<C, R, Q, A> {
         if (this.#phase === "running" && isServing) resolve();
         else if (this.#failure !== null) reject(this.#failure);
         else if (this.#phase === "closing" || this.#phase === "closed") reject(this.#closed());
-        else if (this.#driver.isFenced)
-          reject(new Unavailable("the replica's disk is new: its id must be replaced"));
+        else if (this.#driver.isFenced) reject(new Unavailable(NEW_DISK));
         else return false;
         return true;
       });
@@ -199,7 +201,12 @@ export class Replica<C, R, Q, A> {
       isFenced: soundness?.divergence.isFenced ?? false,
       rebuildingUpTo: soundness?.rebuildingUpTo ?? 0,
       isOutOfSpace: space?.isLacking ?? false,
-      alarms: [...(soundness?.alarms ?? []), ...(transferring?.alarms ?? []), ...(space?.alarms ?? [])],
+      alarms: [
+        ...(this.#driver.isFenced ? [NEW_DISK] : []),
+        ...(soundness?.alarms ?? []),
+        ...(transferring?.alarms ?? []),
+        ...(space?.alarms ?? []),
+      ],
       counters: { ...this.#driver.counters, faults: this.#faults, ...counters?.() },
     };
   }

@@ -102,7 +102,7 @@ export class DataDirectory {
     if (this.#genesis !== null) {
       if (bytesEqual(this.#genesis, bytes)) return;
       throw new DataDirectoryError(
-        "this data directory holds the genesis of another cluster: start with an empty directory and a new replica id",
+        "this data directory holds the genesis of another cluster: give this member the directory that is its own",
       );
     }
     const kept = bytes.slice();
@@ -161,8 +161,8 @@ async function checkNew(disk: Disk, files: readonly string[]): Promise<void> {
   if (others.length === 0 && (await isLogBlank(disk))) return;
   const found = others.length > 0 ? others.slice(0, 3).join(", ") : PROMISE_NAMES.join(", ");
   throw new DataDirectoryError(
-    `this data directory holds ${found} but no file "${IDENTITY_NAME}": restore that file, or start with an empty ` +
-      "directory and a new replica id",
+    `this data directory holds ${found} but no file "${IDENTITY_NAME}": restore that file; if it is gone for good, ` +
+      "the replica's id must be replaced",
   );
 }
 
@@ -172,7 +172,7 @@ export async function readGenesis(
   files: readonly string[],
   crc: number,
 ): Promise<Uint8Array | null> {
-  const advice = `restore the file "${GENESIS_NAME}", or start with an empty directory and a new replica id`;
+  const advice = `restore it; if it is gone for good, the replica's id must be replaced`;
   if (!files.includes(GENESIS_NAME)) {
     if (crc === 0) return null;
     throw new DataDirectoryError(`the file "${GENESIS_NAME}" of this data directory is missing: ${advice}`);
@@ -232,8 +232,8 @@ function decodeIdentity(bytes: Uint8Array): IdentityFile {
   const [line = "", crc = ""] = text.split("\n");
   if (crc32(bytes, 0, 0, line.length).toString(16) !== crc) {
     throw new DataDirectoryError(
-      `the file "${IDENTITY_NAME}" of this data directory is damaged: restore it, or start with an empty directory ` +
-        "and a new replica id",
+      `the file "${IDENTITY_NAME}" of this data directory is damaged: restore it; if it is gone for good, the ` +
+        "replica's id must be replaced",
     );
   }
   const file = JSON.parse(line) as IdentityFile;

@@ -181,14 +181,14 @@ async function prepare(disk: Disk, found: Found): Promise<LogParts> {
 }
 
 const REPLACE =
-  "its votes may be lost, so the replica's id must be replaced: remove this member and add a new one";
+  "if they are gone for good, its votes may be lost: its id must be replaced, never start it on this directory again";
 
 function promiseLost(files: readonly string[]): DataDirectoryError {
   const missing = PROMISE_NAMES.filter((name) => !files.includes(name));
   return new DataDirectoryError(
     missing.length === 0
       ? `${PROMISE_NAMES.join(" and ")} cannot be read: the promise of this replica is lost; ${REPLACE}`
-      : `${missing.join(" and ")} missing, and no copy of the promise can be read; restore the files, or, as ${REPLACE}`,
+      : `${missing.join(" and ")} missing, and no copy of the promise can be read; restore the files; ${REPLACE}`,
   );
 }
 

@@ -237,6 +237,7 @@ test("F15: a replica that comes back with an empty disk never votes, and both si
   const wiped = await c.start(follower);
   await assert.rejects(c.clock.settle(wiped.ready()), /must be replaced/);
   assert.equal(wiped.status().role, "starting");
+  assert.match(wiped.status().alarms.join(), /disk is new.* must be replaced/);
   assert.match(c.faults(follower).join(), /never votes; its id must be replaced/);
   const other = c.ids.find((id) => id !== follower)!;
   assert.match(c.faults(other).join(), /disk is new .* must be replaced/);

@@ -255,7 +255,7 @@ test("a store that is nonsense, or is gone", async () => {
   const nonsense = await withStore((directory) =>
     writeFileSync(join(directory, "store", "data.mdb"), Buffer.alloc(20_000, "nonsense")),
   );
-  assert.match(lines(nonsense)[0]!, /^store.data\.mdb null: .*damaged, or no store at all/);
+  assert.match(lines(nonsense)[0]!, /^store.data\.mdb null: it is damaged, or no store at all; the replica/);
   assert.equal(nonsense.state, null);
   const pages = await withStore((directory) => {
     const path = join(directory, "store", "data.mdb");
@@ -266,6 +266,16 @@ test("a store that is nonsense, or is gone", async () => {
   assert.match(lines(pages)[0]!, /^store.data\.mdb null: /);
   const gone = await withStore((directory) => rmSync(join(directory, "store", "data.mdb")));
   assert.match(lines(gone)[0]!, /^store.data\.mdb null: is missing/);
+  const directory = await withStore((directory) => {
+    rmSync(join(directory, "store", "data.mdb"));
+    mkdirSync(join(directory, "store", "data.mdb"));
+  });
+  assert.match(lines(directory)[0]!, /^store.data\.mdb null: is no file/);
+  const file = await withStore((directory) => {
+    rmSync(join(directory, "store"), { recursive: true });
+    writeFileSync(join(directory, "store"), "");
+  });
+  assert.match(lines(file)[0]!, /^store null: is no directory; move it away/);
 });
 
 test("a process that reads a store without end, or is ended by it, is told as damage", async () => {

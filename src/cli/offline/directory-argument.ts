@@ -6,7 +6,7 @@ import { CommandFailed, UsageError } from "../failures.js";
 
 /** Throws `UsageError` for what is no directory, `CommandFailed` for one that cannot be looked at. */
 export async function inspected(path: string | undefined, isDeep: boolean): Promise<Inspection> {
-  if (path === undefined) throw new UsageError("it needs one argument, a data directory");
+  if (!path) throw new UsageError("it needs one argument, a data directory");
   const found = statSync(path, { throwIfNoEntry: false });
   if (found === undefined)
     throw new UsageError(`${path}: there is no such directory; give that of --data-dir`);

@@ -62,8 +62,9 @@ function whoRows({ identity, genesis }: Inspection): [string, string][] {
 function logRows({ log }: Inspection): [string, string][] {
   if (log === null) return [["log", "cannot be read"]];
   const bytes = log.segments.reduce((sum, segment) => sum + segment.bytes, 0);
+  const count = log.segments.length;
   const [first, last] = [log.segments[0], log.segments.at(-1)];
-  const names = first === undefined ? "" : `, ${first.name} to ${last!.name}`;
+  const names = first === undefined ? "" : `, ${first.name}${count === 1 ? "" : ` to ${last!.name}`}`;
   const round = Math.floor(log.promised / 65_536);
   return [
     [
@@ -72,7 +73,7 @@ function logRows({ log }: Inspection): [string, string][] {
         ? "nothing"
         : `ballot ${log.promised} (round ${round}, replica ${log.promised % 65_536})`,
     ],
-    ["log", `${log.segments.length} segments, ${formatSize(bytes)}${names}`],
+    ["log", `${count} ${count === 1 ? "segment" : "segments"}, ${formatSize(bytes)}${names}`],
     ["compacted up to", `slot ${log.compactedUpTo}`],
     ["chosen up to", `slot ${log.chosenUpTo}`],
     ["last slot", `slot ${log.lastSlot}`],

@@ -49,7 +49,7 @@ async function inspect(path: string, disk: Disk, isDeep: boolean): Promise<Inspe
     found.find(
       IDENTITY_NAME,
       null,
-      "is missing; restore it, or replace the replica's id: start with an empty directory",
+      "is missing; restore it; if it is gone for good, the replica's id must be replaced",
     );
   }
   await inspectGenesis(disk, files, found.identity, found);
@@ -130,7 +130,7 @@ async function refuseOther(path: string, files: readonly string[]): Promise<void
   }
   const hint =
     below.length === 0
-      ? ""
+      ? "; give the directory of --data-dir"
       : `; there is one in ${below
           .sort()
           .map((name) => join(path, name))

@@ -37,12 +37,33 @@ async function isThere(path: string): Promise<boolean> {
   }
 }
 
+/** There is something of this name, and it is not that. */
+async function isOther(path: string, kind: "isFile" | "isDirectory"): Promise<boolean> {
+  return (await isThere(path)) && !(await stat(path))[kind]();
+}
+
 export async function inspectStore(path: string, found: Inspection, isDeep: boolean): Promise<void> {
   for (const file of await setAside(path)) {
     const text = "a store that was found damaged and set aside, kept to be looked at; it may be removed";
     found.leftOver.push({ file, offset: null, text });
   }
+  if (await isOther(join(path, "store"), "isDirectory")) {
+    found.find(
+      "store",
+      null,
+      `is no directory; move it away, and the next start makes one: ${found.sourceOfState}`,
+    );
+    return;
+  }
   await inspectMark(path, found);
+  if (await isOther(join(path, FILE), "isFile")) {
+    found.find(
+      FILE,
+      null,
+      `is no file; the next start sets the store aside and rebuilds it: ${found.sourceOfState}`,
+    );
+    return;
+  }
   if (!(await isThere(join(path, FILE)))) {
     found.find(
       FILE,
@@ -60,7 +81,8 @@ export async function inspectStore(path: string, found: Inspection, isDeep: bool
     const report = await ask(scratch, isDeep, LONGEST_MS + Math.ceil(size * MS_PER_BYTE));
     for (const text of report.faults) {
       const advice = `the replica, when it meets that, sets the store aside and rebuilds it: ${found.sourceOfState}`;
-      found.find(FILE, null, report.isUnknown ? text : `${text}; ${advice}`);
+      const told = text.replace(join(scratch, "data.mdb"), "it");
+      found.find(FILE, null, report.isUnknown ? text : `${told}; ${advice}`);
     }
     const { head, keys, bytes } = report;
     found.state = head === null ? null : { kind: "store", ...head, keys, bytes };
