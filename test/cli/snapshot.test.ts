@@ -133,6 +133,9 @@ test("wrong use is told, and leaves nothing behind", () => {
     told("snapshot", "save", "none/x"),
     /^1 Error: none\/x.part: there is no such file or directory/,
   );
+  mkdirSync(join(directory, "taken.part"));
+  assert.match(told("snapshot", "save", "taken"), /^1 Error: .*taken\.part/);
+  assert.match(told("snapshot", "save", "y".repeat(300)), /^1 Error: ENAMETOOLONG/);
   assert.match(told("snapshot", "save", "x", "--dial-timeout", "100ms"), /^1 Error: cannot connect to/);
   assert.ok(!existsSync(join(directory, "x")) && !existsSync(join(directory, "x.part")));
   assert.match(told("snapshot", "status", "none"), /^1 Error: none: there is no such file/);

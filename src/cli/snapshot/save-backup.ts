@@ -1,6 +1,6 @@
 // Fetches a backup from a server. Rule: a file has its name only when all of it is on the disk and was checked.
 import { statSync } from "node:fs";
-import { open, rename, rm } from "node:fs/promises";
+import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { checkBackup } from "../../io/backup/backup-file.js";
 import { NodeDisk } from "../../io/node-disk.js";
@@ -19,8 +19,9 @@ export async function saveBackup(path: string, flags: ClientFlags, isLimited: bo
     throw new CommandFailed(`${path} is a directory: give the name of a file`);
   }
   const part = `${path}.part`;
+  const file = await open(part, "w", 0o600);
   try {
-    await fetchTo(part, flags, isLimited);
+    await fetchTo(file, flags, isLimited);
     await checkBackup(part);
     await rename(part, path);
   } catch (error) {
@@ -30,8 +31,7 @@ export async function saveBackup(path: string, flags: ClientFlags, isLimited: bo
   await NodeDisk.forReading(dirname(path)).syncDirectory();
 }
 
-async function fetchTo(part: string, flags: ClientFlags, isLimited: boolean): Promise<void> {
-  const file = await open(part, "w", 0o600);
+async function fetchTo(file: FileHandle, flags: ClientFlags, isLimited: boolean): Promise<void> {
   try {
     await withConnection(flags, (to) =>
       to.stream(

@@ -1,5 +1,6 @@
 // `snapshot save`, `snapshot status` and `snapshot restore`: with etcdctl's flags and output, for Synod's own files.
 import { Command } from "commander";
+import { isNoSpace } from "../../base/no-space.js";
 import { DataDirectoryError } from "../../index.js";
 import { type Backup, BadBackup, checkBackup } from "../../io/backup/backup-file.js";
 import { restoreBackup } from "../../io/backup/restore-backup.js";
@@ -28,7 +29,7 @@ function save(): Command {
     const path = oneFile("snapshot save", command.args);
     const flags = command.optsWithGlobals<ClientFlags>();
     const isLimited = command.parent?.parent?.getOptionValueSource("commandTimeout") !== "default";
-    await mended(() => saveBackup(path, flags, isLimited));
+    await mended(path, () => saveBackup(path, flags, isLimited));
     console.log(`Snapshot saved at ${path}`);
   });
 }
@@ -42,7 +43,7 @@ function status(): Command {
   return command.action(async () => {
     const path = oneFile("snapshot status", command.args);
     const { writeOut } = command.optsWithGlobals<ClientFlags>();
-    print([backupText(writeOut, await mended(() => checkBackup(path)))]);
+    print([backupText(writeOut, await mended(path, () => checkBackup(path)))]);
   });
 }
 
@@ -80,7 +81,7 @@ function restore(): Command {
     const plan = planServe(givenSettings(command));
     const members = plan.members.map(({ peerUrl }, i) => ({ id: i + 1, address: addressOf(peerUrl) }));
     const { dataDir, replica, name, token } = plan;
-    const { backup, clusterId } = await mended(() =>
+    const { backup, clusterId } = await mended(dataDir, () =>
       restoreBackup({ file: path, dataDir, token, members, replica }),
     );
     console.log(doneText(backup, `${name} (replica ${replica} of ${members.length})`, clusterId, dataDir));
@@ -116,7 +117,7 @@ function oneFile(command: string, args: readonly string[]): string {
 }
 
 /** What an operator can mend becomes a sentence. */
-async function mended<T>(work: () => Promise<T>): Promise<T> {
+async function mended<T>(file: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
@@ -124,15 +125,9 @@ async function mended<T>(work: () => Promise<T>): Promise<T> {
       throw new CommandFailed(error.message);
     const { code, path } = error as NodeJS.ErrnoException;
     if (code === "ENOENT") throw new CommandFailed(`${path}: there is no such file or directory`);
-    if (
-      code === "EACCES" ||
-      code === "EISDIR" ||
-      code === "ENOTDIR" ||
-      code === "ENOSPC" ||
-      code === "EROFS"
-    ) {
-      throw new CommandFailed((error as Error).message);
-    }
-    throw error;
+    const isOfDisk = isNoSpace(error) || (error instanceof Error && "syscall" in error);
+    if (!isOfDisk) throw error;
+    // A write does not say of which file it was.
+    throw new CommandFailed(error.message.includes(file) ? error.message : `${file}: ${error.message}`);
   }
 }
