@@ -1,6 +1,6 @@
 // Exclusive use of a data directory. An abstract unix socket named after device and inode is the lock: the kernel
 // releases it with the process, whatever its end. A file in the directory tells people who holds it.
-import { mkdir, readdir, readFile, stat, unlink, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { isNoSpace } from "../base/no-space.js";
@@ -17,12 +17,15 @@ export async function lockDirectory(path: string): Promise<DirectoryLock> {
   const server = await locked(path, advice, async (lock) => {
     await mkdir(path, { recursive: true, mode: 0o700 });
     await lock();
-    await writeFile(file, `${process.pid}\n`, { mode: 0o600 });
+    // Only for people: on a full disk they have to do without it.
+    await writeFile(file, `${process.pid}\n`, { mode: 0o600 }).catch((error) => {
+      if (!isNoSpace(error)) throw error;
+    });
   });
   return {
     async release() {
       // The file first: after the socket is closed it may be another's.
-      await unlink(file);
+      await rm(file, { force: true });
       await close(server);
     },
   };

@@ -1,13 +1,18 @@
 // The data directory of a replica on this machine: locked, then opened, so that two processes never share one.
-import { resolve } from "node:path";
+import { readdir, rm } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { isNoSpace } from "../base/no-space.js";
 import type { StateMachine } from "../machine/machine.js";
 import type { Storage } from "../replica/opening.js";
+import { DataDirectoryError } from "../wal/data-directory-error.js";
+import { IDENTITY_NAME } from "../wal/open-log.js";
+import { RESERVE_NAME } from "../wal/room.js";
 import { lockDirectory } from "./directory-lock.js";
 import { NodeDisk } from "./node-disk.js";
 
 /**
  * `openMachine` is called when the lock is held, with the path of the directory, and with what tells faults to the
- * operator. Rejects as it does, or with `DataDirectoryError`.
+ * operator. Rejects as it does, or with `DataDirectoryError`; with `isNoSpace` when it is to be tried again.
  */
 export async function openStorage<C, R, Q, A>(
   dataDir: string,
@@ -24,7 +29,21 @@ export async function openStorage<C, R, Q, A>(
     const machine = await openMachine(path, (fault) => faults.push(fault));
     return { disk, machine, faults, release: () => lock.release() };
   } catch (error) {
+    const refusal = isNoSpace(error) ? await withoutRoom(path, error) : error;
     await lock.release();
-    throw error;
+    throw refusal;
   }
+}
+
+/** The next try has the reserve, if it is there; a new directory is refused, for nobody knows of it yet. */
+async function withoutRoom(path: string, error: Error): Promise<Error> {
+  const names = await readdir(path);
+  if (!names.includes(IDENTITY_NAME)) {
+    return new DataDirectoryError(
+      `there is no room for a new data directory (${error.message}): free some room on its disk, and start again`,
+      { cause: error },
+    );
+  }
+  await rm(join(path, RESERVE_NAME), { force: true });
+  return error;
 }

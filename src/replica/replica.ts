@@ -43,6 +43,10 @@ const CLOSE_MS = 1000;
 /** An empty directory was met by a cluster that knows another one for this replica (2.8). */
 const NEW_DISK = "the replica's disk is new, so that it never votes nor serves: its id must be replaced";
 
+/** How often a directory is tried again in which there was no room to open it. */
+const OPEN_AGAIN_MS = 1000;
+const NO_ROOM = "the disk is full (no room to open the data directory): the start waits; free some room";
+
 type Phase = "starting" | "running" | "closing" | "closed" | "crashed";
 
 export class Replica<C, R, Q, A> {
@@ -59,6 +63,7 @@ export class Replica<C, R, Q, A> {
   #started: Promise<void>;
   #closing: Promise<void> | null;
   #failure: Error | null;
+  #isWithoutRoom: boolean;
   #faults: number;
   #tellCrashed: (error: Error) => void;
   /** Resolves when the replica had to stop by itself, with the reason; a program then ends with status 1. */
@@ -86,6 +91,7 @@ export class Replica<C, R, Q, A> {
     this.#started = Promise.resolve();
     this.#closing = null;
     this.#failure = null;
+    this.#isWithoutRoom = false;
     this.#faults = 0;
     this.#tellCrashed = () => {};
     this.crashed = new Promise((resolve) => {
@@ -106,7 +112,7 @@ export class Replica<C, R, Q, A> {
 
   async #start(): Promise<void> {
     try {
-      await this.#driver.open();
+      await this.#open();
       if (this.#phase === "starting") await this.#driver.join();
       if (this.#phase === "starting") this.#phase = "running";
     } catch (error) {
@@ -115,6 +121,24 @@ export class Replica<C, R, Q, A> {
         this.#crash(error instanceof Error ? error : new Error(String(error)));
     }
     this.#wakeWaiters();
+  }
+
+  /** A directory in which there is no room to open it is tried again, as all that has no room is (`Room`). */
+  async #open(): Promise<void> {
+    const { clock } = this.#options;
+    for (;;) {
+      try {
+        await this.#driver.open();
+        this.#isWithoutRoom = false;
+        return;
+      } catch (error) {
+        if (!isNoSpace(error) || this.#driver.machine !== null || this.#closing !== null) throw error;
+      }
+      const wasTold = this.#isWithoutRoom;
+      this.#isWithoutRoom = true;
+      if (!wasTold) this.#onFault(NO_ROOM);
+      await new Promise<void>((resolve) => clock.at(clock.now() + OPEN_AGAIN_MS, resolve));
+    }
   }
 
   /** Resolves when a leader is known and this replica serves; rejects when it stops or cannot start. */
@@ -184,6 +208,7 @@ export class Replica<C, R, Q, A> {
     const { core, soundness, space, appliedUpTo, transferring } = this.#driver;
     const role = core === null ? "starting" : core.isLeading ? "leader" : "follower";
     const ballot = core?.ballot ?? 0;
+    const own = this.#isWithoutRoom ? [NO_ROOM] : this.#driver.isFenced ? [NEW_DISK] : [];
     return {
       id,
       role,
@@ -200,9 +225,9 @@ export class Replica<C, R, Q, A> {
       isServing: core !== null && soundness?.reason === null,
       isFenced: soundness?.divergence.isFenced ?? false,
       rebuildingUpTo: soundness?.rebuildingUpTo ?? 0,
-      isOutOfSpace: space?.isLacking ?? false,
+      isOutOfSpace: this.#isWithoutRoom || (space?.isLacking ?? false),
       alarms: [
-        ...(this.#driver.isFenced ? [NEW_DISK] : []),
+        ...own,
         ...(soundness?.alarms ?? []),
         ...(transferring?.alarms ?? []),
         ...(space?.alarms ?? []),

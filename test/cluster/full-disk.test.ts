@@ -2,6 +2,7 @@
 // acknowledged is lost, nobody stops, and all goes on by itself when there is room.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { noSpace } from "../../src/base/no-space.js";
 import { jsonMachine } from "../../src/machine/json-machine.js";
 import { MemoryCluster } from "../support/memory-cluster.js";
 
@@ -266,4 +267,36 @@ test("a start that waits for room can be stopped", async () => {
   await c.clock.settle(c.replica(1).ready());
   assert.equal((await stateAt(c, 1)).count, 1);
   await c.closeAll();
+});
+
+test("a directory in which there is no room to open the machine: the start waits, is told once, and can be stopped", async () => {
+  let opened = 0;
+  let isFull = true;
+  const c: Cluster = new MemoryCluster({
+    replicas: 1,
+    machine: () => {
+      opened += 1;
+      if (isFull) throw noSpace("no space left on device, write");
+      return machine();
+    },
+    seed: 1,
+    ...SMALL,
+  });
+  void c.start(1);
+  await pass(c, 3500);
+  const { role, alarms, isOutOfSpace, isServing } = c.replica(1).status();
+  assert.deepEqual([role, alarms.length, isOutOfSpace, isServing], ["starting", 1, true, false]);
+  assert.ok(opened >= 3 && opened <= 6, `tried ${opened} times`);
+  assert.match(alarms[0]!, /^the disk is full \(no room to open the data directory\): the start waits/);
+  assert.equal(c.faults(1).filter((text) => text === alarms[0]).length, 1);
+  isFull = false;
+  await c.clock.settle(c.replica(1).ready());
+  assert.deepEqual([c.replica(1).status().isOutOfSpace, c.replica(1).status().alarms], [false, []]);
+  await c.closeAll();
+  isFull = true;
+  void c.start(1);
+  await pass(c, 1500);
+  await c.closeAll();
+  assert.match(c.faults(1).join(), /the start waits/);
+  assert.doesNotMatch(c.faults(1).join(), /has stopped/);
 });

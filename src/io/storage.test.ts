@@ -1,0 +1,47 @@
+// A data directory that cannot be opened is let go of; where room is missing the next try has the reserve.
+import assert from "node:assert/strict";
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { isNoSpace, noSpace } from "../base/no-space.js";
+import { jsonMachine } from "../machine/json-machine.js";
+import { openStorage } from "./storage.js";
+
+const counter = () =>
+  jsonMachine({ initial: {}, apply: (_state, _command: object) => 0, query: (_state, _query: object) => 0 });
+const full = () => {
+  throw noSpace("no space left on device, write");
+};
+
+async function withDirectory(run: (directory: string) => Promise<void>): Promise<void> {
+  const directory = await mkdtemp(join(tmpdir(), "synod-storage-"));
+  await run(directory);
+  await rm(directory, { recursive: true, force: true });
+}
+
+test("without room a new directory is refused", () =>
+  withDirectory(async (directory) => {
+    await assert.rejects(openStorage(directory, full), {
+      name: "DataDirectoryError",
+      message: /there is no room for a new data directory .*free some room/,
+    });
+    assert.deepEqual(await readdir(directory), []);
+  }));
+
+test("without room one that is known is to be tried again, and then has the reserve", () =>
+  withDirectory(async (directory) => {
+    for (const name of ["identity", "reserve"]) await writeFile(join(directory, name), "");
+    await assert.rejects(openStorage(directory, full), isNoSpace);
+    assert.deepEqual(await readdir(directory), ["identity"]);
+    await (await openStorage(directory, counter)).release();
+  }));
+
+test("a directory whose lock file, or all of it, was removed meanwhile is let go of all the same", () =>
+  withDirectory(async (directory) => {
+    for (const gone of [join(directory, "lock"), directory]) {
+      const { release } = await openStorage(directory, counter);
+      await rm(gone, { recursive: true });
+      await release();
+    }
+  }));
