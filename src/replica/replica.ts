@@ -1,10 +1,12 @@
 // One replica as its embedder sees it: propose, read, status, transfer, close. Rule: after a failed write or a
 // failed assertion nothing is acknowledged any more; and "failed" is said only of what never has an effect (F17).
+
 import { assert } from "../base/assert.js";
 import { isNoSpace } from "../base/no-space.js";
 import { StateCorrupt, type StateMachine } from "../machine/machine.js";
 import { type ReplicaId, roundOf } from "../paxos/ballot.js";
 import { clusterIdOf } from "../paxos/genesis.js";
+import { NEW_DISK, NO_ROOM } from "./alarms.js";
 import type { CancelSignal } from "./cancel.js";
 import { Driver } from "./driver.js";
 import type { DriverOptions } from "./driver-options.js";
@@ -39,13 +41,8 @@ export interface ReadOptions {
 
 /** How long an orderly stop waits for another leader, and then again for the own commands. */
 const CLOSE_MS = 1000;
-
-/** An empty directory was met by a cluster that knows another one for this replica (2.8). */
-const NEW_DISK = "the replica's disk is new, so that it never votes nor serves: its id must be replaced";
-
 /** How often a directory is tried again in which there was no room to open it. */
 const OPEN_AGAIN_MS = 1000;
-const NO_ROOM = "the disk is full (no room to open the data directory): the start waits; free some room";
 
 type Phase = "starting" | "running" | "closing" | "closed" | "crashed";
 
@@ -129,16 +126,15 @@ export class Replica<C, R, Q, A> {
     for (;;) {
       try {
         await this.#driver.open();
-        this.#isWithoutRoom = false;
-        return;
+        break;
       } catch (error) {
         if (!isNoSpace(error) || this.#driver.machine !== null || this.#closing !== null) throw error;
       }
-      const wasTold = this.#isWithoutRoom;
+      if (!this.#isWithoutRoom) this.#onFault(NO_ROOM);
       this.#isWithoutRoom = true;
-      if (!wasTold) this.#onFault(NO_ROOM);
       await new Promise<void>((resolve) => clock.at(clock.now() + OPEN_AGAIN_MS, resolve));
     }
+    this.#isWithoutRoom = false;
   }
 
   /** Resolves when a leader is known and this replica serves; rejects when it stops or cannot start. */
@@ -207,14 +203,13 @@ export class Replica<C, R, Q, A> {
     const { id, cluster, counters } = this.#options;
     const { core, soundness, space, appliedUpTo, transferring } = this.#driver;
     const role = core === null ? "starting" : core.isLeading ? "leader" : "follower";
-    const ballot = core?.ballot ?? 0;
     const own = this.#isWithoutRoom ? [NO_ROOM] : this.#driver.isFenced ? [NEW_DISK] : [];
     return {
       id,
       role,
       leader: this.#leader,
-      ballot,
-      round: roundOf(ballot),
+      ballot: core?.ballot ?? 0,
+      round: roundOf(core?.ballot ?? 0),
       promised: core?.promised ?? 0,
       // The core is told of an installed snapshot a moment later.
       chosenUpTo: core === null ? 0 : Math.max(core.chosenUpTo, appliedUpTo),

@@ -27,7 +27,7 @@ import { SteppedFile, writeFrames } from "./snapshot-writer.js";
 const NAME = /^snapshot-\d{16}$/;
 const DIVERGED = ".diverged";
 const NEW = /^snapshot-\d{16}\.new$/;
-const DAMAGED = /^snapshot-\d{16}\.damaged$/;
+const ASIDE = /^snapshot-\d{16}\.damaged$/;
 /** Damaged ones that are kept. */
 const KEPT = 2;
 
@@ -260,7 +260,7 @@ export class SnapshotFiles {
 
   /** Those that were found first go; what earlier lives put aside comes before what this one did. */
   async #removeOldDamaged(): Promise<void> {
-    const names = (await this.#disk.list()).filter((name) => DAMAGED.test(name));
+    const names = (await this.#disk.list()).filter((name) => ASIDE.test(name));
     const own = new Set(this.damaged.filter((name) => names.includes(name)));
     const found = [...names.filter((name) => !own.has(name)), ...own];
     for (const old of found.slice(0, -KEPT)) await this.#disk.remove(old);

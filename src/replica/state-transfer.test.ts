@@ -76,6 +76,7 @@ async function fixture() {
     clock: { now: () => 0 } as never,
     network: { send: (_to, message) => void sent.push(message as SnapshotMessage) },
     tailBytes: 0,
+    linked: () => [],
     post: (event) => {
       if (event.kind === "compact") transfer.compactLog(event.upTo);
       else trace.push(event.kind);
