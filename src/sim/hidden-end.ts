@@ -9,6 +9,8 @@ import type { HealedCore } from "./healed-core.js";
 const T_MS = 625;
 /** A new ballot is taken once in 4 T. */
 const COUNTS_MS = 5 * T_MS;
+/** Operations in slots of their own. */
+const APART_MS = 0.8;
 
 export async function hideEnd(core: HealedCore, random: Random): Promise<void> {
   const { world } = core;
@@ -20,6 +22,8 @@ export async function hideEnd(core: HealedCore, random: Random): Promise<void> {
   const victim = candidates[random.below(candidates.length)]!;
   if (!core.isQuorum(core.othersThan(victim))) return;
   core.begin("hidden end");
+  // What it has just voted for is not known chosen there.
+  await core.askApart(core.leader!, APART_MS);
   victim.losePower(false);
   ruinEnd(victim.disk.memory);
   victim.isDamaged = true;

@@ -119,6 +119,39 @@ test("A8: a promise that covers the slots waits for the record that they are voi
   }
 });
 
+test("A8: the word of a leader that is deposed, or dead, is as good as ever, while another chooses at a higher ballot", () => {
+  for (const isDead of [false, true]) {
+    const cluster = hidden();
+    cluster.setLink(1, 2, "silent");
+    cluster.heal();
+    cluster.elect(3);
+    cluster.settle();
+    cluster.restart(2);
+    // What replica 3 says of its ballot is late by an age.
+    cluster.flying = [];
+    cluster.now += 50;
+    cluster.step(3, { kind: "tick" });
+    const word = cluster.hold(3, 2, "heartbeat");
+    const { ballot, emptyAbove } = cluster.core(3).state.proposer;
+    cluster.island(1, 3);
+    cluster.elect(1);
+    cluster.propose(1, "y");
+    cluster.settle();
+    assert.deepEqual([cluster.executedAt(1), emptyAbove], [["x", "y"], 1]);
+    if (isDead) cluster.crash(3);
+    for (const flying of word) cluster.deliver(flying, true);
+    assert.equal(isFree(cluster, 2), false);
+    assert.equal(cluster.core(2).promised, ballot);
+    // It counts, and the others' y, which it has never heard of, is found by those that it elects.
+    if (isDead) cluster.restart(3);
+    cluster.crash(1);
+    cluster.heal();
+    cluster.propose(3, "z");
+    assert.ok(cluster.run(10 * T, () => [2, 3].every((id) => cluster.hasExecuted(id, "z"))));
+    assert.deepEqual(cluster.executedAt(2).slice(0, 2), ["x", "y"]);
+  }
+});
+
 test("A8: two that ask in five share a new ballot, and it does not matter who leads when it comes to it", () => {
   for (const dies of [false, true]) {
     const cluster = new Cluster({ replicas: 5, autoSync: true });
