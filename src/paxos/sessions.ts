@@ -20,9 +20,12 @@ interface Session {
 
 export class Sessions {
   #table: Map<ReplicaId, Session>;
+  /** Those in the table, ascending; null: somebody is new. */
+  #origins: readonly ReplicaId[] | null;
 
   constructor() {
     this.#table = new Map();
+    this.#origins = null;
   }
 
   /** Notes a chosen command; true: execute it, false: it has no effect, for it had one already or is too old. */
@@ -32,6 +35,7 @@ export class Sessions {
     if (session === undefined || incarnation > session.incarnation) {
       session = { incarnation, settled: 0, executed: new Set() };
       this.#table.set(origin, session);
+      this.#origins = null;
     } else if (incarnation < session.incarnation) {
       return false;
     }
@@ -51,7 +55,8 @@ export class Sessions {
 
   encode(): Uint8Array {
     const writer = ByteWriter.forShort();
-    const origins = [...this.#table.keys()].sort((a, b) => a - b);
+    this.#origins ??= ascending(this.#table.keys());
+    const origins = this.#origins;
     writer.varint(origins.length);
     for (const origin of origins) {
       const { incarnation, settled, executed } = this.#table.get(origin)!;
@@ -111,13 +116,20 @@ function settle(session: Session, settled: number): void {
   session.settled = settled;
 }
 
+/** Mostly they are in order already, and to sort is to call back for each. */
+function ascending(numbers: Iterable<number>): number[] {
+  const all = [...numbers];
+  for (let i = 1; i < all.length; i += 1) if (all[i - 1]! > all[i]!) return all.sort((a, b) => a - b);
+  return all;
+}
+
 /** Runs of neighbouring numbers: distance from the end of the run before, and length. */
 function writeRuns(writer: ByteWriter, settled: number, executed: ReadonlySet<number>): void {
   if (executed.size === 0) {
     writer.varint(0);
     return;
   }
-  const numbers = [...executed].sort((a, b) => a - b);
+  const numbers = ascending(executed);
   const runs: number[] = [];
   let end = settled;
   for (let i = 0; i < numbers.length; ) {

@@ -207,7 +207,12 @@ export class Host {
 
   #randomHex(bytes: number): string {
     const { random } = this.#options;
-    return Array.from({ length: bytes }, () => random.below(256).toString(16).padStart(2, "0")).join("");
+    let text = "";
+    for (let i = 0; i < bytes; i += 1) {
+      const byte = random.below(256);
+      text += byte < 16 ? `0${byte.toString(16)}` : byte.toString(16);
+    }
+    return text;
   }
 
   /** The replica has stopped by itself: right after a fault that was put in, a violation otherwise. */

@@ -3,7 +3,8 @@
 import { type Ballot, LAST_SLOT, type Slot } from "../paxos/ballot.js";
 import type { Faulty } from "../paxos/message.js";
 
-const PAGE = 1024;
+/** Slots of a page: so few that a log of little does not ask for much. */
+const PAGE = 256;
 
 export const NOTHING = 0;
 /** The last record is a vote, and nothing after it says that its value is chosen. */
