@@ -24,10 +24,9 @@ function lostSlots(p: PaxosState, now: number): LostSlots {
   for (let slot = learner.chosenUpTo + 1; slot <= phaseOne.recoverUpTo; slot += 1) {
     if (!memberships.mayPropose(slot, learner.chosenUpTo)) break;
     const membership = memberships.of(slot, learner.chosenUpTo);
-    const isElsewhere = slot <= phaseOne.chosenUpTo || learner.isChosen(slot);
-    if (isElsewhere || proposer.inFlight.has(slot) || phaseOne.isCovered(slot, membership)) continue;
-    // Too few promises, and none of them damaged: not a loss.
-    if (!phaseOne.isFaultyAt(slot)) continue;
+    if (learner.isChosen(slot) || proposer.inFlight.has(slot)) continue;
+    // Too few promises, or a value that is on its way, is no loss where nothing is damaged.
+    if (!phaseOne.isFaultyAt(slot) || phaseOne.isCovered(slot, membership)) continue;
     slots.push(slot);
     for (const voter of membership.voters) if (!phaseOne.hasSpoken(voter, slot)) unheard.add(voter);
   }

@@ -42,7 +42,7 @@ async function senderOf(areMachines: boolean) {
   const ask = (slot: number) =>
     sender.asked(9, { kind: "snapshotRequest", slot, bytes: 0, sum: 0, offset: 0 });
   const slots = () => sent.splice(0).map((message) => ("slot" in message ? message.slot : message.kind));
-  return { sender, files, state, ask, slots };
+  return { sender, files, state, ask, slots, sent };
 }
 
 test("one that is asked for a slot makes a snapshot of it or a later one, when it has got there", async () => {
@@ -66,6 +66,24 @@ test("where the machine writes its own snapshots it does so soon, and then they 
   await write(files, sample(20, 500));
   sender.made();
   assert.deepEqual(slots(), [20]);
+});
+
+test("where there is nothing whole, damaged ones are offered that reach as far as is asked for, and sent as they are", async () => {
+  const { sender, files, state, ask, slots, sent } = await senderOf(true);
+  state.appliedUpTo = 0;
+  for (const slot of [10, 20, 30]) await files.setAside(await write(files, sample(slot, 500)));
+  ask(15);
+  assert.deepEqual([slots(), state.hastened], [[30, 20], 0]);
+  const [info] = files.broken.all;
+  sender.asked(9, { kind: "snapshotRequest", ...info!, offset: 100 });
+  await settled();
+  assert.deepEqual(sent.splice(0), [
+    { kind: "snapshotChunk", ...info!, offset: 100, data: await files.broken.read(info!, 100, 5000) },
+  ]);
+  assert.equal(sender.keepFrom, 30, "the log after it is what comes next");
+  state.isTrusted = false;
+  ask(15);
+  assert.deepEqual(slots(), []);
 });
 
 test("a state that is not to be trusted is neither offered nor sent, not even what was begun", async () => {

@@ -187,7 +187,7 @@ export class SnapshotSender {
       this.offer(from, bytes === 0 ? slot : 0);
       return;
     }
-    if (isHeld) this.#usedAt.set(slot, now());
+    this.#usedAt.set(slot, now());
     if (this.#serving.has(from) || offset >= bytes) return;
     this.#serving.add(from);
     const read = isHeld

@@ -19,7 +19,7 @@ export interface GridKind {
 
 export const GRIDS: readonly GridKind[] = [
   { name: "log", group: "log", every: 1, make: () => LogGrid.make("apart", "value") },
-  { name: "log-one-batch", group: "log", every: 1, make: () => LogGrid.make("together", "value") },
+  { name: "log-one-batch", group: "log", every: 3, make: () => LogGrid.make("together", "value") },
   { name: "log-votes", group: "log", every: 1, make: () => LogGrid.make("votes", "value") },
   { name: "log-lists", group: "log", every: 7, make: () => LogGrid.make("apart", "list") },
   { name: "log-one-list", group: "log", every: 61, make: () => LogGrid.make("together", "list") },

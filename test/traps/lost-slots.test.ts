@@ -53,7 +53,45 @@ test("where a replica that is away may have it, it is named, and no more is said
   for (const id of cluster.ids) assert.deepEqual(noticed(cluster, id), { slots: [], unheard: [] });
 });
 
-test("a recovery that is under way, and one that only waits for promises, is no loss", () => {
+test("it is not said before others had T to answer", () => {
+  const cluster = damagedAt(1, 2, 3);
+  for (const id of cluster.ids) cluster.restart(id);
+  let leader = 0;
+  const isTold = () => {
+    leader = cluster.ids.find((id) => noticed(cluster, id).slots.length > 0) ?? 0;
+    return leader !== 0;
+  };
+  assert.ok(cluster.run(5000, isTold));
+  const { proposer, electionMs } = cluster.core(leader).state;
+  assert.ok(cluster.now - proposer.startedAt >= electionMs);
+});
+
+/** Replica 1 leads; 2 is away, and nothing comes of what 3 knows to be chosen. */
+function withoutAnswers(cluster: Cluster): void {
+  cluster.replica(3).disk.chosenUpTo = 3;
+  for (const id of [1, 3]) cluster.restart(id);
+  cluster.run(5000, () => {
+    cluster.flying = cluster.flying.filter(
+      ({ from, message }) => message.kind !== "learned" && !(from === 3 && message.kind === "canvass"),
+    );
+    return false;
+  });
+  assert.deepEqual([cluster.core(1).isLeading, cluster.core(1).chosenUpTo], [true, 0]);
+}
+
+test("one who knows what was chosen in a damaged slot, and does not tell, is named", () => {
+  const cluster = damagedAt(1);
+  withoutAnswers(cluster);
+  assert.deepEqual(noticed(cluster, 1), { slots: [2], unheard: [2, 3] });
+});
+
+test("where nothing is damaged nothing is lost, however long it takes", () => {
+  const cluster = damagedAt();
+  withoutAnswers(cluster);
+  assert.deepEqual(noticed(cluster, 1), { slots: [], unheard: [] });
+});
+
+test("a recovery that goes well is no loss", () => {
   const cluster = damagedAt(3);
   for (const id of cluster.ids) cluster.restart(id);
   const said: number[] = [];
