@@ -42,6 +42,7 @@ export class Space<C> {
   /** How often it handed over since then, and when it may again. */
   #handedOver: number;
   #handOverAt: number;
+  #isWatching: boolean;
   /** How often there was no room, and what others handed on and was dropped, in this life. */
   alarmed: number;
   dropped: number;
@@ -56,6 +57,7 @@ export class Space<C> {
     this.#lacking = "";
     this.#handedOver = 0;
     this.#handOverAt = 0;
+    this.#isWatching = false;
     this.alarmed = 0;
     this.dropped = 0;
   }
@@ -109,7 +111,11 @@ export class Space<C> {
     const { clock, isStuck, isLeading } = this.#ports;
     if (!this.room.isLacking) return;
     if (isLeading() && (isStuck() || clock.now() >= this.#handOverAt)) this.#handOver();
+    // There may have been room for less than a pause.
+    if (this.#isWatching) return;
+    this.#isWatching = true;
     clock.at(clock.now() + HAND_OVER_MS, () => {
+      this.#isWatching = false;
       if (!this.room.isClosed) this.#watch();
     });
   }

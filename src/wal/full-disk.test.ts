@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { chosen, ManualClock, quiet, text, vote, WalLife } from "../../test/support/wal-life.js";
 import { checkPrefix, type Turn } from "../../test/support/wal-model.js";
-import { isNoSpace } from "../base/no-space.js";
+import { isNoSpace, noSpace } from "../base/no-space.js";
 import { MemoryDisk } from "./memory-disk.js";
 import { RESERVE_NAME, Room } from "./room.js";
 
@@ -219,6 +219,21 @@ test("the reserve is given back for a segment at once, and made again before all
   // Of another size it is of no use, and half of one neither.
   await Room.open({ disk, reserveBytes: 100 } as never);
   assert.ok(!disk.has(RESERVE_NAME));
+});
+
+test("a reserve that somebody has removed is not missed", async () => {
+  const disk = new MemoryDisk();
+  const { clock, room, events } = await roomOf(disk, segmentBytes);
+  room.begin();
+  await quiet();
+  await disk.remove(RESERVE_NAME);
+  let attempts = 0;
+  await room.allocate("something", async () => {
+    attempts += 1;
+    if (attempts === 1) throw noSpace("full");
+  });
+  await seconds(clock, 2);
+  assert.deepEqual([events, disk.has(RESERVE_NAME)], [["no room for something", "room"], true]);
 });
 
 test("no room for the reserve itself: it is said, and what there is of it goes", async () => {

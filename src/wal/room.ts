@@ -142,7 +142,8 @@ export class Room {
     if (!this.#hasReserve) return false;
     const { disk } = this.#options;
     this.#hasReserve = false;
-    await disk.remove(RESERVE_NAME);
+    // An operator may have removed it for the room that it takes.
+    if ((await disk.list()).includes(RESERVE_NAME)) await disk.remove(RESERVE_NAME);
     // Some file systems give the room to others only then.
     await disk.syncDirectory();
     return true;
