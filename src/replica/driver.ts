@@ -5,6 +5,7 @@ import type { ReplicaId } from "../paxos/ballot.js";
 import { membershipsOf } from "../paxos/genesis.js";
 import type { Notice, Synced } from "../paxos/outbox.js";
 import { SEGMENT_BYTES } from "../wal/wal.js";
+import { type ClosingStep, closeAll } from "./closing.js";
 import type { DriverEvents, DriverOptions } from "./driver-options.js";
 import { DueTimer } from "./due-timer.js";
 import { Unavailable } from "./errors.js";
@@ -224,19 +225,20 @@ export class Driver<C, R, Q, A> {
 
   /** After `stop`: everything that was appended is on disk and, when all is well, the machine is committed. */
   async finish(failure: Error | null): Promise<void> {
-    try {
-      // First of all: whatever becomes of this process, the next start must not use what is damaged.
-      if (failure instanceof StateCorrupt) await this.#storage?.machine.durable?.condemn?.(failure.message);
-      await this.#options.network.close();
-      await this.#soundness?.divergence.close();
-      await this.#transfer?.close();
-      await this.#opened?.wal.close();
-      await this.#opened?.committer.finish(failure === null);
-      await this.space?.room.close();
-      await this.#storage?.machine.durable?.close();
-    } finally {
-      await this.#storage?.release();
-    }
+    const steps: ClosingStep[] = [
+      () => this.#options.network.close(),
+      () => this.#soundness?.divergence.close(),
+      () => this.#transfer?.close(),
+      () => this.#opened?.wal.close(),
+      () => this.#opened?.committer.finish(failure === null),
+      () => this.space?.room.close(),
+      () => this.#storage?.machine.durable?.close(),
+      () => this.#storage?.release(),
+    ];
+    // First of all: whatever becomes of this process, the next start must not use what is damaged.
+    if (failure instanceof StateCorrupt)
+      steps.unshift(() => this.#storage?.machine.durable?.condemn?.(failure.message));
+    await closeAll(steps);
   }
 
   #onSynced(proof: Synced): void {

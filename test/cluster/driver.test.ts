@@ -5,6 +5,7 @@ import { jsonMachine } from "../../src/machine/json-machine.js";
 import { Closed, CommandRefused, OutcomeUnknown, Unavailable } from "../../src/replica/errors.js";
 import { MemoryDisk } from "../../src/wal/memory-disk.js";
 import { MemoryCluster } from "../support/memory-cluster.js";
+import { WalLife } from "../support/wal-life.js";
 
 interface Add {
   readonly add: number;
@@ -53,6 +54,30 @@ test("a command of any replica is executed once everywhere, and every replica re
   await c.closeAll();
   await assert.rejects(c.replica(1).propose({ add: 1 }), Closed);
   await assert.rejects(c.replica(1).read(null), Closed);
+});
+
+test("a replica whose network cannot be closed closes its log all the same", async () => {
+  const c = cluster(1);
+  const network = c.hub.network(1);
+  const close = network.close.bind(network);
+  c.hub.network = () => network;
+  network.close = async () => {
+    await close();
+    throw new Error("no");
+  };
+  await c.startAll();
+  await c.clock.settle(c.replica(1).propose({ add: 1 }));
+  await assert.rejects(c.clock.settle(c.replica(1).close()), /no/);
+  const { wal } = await WalLife.open(c.disks.get(1)!, { segmentBytes: 1 << 18 });
+  assert.equal(
+    c.disks
+      .get(1)!
+      .names()
+      .filter((name) => name.startsWith("log-")).length,
+    1,
+    "in good order",
+  );
+  await wal.close();
 });
 
 test("a cluster of one serves at once, and has everything after power failed", async () => {
