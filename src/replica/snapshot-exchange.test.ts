@@ -160,6 +160,23 @@ test("the last piece of what is given up installs nothing", async () => {
   assert.equal(state.installed, 0);
 });
 
+test("what is given up as another one takes its place is not begun", async () => {
+  for (const isGivenUp of [true, false]) {
+    const { receiver, disk, info, asked, state, piece, offer } = await receiverOf();
+    offer();
+    await settled();
+    receiver.chunk(2, await piece(0, 2000));
+    await settled();
+    state.now = 2000;
+    asked.splice(0);
+    receiver.offered(3, { kind: "snapshotOffer", ...info, slot: 21 });
+    if (isGivenUp) receiver.giveUp();
+    await settled();
+    const expected = isGivenUp ? [0, 0, false] : [1, 1, true];
+    assert.deepEqual([asked.length, disk.names().length, receiver.isFetching], expected);
+  }
+});
+
 test("one who sends nothing for two seconds is not waited for", async () => {
   const { receiver, state, offer } = await receiverOf();
   assert.equal(receiver.isFetching, false);

@@ -120,7 +120,8 @@ export class SnapshotReceiver {
   async #change(fetch: Fetch, from: ReplicaId, info: SnapshotInfo): Promise<void> {
     await fetch.incoming?.abandon();
     this.#fetch = null;
-    if (!this.#isClosed) this.#begin(from, info);
+    // What was wanted when it was offered need not be wanted since a fence.
+    if (!this.#isClosed && !fetch.isVoid) this.#begin(from, info);
   }
 
   chunk(from: ReplicaId, { slot, bytes, sum, offset, data }: SnapshotChunkMessage): void {
