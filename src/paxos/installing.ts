@@ -20,6 +20,8 @@ export function onOffered(p: PaxosState, from: ReplicaId, upTo: Slot, now: numbe
 
 /** The machine holds the state after `upTo` durably, and the log shows nothing up to it. */
 export function onInstalled(p: PaxosState, upTo: Slot, now: number, out: Outbox): void {
+  // What was said of the state before is not said of this one; its own digest follows.
+  p.digests.forget(p.self);
   if (upTo <= p.learner.chosenUpTo) {
     p.learner.compact(upTo);
     return;

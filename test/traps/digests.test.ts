@@ -83,6 +83,26 @@ test("one that prepares when it turns out to differ does not lead", () => {
   }
 });
 
+test("what was said of a state counts no more when another one was installed", () => {
+  for (const more of [null, 0, 1]) {
+    const isInstalled = more !== null;
+    const { cluster } = led(3);
+    digest(cluster, 2, 666);
+    digest(cluster, 1, 7);
+    cluster.run(200);
+    // Also one whose slots were learned meanwhile.
+    if (isInstalled) cluster.step(2, { kind: "installed", upTo: cluster.core(2).chosenUpTo + more });
+    digest(cluster, 3, 7);
+    cluster.run(200);
+    assert.equal(isFenced(cluster, 2), !isInstalled);
+    // What came with the new one counts.
+    if (!isInstalled) continue;
+    for (const id of cluster.ids) digest(cluster, id, id === 2 ? 666 : 7, 2 * SLOT);
+    cluster.run(200);
+    assert.equal(isFenced(cluster, 2), true);
+  }
+});
+
 test("it is told once", () => {
   const { cluster, told } = led(5);
   digest(cluster, 5, 666);
