@@ -8,9 +8,11 @@ import type { MvccStore } from "./mvcc-store.js";
 import { decodeRecord } from "./record.js";
 import { type RecordStore, SEAL_BYTES, StoreCorrupt } from "./record-store.js";
 
-/** Records read between two pauses: about 2 ms. */
+/** Records read between two pauses: about 2 ms; and once there are so many bytes none is added. */
 const SLICE_RECORDS = 400;
 const SLICE_BYTES = 1 << 20;
+/** Records that are read at once, where they are small. */
+const MOST_AT_ONCE = 16;
 /** Keys looked at between two pauses: about 2 ms. */
 const SLICE_KEYS = 4_000;
 
@@ -93,21 +95,26 @@ function readSlice(store: MvccStore, records: RecordStore, main: number, sub: nu
   const slice: FrozenRecord[] = [];
   const limit = SLICE_RECORDS;
   const overlayFirst = store.overlay.first;
+  let bytes = 0;
   if (main < overlayFirst) {
-    let bytes = 0;
+    let atOnce = 1;
     let at = { main, sub };
     while (slice.length < limit && bytes < SLICE_BYTES) {
-      const some = records.scan(at.main, at.sub, 16).filter((record) => record.main < overlayFirst);
+      const some = records.scan(at.main, at.sub, atOnce).filter((record) => record.main < overlayFirst);
       if (some.length === 0) break;
       for (const record of some) bytes += record.body.length;
       slice.push(...some);
       const last = some.at(-1)!;
       at = { main: last.main, sub: last.sub + 1 };
+      const average = bytes / slice.length;
+      atOnce = Math.min(MOST_AT_ONCE, Math.max(1, Math.floor((SLICE_BYTES - bytes) / average)));
     }
     if (slice.length > 0) return slice;
   }
   for (const record of store.overlay.scan(main, sub, limit)) {
+    if (bytes >= SLICE_BYTES) break;
     slice.push({ main: record.main, sub: record.sub, body: record.sealed.subarray(SEAL_BYTES) });
+    bytes += record.sealed.length;
   }
   return slice;
 }

@@ -258,6 +258,24 @@ describe("kv machine", () => {
   });
 });
 
+test("a frame of a snapshot is not much larger than a record, whether they are committed or not", async () => {
+  const large = "x".repeat(400_000);
+  for (const isCommitted of [false, true]) {
+    const machine = await fresh();
+    for (let i = 0; i < 200; i += 1) apply(machine, put(`key-${i}`, large));
+    if (isCommitted) await machine.commit(1, bytes(""));
+    let total = 0;
+    for await (const frame of machine.snapshot()) {
+      assert.ok(frame.length < (1 << 20) + 2 * large.length, `${frame.length} bytes`);
+      total += frame.length;
+    }
+    assert.ok(total > 200 * large.length);
+    const other = await fresh();
+    await other.restore(machine.snapshot());
+    assert.equal(await hashOf(other), await hashOf(machine));
+  }
+});
+
 test("a commit that meets damage as it adds to a checkpoint fails, and the machine can be closed all the same", async () => {
   const pace = { records: 8, keys: 1, keysPerRecord: 0, chunkKeys: 1 };
   const medium = new MemoryMedium();
