@@ -47,7 +47,7 @@ test("without a snapshot the call fails as unavailable", async (t) => {
     async () => {
       for await (const _ of snapshot(running));
     },
-    { code: 14 },
+    { code: 14, details: "etcdserver: no snapshot: none can be made now" },
   );
 });
 

@@ -2,6 +2,8 @@
 import { createHash } from "node:crypto";
 import { backupBytes, encodeTrailer, fillOf } from "../kv/backup-format.js";
 import { SnapshotRequest, SnapshotResponse, StatusRequest, StatusResponse } from "../proto/gen/rpc.js";
+import { Unavailable } from "../replica/errors.js";
+import { CallFailed, Code } from "./errors.js";
 import type { Headers } from "./header.js";
 import type { KvReplica } from "./kv-replica.js";
 import { type Call, type Method, serverStream, unary } from "./service.js";
@@ -43,7 +45,11 @@ async function* backupOf(
   clusterId: string,
   signal: Call["signal"],
 ): AsyncGenerator<SnapshotResponse> {
-  const { slot, bytes, pieces } = await replica.snapshot();
+  const { slot, bytes, pieces } = await replica.snapshot().catch((error: unknown) => {
+    // At once, and for a reason that an operator can do something about: no timeout.
+    if (!(error instanceof Unavailable)) throw error;
+    throw new CallFailed(Code.unavailable, `etcdserver: no snapshot: ${error.message}`);
+  });
   const hash = createHash("sha256");
   let remaining = backupBytes(bytes);
   const response = (blob: Uint8Array): SnapshotResponse => {
