@@ -160,8 +160,7 @@ export class BatchAssembler {
     const buffer = this.#buffer;
     buffer.fill(0, 0, HEADER);
     this.#writeRecords(records, lists);
-    if (this.#repeats > 0)
-      buffer.set(this.#repeat.subarray(0, this.#repeats * REPEAT), HEADER + records.length * ENTRY);
+    buffer.set(this.#repeat.subarray(0, this.#repeats * REPEAT), HEADER + records.length * ENTRY);
     buffer.fill(0, lists + values, end);
     const trailer = this.#writeTrailer(end);
     this.#length = align(end + trailer + 1, SECTOR);
