@@ -20,6 +20,9 @@ import { BadSnapshot, framesOf } from "./snapshot.js";
 /** Records between two pauses: about 4 ms. */
 const SLICE_RECORDS = 500;
 
+/** Bytes of a snapshot's records that are handed to the store at once: it takes as long over few as over many. */
+const LOAD_BYTES = 4 << 20;
+
 /** What is in the store; reads the whole index, and no records but those that no checkpoint covers. */
 export async function loadStore(records: RecordStore): Promise<{ head: Head; store: MvccStore }> {
   const bytes = records.head();
@@ -93,6 +96,13 @@ export async function loadSnapshot(
   let digest = FRESH_DIGEST;
   let count = 0;
   let isComplete = false;
+  let waiting: StoredRecord[] = [];
+  let waitingBytes = 0;
+  const load = async (): Promise<void> => {
+    await replacement.load(waiting);
+    waiting = [];
+    waitingBytes = 0;
+  };
   for await (const frame of framesOf(chunks)) {
     if (isComplete) throw new BadSnapshot("the snapshot goes on after its end");
     if ((frame.kind === "header") !== (revision === 0))
@@ -102,11 +112,12 @@ export async function loadSnapshot(
       compactRevision = frame.compactRevision;
       digest = frame.digest;
     } else if (frame.kind === "records") {
-      await replacement.load(
-        frame.records.map((record) =>
-          takeRecord(index, record.main, record.sub, record.body, compactRevision),
-        ),
-      );
+      for (const { main, sub, body } of frame.records) {
+        const record = takeRecord(index, main, sub, body, compactRevision);
+        waiting.push(record);
+        waitingBytes += record.sealed.length;
+      }
+      if (waitingBytes >= LOAD_BYTES) await load();
       count += frame.records.length;
     } else {
       if (frame.count !== count)
@@ -115,6 +126,7 @@ export async function loadSnapshot(
     }
   }
   if (!isComplete || revision === 0) throw new BadSnapshot("the snapshot is cut short");
+  if (waiting.length > 0) await load();
   return new MvccStore(records, index, revision, compactRevision, digest, count);
 }
 

@@ -145,6 +145,32 @@ describe("kv machine", () => {
     assert.equal(await hashOf(target), await hashOf(source));
   });
 
+  test("a snapshot that is loaded in several goes is there whole, and every record once", async () => {
+    const source = await fresh();
+    for (let i = 0; i < 16; i += 1) apply(source, put(`key-${i % 7}`, "large".repeat(60_000)));
+    for (let i = 0; i < 1_000; i += 1) apply(source, put(`key-${i % 70}`, `${i}`));
+    // From the store it comes in more than one frame.
+    await source.commit(1, bytes(""));
+    const medium = new MemoryMedium();
+    const store = new MemoryRecordStore(medium);
+    const loaded: number[] = [];
+    const begin = store.replacement.bind(store);
+    store.replacement = async () => {
+      const replacement = await begin();
+      const load = replacement.load.bind(replacement);
+      replacement.load = (records) => {
+        loaded.push(records.length);
+        return load(records);
+      };
+      return replacement;
+    };
+    const target = await KvMachine.open(store);
+    await target.restore(source.snapshot());
+    assert.deepEqual(loaded, [16, 1_000]);
+    await target.commit(1, bytes(""));
+    assert.equal(await hashOf(await KvMachine.open(new MemoryRecordStore(medium))), await hashOf(source));
+  });
+
   test("a checkpoint of the index makes a restart read only what came after", async () => {
     const medium = new MemoryMedium();
     const store = new MemoryRecordStore(medium);
