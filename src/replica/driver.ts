@@ -5,7 +5,7 @@ import type { ReplicaId } from "../paxos/ballot.js";
 import { membershipsOf } from "../paxos/genesis.js";
 import type { Notice, Synced } from "../paxos/outbox.js";
 import { SEGMENT_BYTES } from "../wal/wal.js";
-import { type ClosingStep, closeAll } from "./closing.js";
+import { closeAll } from "./closing.js";
 import type { DriverEvents, DriverOptions } from "./driver-options.js";
 import { DueTimer } from "./due-timer.js";
 import { Unavailable } from "./errors.js";
@@ -89,7 +89,6 @@ export class Driver<C, R, Q, A> {
     return this.#opened?.wal.size ?? 0;
   }
 
-  /** Null until the data directory is opened. */
   get soundness(): Soundness<C, R, Q, A> | null {
     return this.#soundness;
   }
@@ -225,7 +224,10 @@ export class Driver<C, R, Q, A> {
 
   /** After `stop`: everything that was appended is on disk and, when all is well, the machine is committed. */
   async finish(failure: Error | null): Promise<void> {
-    const steps: ClosingStep[] = [
+    const { message } = failure instanceof StateCorrupt ? failure : { message: null };
+    await closeAll([
+      // First of all: whatever becomes of this process, the next start must not use what is damaged.
+      () => (message === null ? undefined : this.#storage?.machine.durable?.condemn?.(message)),
       () => this.#options.network.close(),
       () => this.#soundness?.divergence.close(),
       () => this.#transfer?.close(),
@@ -234,11 +236,7 @@ export class Driver<C, R, Q, A> {
       () => this.space?.room.close(),
       () => this.#storage?.machine.durable?.close(),
       () => this.#storage?.release(),
-    ];
-    // First of all: whatever becomes of this process, the next start must not use what is damaged.
-    if (failure instanceof StateCorrupt)
-      steps.unshift(() => this.#storage?.machine.durable?.condemn?.(failure.message));
-    await closeAll(steps);
+    ]);
   }
 
   #onSynced(proof: Synced): void {

@@ -166,8 +166,8 @@ export const PLANTED_BUGS: readonly Mutant[] = [
     name: "M27",
     what: "the store says that it holds one slot more than it does",
     file: "src/kv/committer.ts",
-    find: "const head = { slot, meta:",
-    replace: "const head = { slot: slot + 1, meta:",
+    find: "head = { slot, meta:",
+    replace: "head = { slot: slot + 1, meta:",
   },
   {
     name: "checkpoint early",
