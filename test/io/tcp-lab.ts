@@ -69,13 +69,19 @@ class Relay {
       kept.removeAllListeners("data");
       kept.on("data", () => {});
       this.pairs.delete(left);
-      lost.resetAndDestroy();
+      reset(lost);
     }
   }
 
   lose(): void {
-    for (const socket of this.sockets) socket.resetAndDestroy();
+    for (const socket of this.sockets) reset(socket);
   }
+}
+
+/** Node.js cannot reset what is being ended: such a socket stays open, and the process cannot end (v20.20). */
+function reset(socket: Socket): void {
+  if (socket.writableEnded) socket.destroy();
+  else socket.resetAndDestroy();
 }
 
 export class TcpLab implements NetworkLab {
