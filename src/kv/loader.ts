@@ -98,35 +98,47 @@ export async function loadSnapshot(
   let isComplete = false;
   let waiting: StoredRecord[] = [];
   let waitingBytes = 0;
+  // One is written while the next ones are read.
+  let loading: Promise<void> = Promise.resolve();
   const load = async (): Promise<void> => {
-    await replacement.load(waiting);
+    await loading;
+    loading = replacement.load(waiting);
+    // What it fails with is told when it is awaited.
+    loading.catch(() => {});
     waiting = [];
     waitingBytes = 0;
   };
-  for await (const frame of framesOf(chunks)) {
-    if (isComplete) throw new BadSnapshot("the snapshot goes on after its end");
-    if ((frame.kind === "header") !== (revision === 0))
-      throw new BadSnapshot("the snapshot's frames are mixed up");
-    if (frame.kind === "header") {
-      revision = frame.revision;
-      compactRevision = frame.compactRevision;
-      digest = frame.digest;
-    } else if (frame.kind === "records") {
-      for (const { main, sub, body } of frame.records) {
-        const record = takeRecord(index, main, sub, body, compactRevision);
-        waiting.push(record);
-        waitingBytes += record.sealed.length;
+  try {
+    for await (const frame of framesOf(chunks)) {
+      if (isComplete) throw new BadSnapshot("the snapshot goes on after its end");
+      if ((frame.kind === "header") !== (revision === 0))
+        throw new BadSnapshot("the snapshot's frames are mixed up");
+      if (frame.kind === "header") {
+        revision = frame.revision;
+        compactRevision = frame.compactRevision;
+        digest = frame.digest;
+      } else if (frame.kind === "records") {
+        for (const { main, sub, body } of frame.records) {
+          const record = takeRecord(index, main, sub, body, compactRevision);
+          waiting.push(record);
+          waitingBytes += record.sealed.length;
+        }
+        if (waitingBytes >= LOAD_BYTES) await load();
+        count += frame.records.length;
+      } else {
+        if (frame.count !== count)
+          throw new BadSnapshot(`the snapshot has ${count} of its ${frame.count} records`);
+        isComplete = true;
       }
-      if (waitingBytes >= LOAD_BYTES) await load();
-      count += frame.records.length;
-    } else {
-      if (frame.count !== count)
-        throw new BadSnapshot(`the snapshot has ${count} of its ${frame.count} records`);
-      isComplete = true;
     }
+    if (!isComplete || revision === 0) throw new BadSnapshot("the snapshot is cut short");
+    if (waiting.length > 0) await load();
+    await loading;
+  } catch (error) {
+    // Whoever removes what was loaded must come after it.
+    await Promise.allSettled([loading]);
+    throw error;
   }
-  if (!isComplete || revision === 0) throw new BadSnapshot("the snapshot is cut short");
-  if (waiting.length > 0) await load();
   return new MvccStore(records, index, revision, compactRevision, digest, count);
 }
 

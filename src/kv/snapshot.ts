@@ -10,6 +10,8 @@ const KIND_HEADER = 1;
 const KIND_RECORDS = 2;
 const KIND_END = 3;
 const FRAME_HEAD = 8;
+/** Of a record before its body, at most: revision, part, length. */
+const RECORD_HEAD = 24;
 const LARGEST_FRAME = 64 << 20;
 
 /** A snapshot that cannot be installed: cut short, damaged, or of another format. Nothing was changed by it. */
@@ -30,8 +32,8 @@ export type SnapshotFrame =
   | { readonly kind: "records"; readonly records: readonly FrozenRecord[] }
   | { readonly kind: "end"; readonly count: number };
 
-function framed(write: (writer: ByteWriter) => void): Uint8Array {
-  const writer = new ByteWriter(4096);
+function framed(write: (writer: ByteWriter) => void, capacity = 64): Uint8Array {
+  const writer = new ByteWriter(FRAME_HEAD + capacity);
   writer.u32(0);
   writer.u32(0);
   write(writer);
@@ -58,6 +60,8 @@ export function encodeHeaderFrame(
 }
 
 export function encodeRecordsFrame(records: readonly FrozenRecord[]): Uint8Array {
+  let bytes = 1;
+  for (const { body } of records) bytes += body.length + RECORD_HEAD;
   return framed((writer) => {
     writer.u8(KIND_RECORDS);
     for (const { main, sub, body } of records) {
@@ -65,7 +69,7 @@ export function encodeRecordsFrame(records: readonly FrozenRecord[]): Uint8Array
       writer.varint(sub);
       writer.bytes(body);
     }
-  });
+  }, bytes);
 }
 
 export function encodeEndFrame(count: number): Uint8Array {

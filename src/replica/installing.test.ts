@@ -21,9 +21,10 @@ function fixture(isFenced: boolean) {
     },
   };
   const meta = encodeMeta({ sessions: new Sessions(), noted: NOTED });
-  const during = { suspend: () => {}, verify: () => {}, restore: () => {}, meta };
+  const during = { suspend: () => {}, verify: () => {}, restore: () => {}, meta, isChecked: false };
   const ports = {
     files: {
+      isChecked: () => during.isChecked,
       verify: async () => during.verify(),
       setAside: async ({ slot }: { slot: number }) => void trace.push(`aside ${slot}`),
       load: async () => ({
@@ -101,6 +102,14 @@ test("damage is found before the machine is given anything; what is found later 
     (error) => !(error instanceof SnapshotDamaged) && /late/.test(`${error}`),
   );
   assert.deepEqual([late.trace, late.executor.isReplacing], [["aside 80"], true]);
+});
+
+test("one that this life has checked is not read twice", async () => {
+  const { during, trace, run } = fixture(false);
+  during.isChecked = true;
+  during.verify = () => assert.fail("it is checked already");
+  await run(80);
+  assert.deepEqual(trace, ["commit 80", "compact 80", "jump 80 7", "resume 80"]);
 });
 
 test("a session table that cannot be read is damage as well", async () => {

@@ -40,6 +40,8 @@ interface Held {
   readonly first: FirstSector;
   /** Under way: the name stays this file's until they are done. */
   readonly uses: Set<Promise<unknown>>;
+  /** All of it was written or checked in this life. */
+  readonly isChecked: boolean;
 }
 
 export class SnapshotFiles {
@@ -74,7 +76,7 @@ export class SnapshotFiles {
     for (const name of names.filter((name) => NAME.test(name))) {
       const first = await readFirst(disk, name);
       if (first === null || snapshotName(first.slot) !== name) bad.push(name);
-      else files.#held.set(first.slot, { first, uses: new Set() });
+      else files.#held.set(first.slot, { first, uses: new Set(), isChecked: false });
     }
     for (const name of names) await files.broken.add(name);
     for (const name of bad) await files.#putAside(name);
@@ -145,7 +147,7 @@ export class SnapshotFiles {
       await this.#letGo(first.slot);
       await this.#disk.rename(from, snapshotName(first.slot));
       await this.#disk.syncDirectory();
-      this.#held.set(first.slot, { first, uses: new Set() });
+      this.#held.set(first.slot, { first, uses: new Set(), isChecked: true });
     });
     this.#placed = Promise.allSettled([placed]);
     return placed;
@@ -175,6 +177,12 @@ export class SnapshotFiles {
     for await (const frame of this.#frames(info)) {
       if (frame.kind !== META) yield payloadOf(frame);
     }
+  }
+
+  /** Whether this life has written it, or received and checked it. */
+  isChecked(info: SnapshotInfo): boolean {
+    const held = this.#held.get(info.slot);
+    return held?.isChecked === true && isSame(held.first, info);
   }
 
   /** Reads and checks all of it; throws `SnapshotDamaged`. */

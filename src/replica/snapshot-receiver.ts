@@ -1,5 +1,5 @@
-// Fetches the state from a peer when what is missing here is gone from the logs (L4): piece by piece, each asked for
-// after the one before is written, and asked for again when it does not come. Another peer's word counts only when the
+// Fetches the state from a peer when what is missing here is gone from the logs (L4): piece by piece, one asked for
+// while the one before is written, and asked for again when it does not come. Another peer's word counts only when the
 // first one is silent, and where a frame came damaged: then the others are asked for it, one after the other.
 import { isNoSpace } from "../base/no-space.js";
 import type { ReplicaId, Slot } from "../paxos/ballot.js";
@@ -50,7 +50,11 @@ interface Fetch {
   /** It is not wanted any more. */
   isVoid: boolean;
   askedAt: number;
+  /** Of the piece that was asked for last. */
+  askedOffset: number;
   heardAt: number;
+  /** A piece that came while the one before it was written. */
+  waiting: { readonly from: ReplicaId; readonly message: SnapshotChunkMessage } | null;
 }
 
 export class SnapshotReceiver {
@@ -105,7 +109,9 @@ export class SnapshotReceiver {
       isBusy: false,
       isVoid: false,
       askedAt: now,
+      askedOffset: -1,
       heardAt: now,
+      waiting: null,
     };
     this.#fetch = fetch;
     this.#run(fetch, async () => {
@@ -124,22 +130,22 @@ export class SnapshotReceiver {
     if (!this.#isClosed && !fetch.isVoid) this.#begin(from, info);
   }
 
-  chunk(from: ReplicaId, { slot, bytes, sum, offset, data }: SnapshotChunkMessage): void {
+  chunk(from: ReplicaId, message: SnapshotChunkMessage): void {
+    const { offset, data } = message;
     const fetch = this.#fetch;
-    if (
-      this.#isClosed ||
-      fetch === null ||
-      fetch.isBusy ||
-      fetch.isVoid ||
-      !isSame(fetch.info, { slot, bytes, sum })
-    )
+    if (this.#isClosed || fetch === null || fetch.isVoid || !isSame(fetch.info, message)) return;
+    if (fetch.isBusy) {
+      if (offset === fetch.askedOffset) fetch.waiting = { from, message };
       return;
+    }
     const { incoming } = fetch;
     if (incoming === null || incoming.offset !== offset || fetch.tried.has(from)) return;
     // A frame comes from one peer, or nobody could say whose it was when it is damaged.
     if (from !== fetch.from && incoming.isInFrame) return;
     fetch.from = from;
     this.bytes += data.length;
+    const next = offset + data.length;
+    if (data.length > 0 && next < fetch.info.bytes) this.#ask(fetch, from, next);
     this.#run(fetch, async () => {
       await this.#take(fetch, incoming, from, data);
       await this.#goOn(fetch);
@@ -168,8 +174,8 @@ export class SnapshotReceiver {
     }
     if (incoming.offset < info.bytes) {
       const { from, tried } = fetch;
-      if (!tried.has(from)) this.#ask(fetch, from);
-      else await this.#askAnother(fetch, incoming);
+      if (tried.has(from)) await this.#askAnother(fetch, incoming);
+      else if (fetch.askedOffset !== incoming.offset) this.#ask(fetch, from);
       return;
     }
     fetch.incoming = null;
@@ -225,10 +231,10 @@ export class SnapshotReceiver {
     this.#fetch = null;
   }
 
-  #ask(fetch: Fetch, from: ReplicaId): void {
+  #ask(fetch: Fetch, from: ReplicaId, offset = fetch.incoming?.offset ?? 0): void {
     fetch.from = from;
     fetch.askedAt = this.#ports.now();
-    const offset = fetch.incoming?.offset ?? 0;
+    fetch.askedOffset = offset;
     this.#ports.send([from], { kind: "snapshotRequest", ...fetch.info, offset });
   }
 
@@ -238,6 +244,9 @@ export class SnapshotReceiver {
     this.#step = this.#finished(fetch, step).then(
       () => {
         fetch.isBusy = false;
+        const { waiting } = fetch;
+        fetch.waiting = null;
+        if (waiting !== null && this.#fetch === fetch) this.chunk(waiting.from, waiting.message);
       },
       async (error: Error) => {
         const hasNoRoom: boolean = isNoSpace(error);

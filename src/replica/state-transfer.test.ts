@@ -38,6 +38,7 @@ async function fixture() {
     damagedReads: 0,
     size: 0,
     compactable: () => 0,
+    check: async () => ({ bytes: 0, next: 1 }),
     compact: (upTo: number) =>
       new Promise<void>((resolve, reject) => {
         const done = () => {
@@ -71,9 +72,10 @@ async function fixture() {
     room: { allocate: (_what: string, attempt: () => Promise<unknown>) => attempt() },
   } as unknown as Opened<unknown, unknown, unknown, unknown>;
   const broken: Error[] = [];
+  const time = { now: 0 };
   const sent: SnapshotMessage[] = [];
   const transfer = new StateTransfer(opened, {
-    clock: { now: () => 0 } as never,
+    clock: { now: () => time.now } as never,
     network: { send: (_to, message) => void sent.push(message as SnapshotMessage) },
     tailBytes: 0,
     linked: () => [],
@@ -98,7 +100,7 @@ async function fixture() {
     transfer.onMessage(2, { kind: "snapshotChunk", ...info, offset: 0, data });
     await settled();
   };
-  return { executor, during, wal, compactions, transfer, trace, broken, fetch };
+  return { executor, during, wal, compactions, transfer, trace, broken, fetch, files, time };
 }
 
 test("what was chosen while a snapshot was installed is executed, though the snapshot came too late", async () => {
@@ -120,6 +122,28 @@ test("what was chosen while a snapshot was installed is executed after it", asyn
   compactions[0]!.done();
   await settled();
   assert.deepEqual(trace, ["offered", "resume 20", "installed", "told", "executes after 20"]);
+});
+
+test("the file of an installed snapshot is let go of after a minute, also of one that came too late", async () => {
+  for (const isLate of [false, true]) {
+    const { executor, during, compactions, transfer, fetch, files, time } = await fixture();
+    if (isLate) {
+      during.suspend = async () => {
+        executor.appliedUpTo = 20;
+      };
+    }
+    await fetch();
+    compactions[0]?.done();
+    await settled();
+    transfer.elapse(59_000);
+    await settled();
+    assert.equal(files.newest?.slot, 20);
+    time.now = 60_000;
+    assert.ok(transfer.deadline <= time.now);
+    transfer.elapse(time.now);
+    await settled();
+    assert.equal(files.newest, null);
+  }
 });
 
 test("a machine that failed to take another state executes nothing any more", async () => {

@@ -245,7 +245,10 @@ export class StateTransfer<C, R, Q, A> {
     const { isFenced } = executor;
     const ports = { files, machine, durable, executor, committer, log: wal, room, idle };
     try {
-      if (!(await install(info, ports))) return;
+      const isInstalled = await install(info, ports);
+      this.#sender.received(info.slot);
+      this.#ports.onDeadline();
+      if (!isInstalled) return;
       const { sessions } = executor;
       const { replica, incarnation } = identity;
       this.#ports.post({ kind: "installed", upTo: info.slot });
