@@ -5,7 +5,8 @@ import type { Disk } from "../wal/disk.js";
 import { decodeFirstSector, isKnownFormat, isSame, SECTOR, type SnapshotInfo } from "./snapshot-format.js";
 
 export const DAMAGED = ".damaged";
-const NAME = /^snapshot-(\d{16})\.damaged$/;
+/** The name of a file that was put aside, and its slot. */
+export const PUT_ASIDE: RegExp = /^snapshot-(\d{16})\.damaged$/;
 
 interface Broken {
   readonly name: string;
@@ -27,7 +28,7 @@ export class BrokenSnapshots {
 
   /** Looks at the file `name`, if it is one that was put aside. */
   async add(name: string): Promise<void> {
-    const match = NAME.exec(name);
+    const match = PUT_ASIDE.exec(name);
     if (match === null) return;
     const slot = Number(match[1]);
     const file = await this.#disk.open(name, false);

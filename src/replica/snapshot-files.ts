@@ -6,7 +6,7 @@ import { isNoSpace } from "../base/no-space.js";
 import type { Slot } from "../paxos/ballot.js";
 import { DataDirectoryError } from "../wal/data-directory-error.js";
 import type { Disk, DiskFile } from "../wal/disk.js";
-import { BrokenSnapshots, DAMAGED } from "./broken-snapshots.js";
+import { BrokenSnapshots, DAMAGED, PUT_ASIDE } from "./broken-snapshots.js";
 import { Incoming, removeOldParts } from "./incoming-snapshot.js";
 import {
   checkFirstSector,
@@ -27,7 +27,6 @@ import { SteppedFile, writeFrames } from "./snapshot-writer.js";
 const NAME = /^snapshot-\d{16}$/;
 const DIVERGED = ".diverged";
 const NEW = /^snapshot-\d{16}\.new$/;
-const ASIDE = /^snapshot-\d{16}\.damaged$/;
 /** Damaged ones that are kept. */
 const KEPT = 2;
 
@@ -268,7 +267,7 @@ export class SnapshotFiles {
 
   /** Those that were found first go; what earlier lives put aside comes before what this one did. */
   async #removeOldDamaged(): Promise<void> {
-    const names = (await this.#disk.list()).filter((name) => ASIDE.test(name));
+    const names = (await this.#disk.list()).filter((name) => PUT_ASIDE.test(name));
     const own = new Set(this.damaged.filter((name) => names.includes(name)));
     const found = [...names.filter((name) => !own.has(name)), ...own];
     for (const old of found.slice(0, -KEPT)) await this.#disk.remove(old);

@@ -1,4 +1,5 @@
 // The snapshot files of a data directory: each first sector, and, where all is to be checked, every frame.
+import { PUT_ASIDE } from "../../replica/broken-snapshots.js";
 import {
   decodeFirstSector,
   FORMAT,
@@ -16,7 +17,7 @@ const LEFT_OVER: readonly [RegExp, string][] = [
     /^snapshot-\d{16}\.part$/,
     "a snapshot that was being received; the next start goes on with it, or removes it",
   ],
-  [/^snapshot-\d{16}\.damaged$/, "a snapshot that was found damaged and put aside; it may be removed"],
+  [PUT_ASIDE, "a snapshot that was found damaged and put aside; it may be removed"],
   [
     /^snapshot-\d{16}\.diverged$/,
     "a state that was not that of the majority, kept to be looked at; it may be removed",
