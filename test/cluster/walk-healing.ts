@@ -21,6 +21,7 @@ export interface Healing {
   readonly asked: Asked[];
   readonly log: Log;
   readonly hiddenEnds: { readonly victims: ReadonlySet<ReplicaId>; readonly strikes: number };
+  readonly rot: { mustFence(alive: readonly ReplicaId[], patience: number): void };
 }
 
 /** Milliseconds. */
@@ -63,6 +64,7 @@ export function healForGood(healing: Healing): void {
   };
   const levelled = cluster.run(PATIENCE, isLevel);
   assert.ok(levelled, `no progress after healing: ${evidence(healing, alive)}`);
+  healing.rot.mustFence(alive, PATIENCE);
   const first = alive[0]!;
   asked.push({ ...lifeOf(cluster, first), text: "last", read: 0 });
   cluster.propose(first, "last");

@@ -314,25 +314,25 @@ export interface Reached {
   /** Logs that lost their ends, in some walks, and how often free slots healed of that. */
   strikes: number;
   voids: number;
-  /** Replicas that were fenced, in the few walks in which states differ. */
+  /** Replicas that were fenced, in the few walks in which states differ; some as it heals. */
   fences: number;
 }
 
-function reached(ghost: Ghost, strikes: number, fences: number): Reached {
+function reached(ghost: Ghost, strikes: number): Omit<Reached, "fences"> {
   let contested = 0;
   for (const ballots of ghost.proposed.values()) {
     const [first, ...others] = [...ballots.values()];
     if (others.some((value) => !sameValue(value, first!))) contested += 1;
   }
   const [chosen, ballots, reads] = [ghost.chosen.size, ghost.ballotLife.size, ghost.reads.size];
-  return { chosen, ballots, reads, contested, strikes, voids: ghost.voids, fences };
+  return { chosen, ballots, reads, contested, strikes, voids: ghost.voids };
 }
 
 /** Runs one walk; throws on the first breach. */
 export function walk(options: WalkOptions): Reached {
   const it = new Walk(options);
   for (let i = 0; i < options.steps; i += 1) it.step();
-  const sum = reached(it.cluster.ghost, it.hiddenEnds.strikes, it.rot.fences);
+  const sum = reached(it.cluster.ghost, it.hiddenEnds.strikes);
   healForGood(it);
-  return sum;
+  return { ...sum, fences: it.rot.fences };
 }
