@@ -3,12 +3,14 @@ import { DAMAGE_FAULTS, DISK_FAULTS } from "./disk-faults.js";
 import type { Fault } from "./fault.js";
 import { NETWORK_FAULTS } from "./network-faults.js";
 import { PROCESS_FAULTS } from "./process-faults.js";
+import { ROT_FAULTS } from "./rot-faults.js";
 
 export const ALL_FAULTS: readonly Fault[] = [
   ...NETWORK_FAULTS,
   ...PROCESS_FAULTS,
   ...DISK_FAULTS,
   ...DAMAGE_FAULTS,
+  ...ROT_FAULTS,
 ];
 
 /** Null: there is none of that name. */

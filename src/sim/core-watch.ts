@@ -9,6 +9,7 @@ import type { Core } from "../replica/turns.js";
 import { type Ghost, payloadKey } from "./ghost.js";
 import * as invariants from "./invariants.js";
 import { onAppend, onDurable, onExecute, onInstall } from "./observe.js";
+import { callsDivided, fencesTheWrong, onDigest } from "./told-digests.js";
 import type { UnsyncedWrites } from "./unsynced-writes.js";
 
 interface AppendedTurn {
@@ -96,6 +97,13 @@ export class CoreWatch implements Core {
       case "read":
         this.#begins(event.id);
         break;
+      case "digest":
+        onDigest(this.#ghost, this.#id, event.slot, event.digest);
+        break;
+      case "resynced":
+        this.#ghost.fenced.delete(this.#id);
+        this.#reached("a fenced replica has the state of the majority");
+        break;
     }
     this.paxos.step(event, now, outbox);
   }
@@ -139,8 +147,8 @@ export class CoreWatch implements Core {
     if (paxos.isLeading) invariants.leaderHoldsBallot(this.#id, paxos.state.proposer.ballot, paxos.promised);
     for (const notice of outbox.notices) {
       this.#reached(TOLD[notice.kind]);
-      if (notice.kind === "diverged" || notice.kind === "divided")
-        invariants.sameStates(this.#id, notice.slot);
+      if (notice.kind === "diverged") fencesTheWrong(this.#ghost, this.#id, notice.slot, notice.members);
+      if (notice.kind === "divided") callsDivided(this.#ghost, this.#id, notice.slot);
       if (notice.kind !== "readReady") continue;
       invariants.linearizableRead(this.#ghost, this.#id, notice.id, notice.slot);
       this.#ghost.visibleUpTo = Math.max(this.#ghost.visibleUpTo, notice.slot);

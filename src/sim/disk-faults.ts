@@ -49,8 +49,9 @@ export const DISK_FAULTS: readonly Fault[] = [
   {
     name: "wiped directory",
     begin: ({ world, random, damageable }) => {
-      // The atlas: of what is chosen all others must be able to tell.
-      const isRoom = damageable.length === 0 && [...world.hosts.values()].every(({ isLost }) => !isLost);
+      // The atlas: of what is chosen all others must be able to tell, and of a state that has rotted a majority.
+      const isWhole = [...world.hosts.values()].every(({ isLost }) => !isLost);
+      const isRoom = damageable.length === 0 && isWhole && world.rot.isOver(world.ids);
       if (!isRoom || random.next() >= WIPES) return false;
       const host = world.host(world.ids[random.below(world.ids.length)]!);
       world.tell(host.id, "its directory is emptied");

@@ -4,6 +4,7 @@ import { Random } from "../base/random.js";
 import { ALL_FAULTS } from "./all-faults.js";
 import { DAMAGE_FAULTS } from "./disk-faults.js";
 import { Requests } from "./requests.js";
+import { ROT_FAULTS } from "./rot-faults.js";
 import type { FaultLine, OperationLine, Schedule } from "./schedule.js";
 
 const REPLICAS = 5;
@@ -19,6 +20,9 @@ const SHORT_VALUE = 100;
 /** Operations a second: about ten, and in busy runs about sixty. */
 const MOST_BY_DEFAULT = 15;
 const FEWEST_KINDS = 4;
+/** Of all seeds, those in which states rot, and the least mean time between two chances of that. */
+const ROTS = 0.25;
+const ROT_MS = 4000;
 /** Of the seeds that faults and clients are given: short, for people type them. */
 const SEEDS = 1_000_000;
 
@@ -31,7 +35,8 @@ export function drawSchedule(seed: number, length = 60_000): Schedule {
   const goesOn = 3 * length;
   const operations = drawOperations(random, end + goesOn);
   const damageable = random.next() < 0.5 ? [1 + random.below(REPLICAS)] : [];
-  const faults = drawFaults(random, end + goesOn, damageable.length > 0);
+  const struck = drawFaults(random, end + goesOn, damageable.length > 0);
+  const faults = [...struck, ...drawRot(seed, end + goesOn)].sort((a, b) => a.at - b.at);
   const healing = random.below(SEEDS);
   return { seed, replicas: REPLICAS, damageable, end, goesOn, healing, faults, operations };
 }
@@ -44,7 +49,8 @@ export function isDefaultProfile({ operations, end, goesOn }: Schedule): boolean
 }
 
 function drawFaults(random: Random, end: number, mayDamage: boolean): FaultLine[] {
-  const usable = mayDamage ? ALL_FAULTS : ALL_FAULTS.filter((fault) => !DAMAGE_FAULTS.includes(fault));
+  const others = ALL_FAULTS.filter((fault) => !ROT_FAULTS.includes(fault));
+  const usable = mayDamage ? others : others.filter((fault) => !DAMAGE_FAULTS.includes(fault));
   // Of damage every such run has much: it hurts only what is hit, and most of what is hit matters no more.
   const kinds = usable.flatMap((fault) => {
     if (DAMAGE_FAULTS.includes(fault)) return [fault, fault];
@@ -63,6 +69,20 @@ function drawFaults(random: Random, end: number, mayDamage: boolean): FaultLine[
     const fault = kinds[random.below(kinds.length)]!.name;
     const duration = 20 + Math.floor(random.next() * random.next() * longest);
     lines.push({ at, fault, duration, seed: random.below(SEEDS) });
+  }
+}
+
+/** Draws of its own: the other seeds are what they are without it, and those in which states rot have all the rest. */
+function drawRot(seed: number, end: number): FaultLine[] {
+  const random = new Random(seed + 2 ** 36);
+  const lines: FaultLine[] = [];
+  if (random.next() >= ROTS) return lines;
+  const pace = ROT_MS * (1 + random.below(4));
+  for (let at = BEGIN_MS; ; ) {
+    at += Math.ceil(2 * pace * random.next());
+    if (at > end) return lines;
+    for (const { name } of ROT_FAULTS)
+      lines.push({ at, fault: name, duration: 0, seed: random.below(SEEDS) });
   }
 }
 

@@ -71,6 +71,12 @@ export class Ghost {
   /** What callers proposed, by `payloadKey`. */
   readonly submitted = new Set<string>();
   readonly reads = new Map<string, GhostRead>();
+  /** By slot: what each replica told of its state, in that order; the last word of each counts. */
+  readonly digests = new Map<Slot, Map<ReplicaId, number[]>>();
+  /** Whose state is to be replaced by that of a majority, in whatever life. */
+  readonly fenced = new Set<ReplicaId>();
+  /** From this slot on a fault may have made states differ. */
+  rotsFrom: Slot = Number.POSITIVE_INFINITY;
   /** The highest slot executed anywhere, or answered to a read: no later read may be below it. */
   visibleUpTo: Slot = 0;
 

@@ -6,6 +6,7 @@ import type { Client, Recorded } from "./client.js";
 import { InvariantBroken } from "./ghost.js";
 import type { Host } from "./host.js";
 import type { Requests } from "./requests.js";
+import { dividedAfter } from "./told-digests.js";
 import type { World } from "./world.js";
 
 /** How often a condition is looked at, in virtual milliseconds. */
@@ -90,6 +91,9 @@ export class HealedCore {
     const isOpen = (a: ReplicaId, b: ReplicaId) => !network.wire(a, b).blocked && !network.wire(b, a).blocked;
     // One that a probe has killed is missed by nobody: the others are enough.
     const there = this.ids.filter((id) => this.world.host(id).isUp || this.world.host(id).isLost);
+    const slot = dividedAfter(this.world.ghost);
+    if (slot > 0)
+      return `no majority has the same state after slot ${slot}, and nobody can tell whose is right`;
     let excuse: string | null = null;
     for (const id of there) {
       const reached = there.filter((peer) => peer === id || isOpen(id, peer));

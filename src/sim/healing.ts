@@ -26,7 +26,8 @@ const SLOW_MS = [20, 60] as const;
 export function drawHealing(world: World, random: Random): Healing {
   const core = world.ids.filter((id) => !world.host(id).isLost);
   const majority = Math.floor(world.ids.length / 2) + 1;
-  const isWhole = random.next() < WHOLE;
+  // Where states differ, and it is not found out yet, a majority of all must be able to say whose are right.
+  const isWhole = random.next() < WHOLE || !world.rot.isOver(core);
   const size = isWhole ? core.length : majority + random.below(Math.max(1, core.length - majority + 1));
   while (core.length > size) core.splice(random.below(core.length), 1);
   const isDead = random.next() < DEAD_OUTSIDE;

@@ -18,6 +18,7 @@ import type { SimNetwork } from "./network.js";
 import { ProcessLife } from "./process-life.js";
 import { onRecovered, recoveryPaths } from "./recovery-watch.js";
 import type { CrashImage } from "./shadow-recovery.js";
+import type { StateRot } from "./state-rot.js";
 import type { StoredStates } from "./stored-states.js";
 import { type Executions, WatchedMachine } from "./watched-machine.js";
 
@@ -33,6 +34,7 @@ export interface HostOptions {
   readonly ghost: Ghost;
   readonly executions: Executions;
   readonly storedStates: StoredStates;
+  readonly rot: StateRot;
   readonly random: Random;
   readonly heartbeatMs: number;
   readonly electionMs: number;
@@ -120,7 +122,7 @@ export class Host {
 
   /** `differing`: settings that an operator got wrong. */
   start(differing: Partial<ClusterConfig> = {}): void {
-    const { cluster, queue, network, ghost, random, executions } = this.#options;
+    const { cluster, queue, network, ghost, random, executions, rot } = this.#options;
     this.#starts += 1;
     this.#options.tell(this.id, "* starts");
     const life = new ProcessLife(
@@ -148,6 +150,7 @@ export class Host {
           {
             onUse: () => life.mayAnswer(),
             onRestored: () => this.onRestored(),
+            wrongly: (slot) => rot.timesOf(this.id, slot),
           },
         ),
         release: async () => {},

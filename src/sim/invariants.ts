@@ -349,11 +349,6 @@ export function watermarkRecord(ghost: Ghost, id: ReplicaId, upTo: Slot): void {
   check(upTo <= ghost.chosenPrefix, "watermarksTrue", () => `${id} writes chosen up to ${upTo}`);
 }
 
-/** Same states (15): no fault that is put in makes a state another one, so that nobody is ever found to differ. */
-export function sameStates(id: ReplicaId, slot: Slot): void {
-  check(slot === 0, "sameStates", () => `${id} finds states after slot ${slot} that differ`);
-}
-
 /** Linearizable reads (19): a read is answered from a slot not below anything executed or read before it began. */
 export function linearizableRead(ghost: Ghost, id: ReplicaId, read: number, slot: Slot): void {
   const key = `${id}.${ghost.replica(id).incarnation}.${read}`;

@@ -32,6 +32,8 @@ const ARRIVES: Readonly<Record<MessageKind, readonly ("leader" | "follower")[]>>
 };
 
 const EVENTS = [
+  "a few states rot alike",
+  "a fenced replica has the state of the majority",
   "EIO on read",
   "EIO on sync",
   "EIO on write",
@@ -54,6 +56,8 @@ const EVENTS = [
   "handshake refused",
   "installation of a snapshot",
   "misdirected write",
+  "most states rot alike",
+  "one state rots",
   "probe another way to the leader",
   "probe connections reset",
   "probe crash of the leader",
@@ -76,7 +80,10 @@ const EVENTS = [
   "shadow recovery of a damaged vote",
   "shadow recovery of a whole disk",
   "shadow recovery of lost writes",
+  "states rot, each in its own way",
   "told compact",
+  "told diverged",
+  "told divided",
   "told readReady",
   "told serveLog",
   "told serveSnapshot",

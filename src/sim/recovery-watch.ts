@@ -52,12 +52,16 @@ export function checkRecovered(
   const { durablePromise: promised, spokenPromise } = replica;
   invariants.promiseMonotonic(id, { promised, spokenPromise }, recovered.promised);
   invariants.watermarkRecord(ghost, id, recovered.chosenUpTo);
-  if (!isDamaged && recovered.faulty.length > 0) {
+  // Who is fenced puts its own snapshots aside: what its log has forgotten for them nobody shows here.
+  const isAside = ghost.fenced.has(id) && recovered.faulty.every(({ to }) => to <= replica.compactedUpTo);
+  if (!isDamaged && !isAside && recovered.faulty.length > 0) {
     throw new InvariantBroken(`faultyForNothing: ${id} finds faulty slots on a disk that nothing has hurt`);
   }
   const upTo = recovered.compactedUpTo;
-  // What it never executed, and holds, came in a snapshot; it died before its core was told.
-  if (!isDamaged && upTo > replica.compactedUpTo && upTo <= replica.chosenUpTo) {
+  // What it never executed, and holds, came in a snapshot; it died before its core was told. Who is fenced takes one of
+  // what it has executed, too.
+  const isTaken = upTo > replica.chosenUpTo || ghost.fenced.has(id);
+  if (!isDamaged && !isTaken && upTo > replica.compactedUpTo) {
     throw new InvariantBroken(
       `executedIsShown: ${id} has executed up to ${upTo}, which its log does not show (L5)`,
     );

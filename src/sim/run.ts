@@ -13,6 +13,7 @@ import { probe } from "./probes.js";
 import { demandProgress, isLeftAlone } from "./progress.js";
 import { Requests } from "./requests.js";
 import type { Schedule } from "./schedule.js";
+import { settleStates } from "./settle-states.js";
 import { witnessOf } from "./witness.js";
 import { type TraceSink, World } from "./world.js";
 
@@ -106,14 +107,16 @@ class Run {
   /** A core heals, everything else stays as bad as it is; then there must be progress. */
   async heal(): Promise<void> {
     const { world, random, disturbance } = this;
+    world.rot.calm();
     const healing = drawHealing(world, random);
     if (healing.outside === "none") disturbance.endAll();
     disturbance.forget();
     heal(world, random, healing);
     this.healedAt = world.queue.now;
     const core = new HealedCore(world, healing.core, this.clients, this.history, this.requests);
-    this.recoveryMs = await demandProgress(core, healing);
-    if (isLeftAlone(healing)) await probe(core, random);
+    await settleStates(core);
+    this.recoveryMs = core.isOver ? 0 : await demandProgress(core, healing);
+    if (!core.isOver && isLeftAlone(healing)) await probe(core, random);
   }
 
   /** Every operation against the order in which commands were executed (19, 22, 23). */

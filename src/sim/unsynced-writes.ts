@@ -56,7 +56,9 @@ export class UnsyncedWrites {
   }
 }
 
-/** Whether something speaks for what is written to a file: not for snapshots and the reserve. */
+/** Whether the log speaks for what is written to a file: not for snapshots, the reserve and the fence. */
 export function isAwaited(name: string): boolean {
-  return !name.startsWith("snapshot-") && !name.startsWith("reserve");
+  return !NOT_OF_THE_LOG.some((start) => name.startsWith(start));
 }
+
+const NOT_OF_THE_LOG = ["snapshot-", "reserve", "diverged"];

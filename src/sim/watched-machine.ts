@@ -9,6 +9,7 @@ import { FIRST_REVISION } from "../kv/mvcc-store.js";
 import type { DurableState, StateMachine } from "../machine/machine.js";
 import type { Slot } from "../paxos/ballot.js";
 import { InvariantBroken, payloadKey } from "./ghost.js";
+import { NEVER_ASKED } from "./state-rot.js";
 
 export interface ExecutedCommand {
   readonly slot: Slot;
@@ -141,6 +142,7 @@ export class WatchedMachine implements StateMachine<KvCommand, KvResult, KvQuery
   readonly #executions: Executions;
   readonly #onUse: () => void;
   readonly #onRestored: () => void;
+  readonly #wrongly: (slot: Slot) => number;
   #slot: Slot;
   #at: number;
   /** Of the command decoded last: the one that is applied next. */
@@ -148,21 +150,23 @@ export class WatchedMachine implements StateMachine<KvCommand, KvResult, KvQuery
 
   /**
    * `onUse`: called when a command is applied or a query answered; `onRestored`: when a snapshot has replaced the
-   * state. `isVolatile`: it hides that it is durable.
+   * state; `wrongly`: how often, before the first command of a slot, something is executed that is not there.
+   * `isVolatile`: it hides that it is durable.
    */
   constructor(
     machine: KvMachine,
     id: number,
     executions: Executions,
     isVolatile: boolean,
-    { onUse, onRestored }: { readonly onUse: () => void; readonly onRestored: () => void },
+    hooks: { readonly onUse: () => void; readonly onRestored: () => void; wrongly(slot: Slot): number },
   ) {
     if (!isVolatile) this.durable = machine.durable;
     this.#machine = machine;
     this.#id = id;
     this.#executions = executions;
-    this.#onUse = onUse;
-    this.#onRestored = onRestored;
+    this.#onUse = hooks.onUse;
+    this.#onRestored = hooks.onRestored;
+    this.#wrongly = hooks.wrongly;
     this.#slot = 0;
     this.#at = 0;
     this.#payload = new Uint8Array(0);
@@ -179,8 +183,9 @@ export class WatchedMachine implements StateMachine<KvCommand, KvResult, KvQuery
 
   apply(command: KvCommand, slot: Slot): KvResult {
     this.#onUse();
-    const result = this.#machine.apply(command);
     this.#at = slot === this.#slot ? this.#at + 1 : 0;
+    if (this.#at === 0) for (let i = this.#wrongly(slot); i > 0; i -= 1) this.#machine.apply(NEVER_ASKED);
+    const result = this.#machine.apply(command);
     this.#slot = slot;
     this.#executions.note(this.#id, slot, this.#at, command, this.#payload, result);
     return result;

@@ -15,6 +15,7 @@ import { Host } from "./host.js";
 import { GOOD_WIRE, SimNetwork } from "./network.js";
 import { onSend } from "./observe.js";
 import { type CrashImage, ShadowRecoveries } from "./shadow-recovery.js";
+import { StateRot } from "./state-rot.js";
 import { StoredStates } from "./stored-states.js";
 import { Executions } from "./watched-machine.js";
 import { WholeChecks } from "./whole-checks.js";
@@ -71,6 +72,7 @@ export class World {
   readonly network: SimNetwork;
   readonly ghost: Ghost;
   readonly executions: Executions;
+  readonly rot: StateRot;
   readonly hosts: ReadonlyMap<ReplicaId, Host>;
   readonly #whole: WholeChecks;
   #nextWhole: number;
@@ -116,6 +118,7 @@ export class World {
     const random = new Random(options.seed);
     this.network = new SimNetwork(this.queue, random, this.ids, watch, options.keepsPast);
     this.ghost = new Ghost(new Memberships(majorityOf(this.ids), DEFAULT_ALPHA));
+    this.rot = new StateRot(this.ghost);
     const { heartbeatMs = 50, electionMs = 500, requestTimeoutMs = 3000, segmentBytes = 32768 } = options;
     const hostOptions = {
       cluster,
@@ -123,6 +126,7 @@ export class World {
       network: this.network,
       ghost: this.ghost,
       executions: this.executions,
+      rot: this.rot,
       storedStates: new StoredStates(this.executions),
       heartbeatMs,
       electionMs,
