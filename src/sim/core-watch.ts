@@ -100,8 +100,12 @@ export class CoreWatch implements Core {
       case "digest":
         onDigest(this.#ghost, this.#id, event.slot, event.digest);
         break;
+      case "fenced":
+        this.#ghost.sources.set(this.#id, event.members);
+        break;
       case "resynced":
         this.#ghost.fenced.delete(this.#id);
+        this.#ghost.sources.delete(this.#id);
         this.#reached("a fenced replica has the state of the majority");
         break;
     }

@@ -73,8 +73,9 @@ export class Ghost {
   readonly reads = new Map<string, GhostRead>();
   /** By slot: what each replica told of its state, in that order; the last word of each counts. */
   readonly digests = new Map<Slot, Map<ReplicaId, number[]>>();
-  /** Whose state is to be replaced by that of a majority, in whatever life. */
+  /** Whose state is to be replaced by that of a majority, in whatever life; and who that is, as this life knows. */
   readonly fenced = new Set<ReplicaId>();
+  readonly sources = new Map<ReplicaId, readonly ReplicaId[]>();
   /** From this slot on a fault may have made states differ. */
   rotsFrom: Slot = Number.POSITIVE_INFINITY;
   /** The highest slot executed anywhere, or answered to a read: no later read may be below it. */

@@ -18,6 +18,8 @@ export function onRecovered(
   checkRecovered(ghost, id, recovered, incarnation, isDamaged);
   const replica = ghost.replica(id);
   ghost.forget(id);
+  // Its core is told, if it still is.
+  ghost.sources.delete(id);
   onStart(ghost, id, recovered);
   for (const { slot, ballot, value } of recovered.accepted) {
     castVote(replica, slot, ballot, value);

@@ -3,7 +3,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Memberships, majorityOf } from "../paxos/membership.js";
 import { Ghost } from "./ghost.js";
-import { areSame, callsDivided, dividedAfter, fencesTheWrong, onDigest } from "./told-digests.js";
+import {
+  areSame,
+  asksTheWrong,
+  callsDivided,
+  dividedAfter,
+  fencesTheWrong,
+  onDigest,
+} from "./told-digests.js";
 
 const SLOT = 16;
 
@@ -43,6 +50,19 @@ test("who is fenced told another digest than a majority of the voters", () => {
   for (const [row, id, members] of wrong)
     assert.throws(() => fencesTheWrong(told(row), id, SLOT, members), /fencesTheWrong/, `${row} ${members}`);
   assert.throws(() => fencesTheWrong(told("abb"), 1, 32, [2, 3]), /nobody told any/);
+});
+
+test("who is fenced asks one of the majority for its state, until it has it", () => {
+  const ghost = told("rraaa");
+  fencesTheWrong(ghost, 1, SLOT, [3, 4, 5]);
+  for (const peer of [3, 4, 5]) asksTheWrong(ghost, 1, [peer]);
+  asksTheWrong(ghost, 2, [1]);
+  assert.throws(
+    () => asksTheWrong(ghost, 1, [2]),
+    /^InvariantBroken: asksTheWrong: 1, fenced for .* 3,4,5, asks 2/,
+  );
+  ghost.sources.delete(1);
+  asksTheWrong(ghost, 1, [2]);
 });
 
 test("what a replica said before its state came anew was said, too", () => {

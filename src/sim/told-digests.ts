@@ -31,9 +31,19 @@ export function fencesTheWrong(ghost: Ghost, id: ReplicaId, slot: Slot, members:
   const theirs = told(first).filter(isTheirs);
   const differs = theirs.some((digest) => told(id).some((own) => own !== digest));
   ghost.fenced.add(id);
+  ghost.sources.set(id, members);
   if (others.size > voters.length / 2 && differs) return;
   throw new InvariantBroken(
     `fencesTheWrong: ${id} is fenced after slot ${slot} for the states of ${members}; ${describe(words)}`,
+  );
+}
+
+/** Who is fenced takes its state from one of that majority (15, F14), not from another that is fenced or should be. */
+export function asksTheWrong(ghost: Ghost, id: ReplicaId, asked: readonly ReplicaId[]): void {
+  const members = ghost.sources.get(id);
+  if (members === undefined || asked.every((peer) => members.includes(peer))) return;
+  throw new InvariantBroken(
+    `asksTheWrong: ${id}, fenced for the states of ${members}, asks ${asked} for its`,
   );
 }
 

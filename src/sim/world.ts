@@ -17,6 +17,7 @@ import { onSend } from "./observe.js";
 import { type CrashImage, ShadowRecoveries } from "./shadow-recovery.js";
 import { StateRot } from "./state-rot.js";
 import { StoredStates } from "./stored-states.js";
+import { asksTheWrong } from "./told-digests.js";
 import { Executions } from "./watched-machine.js";
 import { WholeChecks } from "./whole-checks.js";
 
@@ -263,7 +264,10 @@ export class World {
     if (kind === "genesis") return;
     if (this.options.trace !== undefined) this.tell(from, `> ${to.join(",")} ${describeMessage(message)}`);
     this.#mix(Math.floor(this.queue.now * 1000), from * 64 + to.length + kind.length * 4096);
-    if (isSnapshotMessage(message)) return;
+    if (isSnapshotMessage(message)) {
+      if (kind === "snapshotRequest") this.#guard(() => asksTheWrong(this.ghost, from, to));
+      return;
+    }
     if (DURABLE_KINDS.has(kind)) this.onDurableSend(from);
     if (!this.host(from).isUp) return;
     try {

@@ -17,4 +17,11 @@ export const DIGEST_MUTANTS: readonly Mutant[] = [
     find: "const majority = Math.floor(voters.length / 2) + 1;",
     replace: "const majority = 2;",
   },
+  {
+    name: "F14 source",
+    what: "a replica that is fenced takes the state of anybody",
+    file: "src/replica/divergence.ts",
+    find: "const members = this.#fence?.members ?? [];\n        const { replica }",
+    replace: "const members = [];\n        const { replica }",
+  },
 ];
