@@ -10,6 +10,7 @@ import type { CoreWatch } from "./core-watch.js";
 import { describeValue } from "./describe-message.js";
 import { type Ghost, highestBallot, InvariantBroken } from "./ghost.js";
 import * as invariants from "./invariants.js";
+import { dividedAfter } from "./told-digests.js";
 import type { Executions } from "./watched-machine.js";
 
 /** Older slots that are looked at again each time. */
@@ -78,11 +79,13 @@ export class WholeChecks {
     watermarks(ghost);
     this.#executed = executedIsChosen(ghost, executions, this.#executed);
     tasksBounded(queue.size);
+    // While nobody can tell whose state is right, one that is behind is given none, and its votes wait for it.
+    const isDivided = dividedAfter(ghost) > 0;
     for (const [id, { core, replica }] of hosts) {
       if (core === null || replica === null) continue;
       promiseHeld(ghost, id, core);
       orderOfMarks(ghost, id, core, replica.status());
-      bounds(id, core.paxos.state);
+      if (!isDivided) bounds(id, core.paxos.state);
     }
   }
 }
