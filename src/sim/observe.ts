@@ -35,6 +35,8 @@ export function onAppend(ghost: Ghost, id: ReplicaId, record: LogRecord): void {
     voteImmutability(id, replica, record.slot, record.ballot, record.value);
     chosenSlotsAreLeft(id, replica, record.slot);
     castVote(replica, record.slot, record.ballot, record.value);
+    // Cast again, it is not hidden any more.
+    replica.hidden.get(record.slot)?.delete(record.ballot);
     replica.promised = Math.max(replica.promised, record.ballot);
   } else if (record.kind === "learned") {
     learnsOnlyChosen(ghost, id, record);
@@ -58,7 +60,9 @@ export function onStart(ghost: Ghost, id: ReplicaId, recovered: RecoveredState):
   for (let slot = recovered.chosenUpTo + 1; slot <= replica.topVote; slot += 1) {
     const votes = replica.durableVotes.get(slot);
     if (votes === undefined || !recovered.faulty.some(({ from, to }) => from <= slot && slot <= to)) continue;
-    replica.hidden.set(slot, new Map(votes));
+    // What was written after the damage is shown, and makes what is below it old.
+    const shown = recovered.accepted.find((accepted) => accepted.slot === slot)?.ballot ?? 0;
+    replica.hidden.set(slot, new Map([...votes].filter(([ballot]) => ballot > shown)));
   }
 }
 
