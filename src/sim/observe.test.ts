@@ -17,7 +17,7 @@ function accepted(ballot: Ballot) {
   return { kind: "accepted", slot: SLOT, ballot, value: Uint8Array.of(7, ballot % 251) } as const;
 }
 
-/** A replica with these votes in its log, at its start: it shows the vote of `shown`, and says that it may miss some. */
+/** A replica with these votes in its log, at its start: it shows that of `shown`, and says that it may miss some. */
 function startedWith(ballots: readonly Ballot[], shown: Ballot | null): Ghost {
   const ghost = new Ghost(new Memberships(majorityOf([1, 2, 3]), 64));
   for (const ballot of ballots) {
