@@ -44,5 +44,5 @@ function damageSlot(hosts: readonly Host[], slot: Slot, random: Random): number 
 
 function newestVote(host: Host, slot: Slot): Value | null {
   const votes = host.ghost.durableVotes.get(slot);
-  return votes === undefined ? null : votes.get(Math.max(...votes.keys()))!;
+  return votes === undefined ? null : votes.get(votes.highest())!;
 }

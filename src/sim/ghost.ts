@@ -6,12 +6,13 @@ import type { Ballot, ReplicaId, Slot } from "../paxos/ballot.js";
 import type { Memberships } from "../paxos/membership.js";
 import type { PromiseMessage } from "../paxos/message.js";
 import type { Value } from "../paxos/value.js";
+import { ByBallot } from "./by-ballot.js";
 
 export class InvariantBroken extends Error {
   override readonly name = "InvariantBroken";
 }
 
-export type VotesBySlot = Map<Slot, Map<Ballot, Value>>;
+export type VotesBySlot = Map<Slot, ByBallot<Value>>;
 
 export interface GhostReplica {
   /** Votes appended in this life, and those of former lives that are on disk. */
@@ -53,7 +54,7 @@ export class Ghost {
   /** What was proposed, by slot and ballot. */
   readonly proposed: VotesBySlot = new Map();
   /** Who has a durable vote, by slot and ballot. */
-  readonly voters = new Map<Slot, Map<Ballot, ReplicaId[]>>();
+  readonly voters = new Map<Slot, ByBallot<ReplicaId[]>>();
   readonly chosen = new Map<Slot, Value>();
   /** Every slot up to it is chosen. */
   chosenPrefix: Slot = 0;
@@ -112,10 +113,10 @@ export class Ghost {
 
   /** Returns the value if this vote makes it chosen for the first time. */
   countVote(id: ReplicaId, slot: Slot, ballot: Ballot, value: Value): Value | null {
-    const ballots = this.voters.get(slot) ?? new Map<Ballot, ReplicaId[]>();
-    if (ballots.size === 0) this.voters.set(slot, ballots);
-    const voters = ballots.get(ballot) ?? [];
-    if (voters.length === 0) ballots.set(ballot, voters);
+    const ballots = this.voters.get(slot);
+    const voters = ballots?.get(ballot) ?? [];
+    if (ballots === undefined) this.voters.set(slot, new ByBallot(ballot, voters));
+    else if (voters.length === 0) ballots.set(ballot, voters);
     if (!voters.includes(id)) voters.push(id);
     // Counted here, not by the core: an observer that shares the code that it watches sees nothing.
     const { voters: members, phase2 } = this.memberships.first;
@@ -174,26 +175,14 @@ export function castVote(replica: GhostReplica, slot: Slot, ballot: Ballot, valu
   if (slot > replica.topVote) replica.topVote = slot;
 }
 
-/** The highest ballot below `limit` of the votes in one slot; 0: there is none. */
-export function highestBallot(votes: ReadonlyMap<Ballot, Value>, limit = Number.POSITIVE_INFINITY): Ballot {
-  let highest = 0;
-  for (const ballot of votes.keys()) if (ballot > highest && ballot < limit) highest = ballot;
-  return highest;
-}
-
 export function putVote(votes: VotesBySlot, slot: Slot, ballot: Ballot, value: Value): void {
   const ballots = votes.get(slot);
-  if (ballots !== undefined) {
-    ballots.set(ballot, value);
-    return;
-  }
-  const first = new Map<Ballot, Value>();
-  first.set(ballot, value);
-  votes.set(slot, first);
+  if (ballots === undefined) votes.set(slot, new ByBallot(ballot, value));
+  else ballots.set(ballot, value);
 }
 
 function copyVotes(votes: VotesBySlot): VotesBySlot {
   const copy: VotesBySlot = new Map();
-  for (const [slot, ballots] of votes) copy.set(slot, new Map(ballots));
+  for (const [slot, ballots] of votes) copy.set(slot, ballots.copy());
   return copy;
 }

@@ -13,14 +13,7 @@ import type {
 } from "../paxos/message.js";
 import { commandsOf, isNoop, sameValue, type Value } from "../paxos/value.js";
 import { describeMessage, describeValue } from "./describe-message.js";
-import {
-  type Ghost,
-  type GhostReplica,
-  highestBallot,
-  InvariantBroken,
-  payloadKey,
-  putVote,
-} from "./ghost.js";
+import { type Ghost, type GhostReplica, InvariantBroken, payloadKey, putVote } from "./ghost.js";
 import type { UnsyncedWrites } from "./unsynced-writes.js";
 
 function check(condition: boolean, invariant: string, evidence: () => string): void {
@@ -90,7 +83,7 @@ export function contiguity(id: ReplicaId, replica: GhostReplica, entry: ChosenEn
   });
   const learned = replica.learned.get(entry.slot);
   const votes = replica.votes.get(entry.slot);
-  const shown = learned ?? votes?.get(highestBallot(votes));
+  const shown = learned ?? votes?.get(votes.highest());
   check(shown !== undefined && sameValue(shown, entry.value), "contiguity", () => {
     return `${id} executed slot ${entry.slot}, whose value its log does not show`;
   });
@@ -170,7 +163,7 @@ function isHeld(ghost: Ghost, replica: GhostReplica, ballot: Ballot, slot: Slot)
   if (replica.learned.has(slot) || votes?.has(ballot) === true) return true;
   // Known chosen above a gap, through a vote of its own for the chosen value: nothing new is in the log.
   const chosen = ghost.chosen.get(slot);
-  return chosen !== undefined && votes !== undefined && sameValue(chosen, votes.get(highestBallot(votes))!);
+  return chosen !== undefined && votes !== undefined && sameValue(chosen, votes.get(votes.highest())!);
 }
 
 /** Promise monotonic (2): a promise is never lowered, in this life or the next. */
@@ -212,7 +205,7 @@ export function promiseTruth(
   const last = Math.min(promise.to, replica.topVote);
   for (let slot = Math.max(promise.from, promise.chosenUpTo + 1); slot <= last; slot += 1) {
     const votes = replica.votes.get(slot);
-    const below = votes === undefined ? 0 : highestBallot(votes, promise.ballot);
+    const below = votes === undefined ? 0 : votes.highest(promise.ballot);
     if (below === 0) continue;
     // A learned value supersedes a vote for another one: no quorum chose anything through that vote.
     const known = replica.learned.get(slot);

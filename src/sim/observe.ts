@@ -5,7 +5,7 @@ import { LAST_SLOT, type ReplicaId, type Slot } from "../paxos/ballot.js";
 import type { Accepted, ChosenEntry, Message, PrepareMessage, PromiseMessage } from "../paxos/message.js";
 import type { LogRecord } from "../paxos/outbox.js";
 import type { RecoveredState } from "../paxos/state.js";
-import { castVote, type Ghost, type GhostReplica, highestBallot, putVote } from "./ghost.js";
+import { castVote, type Ghost, type GhostReplica, putVote } from "./ghost.js";
 import {
   aboveIsDurable,
   acceptedIsDurable,
@@ -46,7 +46,7 @@ export function onAppend(ghost: Ghost, id: ReplicaId, record: LogRecord): void {
     ghost.voids += 1;
     for (const [slot, votes] of replica.hidden) {
       if (slot < record.from) continue;
-      for (const ballot of votes.keys()) replica.votes.get(slot)?.delete(ballot);
+      for (const [ballot] of votes) replica.votes.get(slot)?.delete(ballot);
     }
   } else {
     watermarkRecord(ghost, id, record.upTo);
@@ -62,7 +62,9 @@ export function onStart(ghost: Ghost, id: ReplicaId, recovered: RecoveredState):
     if (votes === undefined || !recovered.faulty.some(({ from, to }) => from <= slot && slot <= to)) continue;
     // What was written after the damage is shown, and makes what is below it old.
     const shown = recovered.accepted.find((accepted) => accepted.slot === slot)?.ballot ?? 0;
-    replica.hidden.set(slot, new Map([...votes].filter(([ballot]) => ballot > shown)));
+    const hidden = votes.copy();
+    for (const [ballot] of votes) if (ballot <= shown) hidden.delete(ballot);
+    replica.hidden.set(slot, hidden);
   }
 }
 
@@ -74,7 +76,7 @@ export function onDurable(ghost: Ghost, id: ReplicaId, record: LogRecord): void 
     replica.durablePromise = Math.max(replica.durablePromise, record.ballot);
     for (const [slot, votes] of replica.hidden) {
       if (slot < record.from) continue;
-      replica.voided.set(slot, Math.max(replica.voided.get(slot) ?? 0, highestBallot(votes)));
+      replica.voided.set(slot, Math.max(replica.voided.get(slot) ?? 0, votes.highest()));
       replica.hidden.delete(slot);
     }
   }
@@ -155,7 +157,7 @@ function ownPromise(replica: GhostReplica, { ballot, fromSlot }: PrepareMessage)
   const accepted: Accepted[] = [];
   for (let slot = replica.chosenUpTo + 1; slot <= replica.topVote; slot += 1) {
     const votes = replica.votes.get(slot);
-    const highest = votes === undefined ? 0 : highestBallot(votes, ballot);
+    const highest = votes === undefined ? 0 : votes.highest(ballot);
     if (highest > 0) accepted.push({ slot, ballot: highest, value: votes!.get(highest)! });
   }
   const { chosenUpTo } = replica;

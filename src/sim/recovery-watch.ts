@@ -3,7 +3,7 @@
 import { describeBallot, type ReplicaId, type Slot } from "../paxos/ballot.js";
 import type { RecoveredState } from "../paxos/state.js";
 import { sameValue } from "../paxos/value.js";
-import { castVote, type Ghost, highestBallot, InvariantBroken } from "./ghost.js";
+import { castVote, type Ghost, InvariantBroken } from "./ghost.js";
 import * as invariants from "./invariants.js";
 import { onDurable, onStart } from "./observe.js";
 
@@ -99,7 +99,7 @@ function recoversVotes(ghost: Ghost, id: ReplicaId, recovered: RecoveredState): 
   for (let slot = recovered.chosenUpTo + 1; slot <= topVote; slot += 1) {
     const votes = durableVotes.get(slot);
     if (votes === undefined || known.has(slot)) continue;
-    const ballot = highestBallot(votes);
+    const ballot = votes.highest();
     if (Math.max(found.get(slot) ?? 0, voided.get(slot) ?? 0) >= ballot) continue;
     if (recovered.faulty.some(({ from, to }) => from <= slot && slot <= to)) continue;
     throw new InvariantBroken(

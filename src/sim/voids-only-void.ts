@@ -1,7 +1,7 @@
 // The invariant of A8: what a replica calls void can count for nothing, now or ever.
 import { describeBallot, type ReplicaId } from "../paxos/ballot.js";
 import type { VoidRecord } from "../paxos/outbox.js";
-import { type Ghost, type GhostReplica, highestBallot, InvariantBroken } from "./ghost.js";
+import { type Ghost, type GhostReplica, InvariantBroken } from "./ghost.js";
 import { reportsOf } from "./invariants.js";
 
 /**
@@ -19,8 +19,7 @@ export function voidsOnlyVoid(
   if (ballot < replica.promised) throw broken(`it has promised ${describeBallot(replica.promised)}`);
   if (ballot <= replica.foundPromise) throw broken("it may have voted at it before the damage");
   for (const [slot, votes] of replica.hidden) {
-    if (slot >= from && highestBallot(votes) >= ballot)
-      throw broken(`a vote in slot ${slot} is not below it`);
+    if (slot >= from && votes.highest() >= ballot) throw broken(`a vote in slot ${slot} is not below it`);
   }
   const promises = ghost.promises.get(ballot);
   const { phase1, phase2 } = ghost.memberships.first;

@@ -6,9 +6,10 @@ import type { Ballot, ReplicaId, Slot } from "../paxos/ballot.js";
 import { describeBallot } from "../paxos/ballot.js";
 import { commandsOf, sameValue, type Value } from "../paxos/value.js";
 import { bounds, tasksBounded } from "./bounds.js";
+import type { ByBallot } from "./by-ballot.js";
 import type { CoreWatch } from "./core-watch.js";
 import { describeValue } from "./describe-message.js";
-import { type Ghost, highestBallot, InvariantBroken } from "./ghost.js";
+import { type Ghost, InvariantBroken } from "./ghost.js";
 import * as invariants from "./invariants.js";
 import { dividedAfter } from "./told-digests.js";
 import type { Executions } from "./watched-machine.js";
@@ -120,12 +121,10 @@ function count(
   tallies: Tally[],
   slot: Slot,
   who: ReplicaId,
-  votes: ReadonlyMap<Ballot, Value> | undefined,
+  votes: ByBallot<Value> | undefined,
   isDurable: boolean,
 ): void {
-  if (votes === undefined) return;
-  for (const ballot of votes.keys()) {
-    const value = votes.get(ballot)!;
+  votes?.forEach((value, ballot) => {
     let tally: Tally | undefined;
     for (const one of tallies) if (one.ballot === ballot) tally = one;
     if (tally === undefined) {
@@ -138,7 +137,7 @@ function count(
       );
     }
     if (isDurable) tally.durable += 1;
-  }
+  });
 }
 
 /** Agreement (9), anew: a value is chosen where a quorum has durable votes of one ballot, once, and nowhere else. */
@@ -172,7 +171,7 @@ function showsAtLast(ghost: Ghost): (id: ReplicaId, slot: Slot, value: Value) =>
     const replica = ghost.replica(id);
     if (slot <= replica.chosenUpTo || replica.durableLearned.has(slot)) return true;
     const votes = replica.durableVotes.get(slot);
-    return votes !== undefined && sameValue(votes.get(highestBallot(votes))!, value);
+    return votes !== undefined && sameValue(votes.get(votes.highest())!, value);
   };
 }
 

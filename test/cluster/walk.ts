@@ -321,7 +321,7 @@ export interface Reached {
 function reached(ghost: Ghost, strikes: number): Omit<Reached, "fences"> {
   let contested = 0;
   for (const ballots of ghost.proposed.values()) {
-    const [first, ...others] = [...ballots.values()];
+    const [first, ...others] = [...ballots].map(([, value]) => value);
     if (others.some((value) => !sameValue(value, first!))) contested += 1;
   }
   const [chosen, ballots, reads] = [ghost.chosen.size, ghost.ballotLife.size, ghost.reads.size];

@@ -9,6 +9,7 @@ import type { ChosenEntry, Message, PromiseMessage } from "../../paxos/message.j
 import type { LogRecord } from "../../paxos/outbox.js";
 import type { RecoveredState } from "../../paxos/state.js";
 import type { Value } from "../../paxos/value.js";
+import { ByBallot } from "../by-ballot.js";
 import { describeMessage, describeValue } from "../describe-message.js";
 import { copyGhostReplica, Ghost, type GhostReplica, type VotesBySlot } from "../ghost.js";
 import { leaderHoldsBallot, learnsOnlyChosen, promiseMonotonic } from "../invariants.js";
@@ -47,7 +48,7 @@ export interface ReplicaGhost {
 /** What the checks at one replica need to know of the others. */
 export interface Surroundings {
   /** Who has a durable vote, by slot and ballot. */
-  readonly voters: ReadonlyMap<Slot, ReadonlyMap<Ballot, readonly ReplicaId[]>>;
+  readonly voters: ReadonlyMap<Slot, ByBallot<ReplicaId[]>>;
   readonly chosen: ReadonlyMap<Slot, Value>;
   /** Promises that left, by ballot and sender. */
   readonly promises: ReadonlyMap<Ballot, ReadonlyMap<ReplicaId, readonly PromiseMessage[]>>;
@@ -77,7 +78,9 @@ export function assembleGhost(
   ghost.replicas.set(id, copyGhostReplica(own.replica));
   for (const [slot, value] of around.chosen) ghost.chosen.set(slot, value);
   for (const [slot, ballots] of around.voters) {
-    ghost.voters.set(slot, new Map([...ballots].map(([ballot, voters]) => [ballot, [...voters]])));
+    const copy = ballots.copy();
+    for (const [ballot, voters] of ballots) copy.set(ballot, [...voters]);
+    ghost.voters.set(slot, copy);
   }
   while (ghost.chosen.has(ghost.chosenPrefix + 1)) ghost.chosenPrefix += 1;
   for (const [ballot, senders] of around.promises) {
@@ -85,7 +88,7 @@ export function assembleGhost(
   }
   const senders = ghost.promises.get(own.ballot) ?? new Map<ReplicaId, PromiseMessage[]>();
   ghost.promises.set(own.ballot, senders.set(id, [...own.promises]));
-  for (const [slot, ballots] of own.proposed) ghost.proposed.set(slot, new Map(ballots));
+  for (const [slot, ballots] of own.proposed) ghost.proposed.set(slot, ballots.copy());
   if (own.lastBallot !== 0) {
     ghost.ballotLife.set(own.lastBallot, own.lastLife);
     ghost.lastBallot.set(id, own.lastBallot);
@@ -102,7 +105,7 @@ export function partOf(ghost: Ghost, id: ReplicaId, ballot: Ballot): ReplicaGhos
   const proposed: VotesBySlot = new Map();
   for (const [slot, ballots] of ghost.proposed) {
     const value = ballots.get(ballot);
-    if (value !== undefined) proposed.set(slot, new Map([[ballot, value]]));
+    if (value !== undefined) proposed.set(slot, new ByBallot(ballot, value));
   }
   const lastBallot = ghost.lastBallot.get(id) ?? 0;
   return {
