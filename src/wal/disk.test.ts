@@ -64,6 +64,46 @@ test("memory: a crash without chance keeps exactly what was synced, names too", 
   assert.deepEqual([...disk.bytesOf("f")], [1]);
 });
 
+test("memory: after a crash without chance names are as the last sync of the directory left them", async () => {
+  for (let seed = 0; seed < 200; seed += 1) {
+    const disk = new MemoryDisk();
+    const random = new Random(seed);
+    const name = () => "abcd"[random.below(4)]!;
+    const present = new Map<string, number>();
+    let durable = new Map(present);
+    for (let i = 1; i <= 30; i += 1) {
+      const [from, to] = [name(), name()];
+      const step = random.below(6);
+      if (step === 0) {
+        disk.put(to, Uint8Array.of(i));
+        present.set(to, i);
+        durable.set(to, i);
+      } else if (step === 1 && !present.has(to)) {
+        const file = await disk.open(to, true);
+        await settled((done) => file.write(0, Uint8Array.of(i), done));
+        await settled((done) => file.sync(done));
+        present.set(to, i);
+      } else if (step === 2 && present.has(from) && from !== to) {
+        await disk.rename(from, to);
+        present.set(to, present.get(from)!);
+        present.delete(from);
+      } else if (step === 3 && present.has(from)) {
+        await disk.remove(from);
+        present.delete(from);
+      } else if (step === 4) {
+        await disk.syncDirectory();
+        durable = new Map(present);
+      } else if (step === 5 && random.below(3) === 0) {
+        disk.crash();
+        present.clear();
+        for (const [one, content] of durable) present.set(one, content);
+      }
+      assert.deepEqual(disk.names(), [...present.keys()].sort());
+      for (const [one, content] of present) assert.deepEqual(await disk.read(one), Uint8Array.of(content));
+    }
+  }
+});
+
 test("memory: after a kill all that was written is there, and nothing is reported any more", async () => {
   const disk = new MemoryDisk();
   const file = await disk.open("f", true);

@@ -4,9 +4,7 @@
 import { noSpace } from "../base/no-space.js";
 import type { Random } from "../base/random.js";
 import type { Disk, DiskCallback, DiskFile } from "./disk.js";
-
-const SECTOR = 512;
-const ZERO_CHUNK = 8 * SECTOR;
+import { MemoryContent } from "./memory-content.js";
 
 export type DiskOperation = "write" | "sync";
 
@@ -20,195 +18,19 @@ export interface MemoryDiskOptions {
   readonly fault?: (operation: DiskOperation, name: string) => Error | null;
 }
 
-/** A sync under way: what its sectors held when it began; null: what they hold still. */
-type Flush = Map<number, Uint8Array | null>;
-
-/** What a sector holds that nobody has written; shared, for nothing ever writes into a copy of a sector. */
-const ZEROS = new Uint8Array(SECTOR);
-
-/** Content of a file as it is read; per sector, what the disk itself holds and what the kernel still has to write. */
-class Content {
-  bytes: Uint8Array;
-  length: number;
-  /** What the disk holds of the sectors where it differs from what is read. */
-  readonly behind: Map<number, Uint8Array>;
-  /** Sectors that the next sync writes. A failed sync takes them off too: the kernel calls them clean (F10). */
-  dirty: Flush;
-  flushes: Flush[];
-  /** Length to which the file falls back. */
-  syncedLength: number;
-  /** From here on nothing but zeros was ever written. */
-  #zeroFrom: number;
-  /** A reader has the bytes: they are copied before they change. */
-  #isShared: boolean;
-
-  constructor() {
-    this.bytes = new Uint8Array(0);
-    this.length = 0;
-    this.behind = new Map();
-    this.dirty = new Map();
-    this.flushes = [];
-    this.syncedLength = 0;
-    this.#zeroFrom = 0;
-    this.#isShared = false;
-  }
-
-  /** The same again, what is not on the disk included, but no sync under way; neither changes with the other. */
-  copy(): Content {
-    const copy = new Content();
-    copy.bytes = this.share();
-    copy.length = this.length;
-    for (const [sector, held] of this.behind) {
-      copy.behind.set(sector, held);
-      copy.dirty.set(sector, null);
-    }
-    copy.syncedLength = this.syncedLength;
-    copy.#zeroFrom = this.#zeroFrom;
-    copy.#isShared = true;
-    return copy;
-  }
-
-  /** The bytes as they are now, for a reader. */
-  share(): Uint8Array {
-    this.grow(this.length);
-    this.#isShared = true;
-    return this.bytes.subarray(0, this.length);
-  }
-
-  slice(from: number, to: number): Uint8Array {
-    this.grow(this.length);
-    return this.bytes.slice(from, to);
-  }
-
-  #unshare(): void {
-    if (this.#isShared) this.bytes = this.bytes.slice();
-    this.#isShared = false;
-  }
-
-  /** There are bytes for all of its length, which is `length` at least. */
-  grow(length: number): void {
-    this.length = Math.max(this.length, length);
-    if (this.length > this.bytes.length) {
-      const grown = new Uint8Array(Math.max(this.length, Math.min(this.bytes.length * 2, 2 ** 26)));
-      grown.set(this.bytes);
-      this.bytes = grown;
-    }
-  }
-
-  #sector(sector: number): Uint8Array {
-    const copy = new Uint8Array(SECTOR);
-    copy.set(this.bytes.subarray(sector * SECTOR, Math.min((sector + 1) * SECTOR, this.length)));
-    return copy;
-  }
-
-  /** Its bytes may be changed in place. */
-  expose(): Uint8Array {
-    this.#unshare();
-    this.grow(this.length);
-    this.#zeroFrom = this.length;
-    return this.bytes.subarray(0, this.length);
-  }
-
-  write(position: number, bytes: Uint8Array): void {
-    const end = position + bytes.length;
-    const zeroFrom = this.#zeroFrom;
-    // Zeros where nothing else was ever written: whether they got to the disk shows in the length alone.
-    if (position >= zeroFrom && isZero(bytes)) {
-      this.length = Math.max(this.length, end);
-      return;
-    }
-    this.#unshare();
-    this.grow(end);
-    this.#zeroFrom = Math.max(zeroFrom, end);
-    for (let sector = Math.floor(position / SECTOR); sector * SECTOR < end; sector += 1) {
-      if (!this.behind.has(sector)) {
-        this.behind.set(sector, sector * SECTOR >= zeroFrom ? ZEROS : this.#sector(sector));
-      }
-      for (const flush of this.flushes) {
-        if (flush.get(sector) === null) flush.set(sector, this.#sector(sector));
-      }
-      this.dirty.set(sector, null);
-    }
-    this.bytes.set(bytes, position);
-  }
-
-  /** What is dirty now is durable when the function returned is called, and so is what earlier syncs began with. */
-  beginFlush(): () => void {
-    const flush = this.dirty;
-    this.dirty = new Map();
-    this.flushes.push(flush);
-    const length = this.length;
-    return () => {
-      for (let left = this.flushes.indexOf(flush) + 1; left > 0; left -= 1) {
-        this.flushes.shift()!.forEach(this.#flushed);
-      }
-      this.syncedLength = Math.max(this.syncedLength, length);
-    };
-  }
-
-  readonly #flushed = (held: Uint8Array | null, sector: number): void => {
-    // What was written since is dirty, or in a later flush, and then what was held is a copy.
-    if (held !== null) this.behind.set(sector, held);
-    else this.behind.delete(sector);
-  };
-
-  /** The sync failed: its sectors are neither on the disk nor will they be, unless they are written again. */
-  failFlush(): void {
-    this.dirty = new Map();
-  }
-
-  /** The process that waited for its syncs is gone; the kernel still has to write their sectors. */
-  abandonFlushes(): void {
-    for (const flush of this.flushes) for (const sector of flush.keys()) this.dirty.set(sector, null);
-    this.flushes = [];
-  }
-
-  /** Undoes what is not on the disk, but for the sectors that `keeps` says got there; how many it did undo. */
-  fallBack(keeps: () => boolean): number {
-    if (this.behind.size === 0 && this.syncedLength === this.length) {
-      this.settle();
-      return 0;
-    }
-    this.#unshare();
-    this.grow(this.length);
-    let length = this.syncedLength;
-    let undone = 0;
-    for (const sector of [...this.behind.keys()].sort((a, b) => a - b)) {
-      const from = sector * SECTOR;
-      if (keeps()) {
-        length = Math.max(length, Math.min(from + SECTOR, this.length));
-      } else {
-        this.bytes.set(this.behind.get(sector)!.subarray(0, this.bytes.length - from), from);
-        undone += 1;
-      }
-    }
-    this.bytes = this.bytes.slice(0, length);
-    this.length = length;
-    this.settle();
-    return undone;
-  }
-
-  settle(): void {
-    this.behind.clear();
-    this.dirty = new Map();
-    this.flushes = [];
-    this.syncedLength = this.length;
-  }
-}
-
-/** Only chunks as large as those that zero a segment are looked through; anything else counts as used. */
-function isZero(bytes: Uint8Array): boolean {
-  if (bytes.length < ZERO_CHUNK || bytes.byteOffset % 4 !== 0 || bytes.length % 4 !== 0) return false;
-  const words = new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
-  for (let at = 0; at < words.length; at += 1) if (words[at] !== 0) return false;
-  return true;
+/** Gives a file its name, or takes the name away. */
+function named(files: Map<string, MemoryContent>, name: string, content: MemoryContent | null): void {
+  if (content === null) files.delete(name);
+  else files.set(name, content);
 }
 
 export class MemoryDisk implements Disk {
   readonly #options: MemoryDiskOptions;
-  #files: Map<string, Content>;
+  #files: Map<string, MemoryContent>;
   /** As the directory was at its last sync. */
-  #durable: Map<string, Content>;
+  #durable: Map<string, MemoryContent>;
+  /** What happened to names since then, in order; null: the name is gone. */
+  #changes: { readonly name: string; readonly content: MemoryContent | null }[];
   /** Counts the lives: an operation of an earlier one is never reported. */
   #life: number;
   /** Bytes of all files at most. */
@@ -221,6 +43,7 @@ export class MemoryDisk implements Disk {
     this.#options = options;
     this.#files = new Map();
     this.#durable = new Map();
+    this.#changes = [];
     this.#life = 0;
     this.quota = Number.POSITIVE_INFINITY;
     this.writes = 0;
@@ -241,15 +64,16 @@ export class MemoryDisk implements Disk {
     for (const content of new Set(survivors.values())) undone += content.fallBack(keeps);
     this.#files = survivors;
     this.#durable = new Map(survivors);
+    this.#changes = [];
     return undone;
   }
 
   /** What `crash` would leave now, as a disk of its own, and what it would return; this disk stays as it is. */
   crashImage(random: Random): { readonly disk: MemoryDisk; readonly lost: number } {
     const disk = new MemoryDisk();
-    const copies = new Map<Content, Content>();
-    const copied = (files: ReadonlyMap<string, Content>) => {
-      const all = new Map<string, Content>();
+    const copies = new Map<MemoryContent, MemoryContent>();
+    const copied = (files: ReadonlyMap<string, MemoryContent>) => {
+      const all = new Map<string, MemoryContent>();
       for (const [name, content] of files) {
         const copy = copies.get(content) ?? content.copy();
         copies.set(content, copy);
@@ -279,10 +103,10 @@ export class MemoryDisk implements Disk {
 
   /** Puts a file there, durable. */
   put(name: string, bytes: Uint8Array): void {
-    const content = new Content();
+    const content = new MemoryContent();
     content.write(0, bytes);
     content.settle();
-    this.#files.set(name, content);
+    this.#name(name, content);
     this.#durable.set(name, content);
   }
 
@@ -293,7 +117,7 @@ export class MemoryDisk implements Disk {
     return other;
   }
 
-  #content(name: string): Content {
+  #content(name: string): MemoryContent {
     const content = this.#files.get(name);
     if (content === undefined) throw new Error(`${name}: no such file`);
     return content;
@@ -322,27 +146,33 @@ export class MemoryDisk implements Disk {
     if (create) {
       if (this.#files.has(name)) throw new Error(`${name}: file exists`);
       if (this.used >= this.quota) throw noSpace(`no space left on device, ${name}`);
-      this.#files.set(name, new Content());
+      this.#name(name, new MemoryContent());
     }
     return this.#file(name, this.#content(name));
   }
 
   async rename(from: string, to: string): Promise<void> {
     const content = this.#content(from);
-    this.#files.delete(from);
-    this.#files.set(to, content);
+    this.#name(from, null);
+    this.#name(to, content);
   }
 
   async remove(name: string): Promise<void> {
     this.#content(name);
-    this.#files.delete(name);
+    this.#name(name, null);
   }
 
   async syncDirectory(): Promise<void> {
-    this.#durable = new Map(this.#files);
+    for (const { name, content } of this.#changes) named(this.#durable, name, content);
+    this.#changes = [];
   }
 
-  #file(name: string, content: Content): DiskFile {
+  #name(name: string, content: MemoryContent | null): void {
+    named(this.#files, name, content);
+    this.#changes.push({ name, content });
+  }
+
+  #file(name: string, content: MemoryContent): DiskFile {
     const life = this.#life;
     return {
       name,
@@ -366,7 +196,7 @@ export class MemoryDisk implements Disk {
   }
 
   /** As much of the bytes as there is room for is written. */
-  #outOfQuota(name: string, content: Content, position: number, bytes: Uint8Array): Error | null {
+  #outOfQuota(name: string, content: MemoryContent, position: number, bytes: Uint8Array): Error | null {
     const end = position + bytes.length;
     if (this.quota === Number.POSITIVE_INFINITY || end <= content.length) return null;
     const most = content.length + Math.max(0, this.quota - this.used);
