@@ -95,8 +95,9 @@ export async function checkLog(disk: Disk): Promise<void> {
 export function checkFiles(files: readonly string[], copies: readonly (PromiseState | null)[]): PromiseState {
   if (isUnreadable(copies)) throw promiseLost(files);
   const known = newestOf(copies);
+  const found = new Set(segmentsAmong(files));
   for (let index = Math.max(known.lowest, 1); index <= known.highest; index += 1) {
-    if (!files.includes(segmentName(index))) throw segmentLost(index);
+    if (!found.has(index)) throw segmentLost(index);
   }
   return known;
 }
