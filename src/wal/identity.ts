@@ -3,6 +3,7 @@
 import { assert } from "../base/assert.js";
 import { bytesEqual } from "../base/bytes.js";
 import { crc32 } from "../base/crc32.js";
+import { decodeUtf8 } from "../base/utf8.js";
 import type { ReplicaId, Slot } from "../paxos/ballot.js";
 import { DataDirectoryError } from "./data-directory-error.js";
 import type { Disk } from "./disk.js";
@@ -227,9 +228,7 @@ function asciiBytes(text: string): Uint8Array {
 }
 
 function decodeIdentity(bytes: Uint8Array): IdentityFile {
-  let text = "";
-  for (const byte of bytes) text += String.fromCharCode(byte);
-  const [line = "", crc = ""] = text.split("\n");
+  const [line = "", crc = ""] = (decodeUtf8(bytes) ?? "").split("\n");
   if (crc32(bytes, 0, 0, line.length).toString(16) !== crc) {
     throw new DataDirectoryError(
       `the file "${IDENTITY_NAME}" of this data directory is damaged: restore it; if it is gone for good, the ` +
