@@ -9,7 +9,6 @@ import { stopLeading } from "./stepping-down.js";
 
 /** Of T: how long silent replicas may make a majority yet, before those who differ are called divided. */
 const PATIENCE = 4;
-const NEVER = Number.POSITIVE_INFINITY;
 
 /** The state here after `slot`. */
 export function onDigest(p: PaxosState, slot: Slot, digest: number, now: number, out: Outbox): void {
@@ -30,7 +29,7 @@ export function onVoices(p: PaxosState, voices: readonly StateDigest[], now: num
 /** Time may have made those who differ divided. */
 export function watchDigests(p: PaxosState, now: number, out: Outbox): void {
   const { dividedSince, dividedAt } = p.digests;
-  if (dividedSince === NEVER || now < dividedSince + PATIENCE * p.electionMs || dividedAt > 0) return;
+  if (now < dividedSince + PATIENCE * p.electionMs || dividedAt > 0) return;
   judge(p, now, out);
 }
 

@@ -8,6 +8,8 @@ import type { PaxosState } from "./state.js";
 export function watchLost(p: PaxosState, now: number, out: Outbox): void {
   const found = lostSlots(p, now);
   const { slots, unheard } = p.noticedLost;
+  // In nearly every turn nothing is lost, and nothing was.
+  if (found.slots.length + slots.length === 0) return;
   if (isSame(found.slots, slots) && isSame(found.unheard, unheard)) return;
   p.noticedLost = found;
   out.notices.push({ kind: "lost", ...found });
