@@ -4,8 +4,8 @@
 import { empty } from "../base/empty.js";
 import type { Ballot, ReplicaId, Slot } from "../paxos/ballot.js";
 import type { Event } from "../paxos/event.js";
-import type { ChosenEntry } from "../paxos/message.js";
-import { type LogRecord, type Notice, Outbox, type Synced } from "../paxos/outbox.js";
+import type { ChosenEntry, Message } from "../paxos/message.js";
+import { type Envelope, type LogRecord, type Notice, Outbox, type Synced } from "../paxos/outbox.js";
 import type { Clock, Network } from "./ports.js";
 
 /** The protocol as the driver sees it: `Paxos`. */
@@ -109,15 +109,13 @@ export class Turns {
 
   #release(proof: Synced): void {
     while (this.#unsynced.length > 0 && this.#unsynced[0]!.turn <= proof.turn) {
-      for (const { to, message } of this.#unsynced[0]!.releaseAfterSync(proof)) {
-        this.#ports.network.send(to, message);
-      }
+      this.#sendAll(this.#unsynced[0]!.releaseAfterSync(proof));
       this.#unsynced.shift();
     }
   }
 
   #run(): void {
-    const { core, log, network, clock } = this.#ports;
+    const { core, log, clock, requests } = this.#ports;
     const events = this.#inbox;
     this.#inbox = this.#emptyInbox;
     this.#emptyInbox = events;
@@ -126,19 +124,32 @@ export class Turns {
     outbox.begin(this.turn);
     this.#spare = null;
     const now = clock.now();
-    for (const event of events) core.step(event, now, outbox);
+    this.#stepAll(events, now, outbox);
     empty(events);
-    for (const asked of this.#ports.requests) for (const event of asked.take()) core.step(event, now, outbox);
+    for (let i = 0; i < requests.length; i += 1) this.#stepAll(requests[i]!.take(), now, outbox);
     core.endTurn(now, outbox);
-    for (const { to, message } of outbox.sendNow) network.send(to, message);
+    this.#sendAll(outbox.sendNow);
     const waits = outbox.isUrgent || outbox.records.length > 0;
     if (waits) {
       this.#unsynced.push(outbox);
       log.append(outbox.turn, outbox.promise, outbox.records, outbox.isUrgent);
     }
     if (outbox.chosen.length > 0) this.#ports.onChosen(outbox.chosen);
-    for (const notice of outbox.notices) this.#ports.onNotice(notice);
+    const { notices } = outbox;
+    for (let i = 0; i < notices.length; i += 1) this.#ports.onNotice(notices[i]!);
     if (!waits) this.#spare = outbox;
     this.#ports.onTurn();
+  }
+
+  // Here and below by number, not `for ... of`: most lists of a turn are empty, and a turn is short.
+  #stepAll(events: readonly Event[], now: number, outbox: Outbox): void {
+    for (let i = 0; i < events.length; i += 1) this.#ports.core.step(events[i]!, now, outbox);
+  }
+
+  #sendAll(envelopes: readonly Envelope<Message>[]): void {
+    for (let i = 0; i < envelopes.length; i += 1) {
+      const { to, message } = envelopes[i]!;
+      this.#ports.network.send(to, message);
+    }
   }
 }
