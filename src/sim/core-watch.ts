@@ -6,7 +6,7 @@ import type { Event } from "../paxos/event.js";
 import type { LogRecord, Notice, Outbox, Synced } from "../paxos/outbox.js";
 import type { Paxos } from "../paxos/paxos.js";
 import type { Core } from "../replica/turns.js";
-import { type Ghost, payloadKey } from "./ghost.js";
+import { type Ghost, type GhostReplica, payloadKey } from "./ghost.js";
 import * as invariants from "./invariants.js";
 import { onAppend, onDurable, onExecute, onInstall } from "./observe.js";
 import { callsDivided, fencesTheWrong, onDigest } from "./told-digests.js";
@@ -35,6 +35,7 @@ export class CoreWatch implements Core {
   readonly paxos: Paxos;
   readonly #id: ReplicaId;
   readonly #ghost: Ghost;
+  readonly #own: GhostReplica;
   readonly #disk: UnsyncedWrites;
   readonly #reached: (what: string) => void;
   /** Turns that are not known durable, oldest first. */
@@ -51,6 +52,7 @@ export class CoreWatch implements Core {
     this.paxos = paxos;
     this.#id = id;
     this.#ghost = ghost;
+    this.#own = ghost.replica(id);
     this.#disk = disk;
     this.#reached = reached;
     this.#unsynced = [];
@@ -113,19 +115,17 @@ export class CoreWatch implements Core {
   }
 
   #begins(read: number): void {
-    const { incarnation } = this.#ghost.replica(this.#id);
+    const { incarnation } = this.#own;
     const begun = { replica: this.#id, atLeast: this.#ghost.visibleUpTo };
     this.#ghost.reads.set(`${this.#id}.${incarnation}.${read}`, begun);
   }
 
   #compacts(upTo: Slot): void {
-    const replica = this.#ghost.replica(this.#id);
-    replica.compactedUpTo = Math.max(replica.compactedUpTo, upTo);
+    this.#own.compactedUpTo = Math.max(this.#own.compactedUpTo, upTo);
   }
 
   #installs(upTo: Slot): void {
-    const replica = this.#ghost.replica(this.#id);
-    replica.compactedUpTo = Math.max(replica.compactedUpTo, upTo);
+    this.#own.compactedUpTo = Math.max(this.#own.compactedUpTo, upTo);
     const isNews = upTo > this.paxos.chosenUpTo;
     this.#reached(`${isNews ? "installation" : "void installation"} of a snapshot`);
     if (isNews) onInstall(this.#ghost, this.#id, upTo);
@@ -138,7 +138,7 @@ export class CoreWatch implements Core {
       onAppend(this.#ghost, this.#id, record);
       if (record.kind === "void") this.#reached("free slots heal");
     }
-    const replica = this.#ghost.replica(this.#id);
+    const replica = this.#own;
     invariants.promiseMonotonic(this.#id, replica, paxos.promised);
     replica.promised = Math.max(replica.promised, outbox.promise);
     assert(paxos.promised <= replica.promised, "a raised promise is asked to be written");
@@ -161,7 +161,7 @@ export class CoreWatch implements Core {
 
   /** The log says that everything up to `turn` is on disk: from now on a crash must not take it away. */
   #synced(turn: number): void {
-    const replica = this.#ghost.replica(this.#id);
+    const replica = this.#own;
     while (this.#unsynced.length > 0 && this.#unsynced[0]!.turn <= turn) {
       const { promised, records } = this.#unsynced.shift()!;
       replica.durablePromise = Math.max(replica.durablePromise, promised);
