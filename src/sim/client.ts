@@ -1,6 +1,5 @@
 // A client of the cluster: one operation at a time. It records what it asked and what it was told; an operation whose
 // replica dies has an unknown outcome.
-import { encodeCommand } from "../kv/codec.js";
 import type { KvAnswer, KvResult } from "../kv/commands.js";
 import type { ReplicaId } from "../paxos/ballot.js";
 import { payloadKey } from "./ghost.js";
@@ -72,7 +71,7 @@ export class Client {
       return: Number.POSITIVE_INFINITY,
       request,
       outcome: { kind: "unknown" },
-      payload: command === null ? "" : payloadKey(encodeCommand(command)),
+      payload: command === null ? "" : payloadKey(world.executions.encode(command)),
     };
     history.push(recorded);
     const current = { recorded, host, replica };

@@ -3,6 +3,7 @@
 // changes something makes a revision (16).
 import { bytesEqual } from "../base/bytes.js";
 import { EMPTY_DIGEST, mixBytes } from "../base/digest.js";
+import { encodeCommand } from "../kv/codec.js";
 import type { KvAnswer, KvCommand, KvQuery, KvResult } from "../kv/commands.js";
 import type { KvMachine } from "../kv/machine.js";
 import { FIRST_REVISION } from "../kv/mvcc-store.js";
@@ -41,16 +42,25 @@ export class Executions {
   /** In the order of execution, each place once. */
   readonly executed: ExecutedCommand[];
 
+  /** What was encoded last. */
+  #encoded: { readonly command: KvCommand; readonly bytes: Uint8Array } | null;
   readonly #violate: (broken: InvariantBroken) => void;
   readonly #now: () => number;
 
   /** `violate` is told, for what a machine throws counts as the refusal of a command. */
   constructor(violate: (broken: InvariantBroken) => void, now: () => number) {
+    this.#encoded = null;
     this.#violate = violate;
     this.#now = now;
     this.#bySlot = new Map();
     this.#places = new Map();
     this.executed = [];
+  }
+
+  /** Who asks for a command wants its bytes, and mostly right after that the replica that is asked does. */
+  encode(command: KvCommand): Uint8Array {
+    if (this.#encoded?.command !== command) this.#encoded = { command, bytes: encodeCommand(command) };
+    return this.#encoded.bytes;
   }
 
   note(id: number, slot: Slot, at: number, command: KvCommand, payload: Uint8Array, result: KvResult): void {
@@ -173,7 +183,7 @@ export class WatchedMachine implements StateMachine<KvCommand, KvResult, KvQuery
   }
 
   encode(command: KvCommand): Uint8Array {
-    return this.#machine.encode(command);
+    return this.#executions.encode(command);
   }
 
   decode(bytes: Uint8Array): KvCommand {
