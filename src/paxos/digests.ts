@@ -47,8 +47,8 @@ export function judgeSlot(
 }
 
 /** Mostly the newest slots are asked for. */
-function digestAt(voices: readonly StateDigest[], slot: Slot): number | undefined {
-  for (let i = voices.length - 1; i >= 0; i -= 1) if (voices[i]!.slot === slot) return voices[i]!.digest;
+function voiceAt(voices: readonly StateDigest[], slot: Slot): StateDigest | undefined {
+  for (let i = voices.length - 1; i >= 0; i -= 1) if (voices[i]!.slot === slot) return voices[i];
   return undefined;
 }
 
@@ -78,7 +78,7 @@ export class Digests {
     if (slot < 1) return false;
     const before = this.voices.get(replica) ?? NONE;
     // With every heartbeat all say again what they said last.
-    if (digestAt(before, slot) === digest) return false;
+    if (voiceAt(before, slot)?.digest === digest) return false;
     const after = [...before.filter((other) => other.slot !== slot), voice];
     after.sort((a, b) => a.slot - b.slot);
     if (after.length > KEPT) after.shift();
@@ -132,7 +132,7 @@ export class Digests {
   }
 
   #at(replica: ReplicaId, slot: Slot): number | undefined {
-    return digestAt(this.voices.get(replica) ?? NONE, slot);
+    return voiceAt(this.voices.get(replica) ?? NONE, slot)?.digest;
   }
 
   copy(): Digests {
