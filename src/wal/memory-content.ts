@@ -58,11 +58,6 @@ export class MemoryContent {
     return this.bytes.subarray(0, this.length);
   }
 
-  slice(from: number, to: number): Uint8Array {
-    this.grow(this.length);
-    return this.bytes.slice(from, to);
-  }
-
   #unshare(): void {
     if (this.#isShared) this.bytes = this.bytes.slice();
     this.#isShared = false;

@@ -178,7 +178,7 @@ export class MemoryDisk implements Disk {
       name,
       size: async () => content.length,
       read: async (position, length) =>
-        content.slice(position, Math.max(position, Math.min(position + length, content.length))),
+        content.share().subarray(position, Math.max(position, Math.min(position + length, content.length))),
       write: (position, bytes, done) => {
         this.writes += 1;
         const error = this.#fault("write", name, life) ?? this.#outOfQuota(name, content, position, bytes);
