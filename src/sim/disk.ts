@@ -146,7 +146,7 @@ export class SimDisk {
         }
         this.#writesSinceLie += 1;
         isMaking = makes;
-        file.write(this.#aim(position), this.#drops(bytes), isMaking ? this.#stirring(done) : done);
+        this.#writeToLog(file, position, bytes, isMaking ? this.#stirring(done) : done);
       },
       sync: (done) => {
         if (life.isAlive) this.onSync();
@@ -168,6 +168,21 @@ export class SimDisk {
       this.#queue.isStirred = true;
       done(error);
     };
+  }
+
+  /** Where the disk lies the file system does not: the file is as long as it says, and has its room. */
+  #writeToLog(file: DiskFile, position: number, bytes: Uint8Array, done: DiskCallback): void {
+    const at = this.#aim(position);
+    const kept = this.#drops(bytes);
+    if ((at === position && kept === bytes) || !this.memory.has(file.name)) {
+      file.write(at, kept, done);
+      return;
+    }
+    const { length } = this.memory.bytesOf(file.name);
+    const more = Math.max(0, position + bytes.length - length);
+    // What goes astray from a file's end hits no file of the log.
+    file.write(Math.min(at, length), kept.subarray(0, Math.max(0, length - at)), more > 0 ? () => {} : done);
+    if (more > 0) file.write(length, new Uint8Array(more), done);
   }
 
   /** Where a write really goes. */
