@@ -6,14 +6,14 @@ import { Restoring } from "./restoring.js";
 const info = (slot: number) => ({ slot, bytes: 1000, sum: slot });
 
 function restoringOf(heldUpTo: number) {
-  const state = { heldUpTo, isFetching: false, linked: [2, 3] };
+  const state = { heldUpTo, isBusy: false, linked: [2, 3] };
   const said: string[] = [];
   const restoring = new Restoring(
     {
       heldUpTo: () => state.heldUpTo,
       neededUpTo: () => 10,
       linked: () => state.linked,
-      isFetching: () => state.isFetching,
+      isBusy: () => state.isBusy,
       send: (to, { slot, bytes }) => void said.push(`asks ${to.join()} for ${slot}, ${bytes}`),
       onFault: (text) => void said.push(text),
     },
@@ -46,9 +46,9 @@ test("it asks one after the other for any that reaches back as far as the log, a
 
 test("it waits while a snapshot comes, and stops for good when the state is there", () => {
   const { state, until, restoring } = restoringOf(9);
-  state.isFetching = true;
+  state.isBusy = true;
   assert.deepEqual(until(5000), []);
-  state.isFetching = false;
+  state.isBusy = false;
   assert.deepEqual(until(5500), ["asks 2 for 10, 0"]);
   state.heldUpTo = 20;
   assert.deepEqual(until(100_000), []);

@@ -15,7 +15,8 @@ export interface RestoringPorts {
   heldUpTo(): Slot;
   neededUpTo(): Slot;
   linked(): readonly ReplicaId[];
-  isFetching(): boolean;
+  /** A snapshot is on its way, or is asked for elsewhere. */
+  isBusy(): boolean;
   send(to: readonly ReplicaId[], message: SnapshotRequestMessage): void;
   onFault(text: string): void;
 }
@@ -55,7 +56,7 @@ export class Restoring {
       return;
     }
     this.deadline = now + AGAIN_MS;
-    if (this.#ports.isFetching()) return;
+    if (this.#ports.isBusy()) return;
     const to = this.#ports.linked()[this.#next];
     if (to === undefined) {
       this.#next = 0;

@@ -17,7 +17,7 @@ const settled = async () => {
 };
 
 /** A replica that has executed up to slot 10, and a peer, 2, with a snapshot of slot 20. */
-async function fixture() {
+async function fixture(compactedUpTo = 0) {
   const peer = await SnapshotFiles.open(await diskWith({ ...sample(20, 500), meta: META }));
   const files = await SnapshotFiles.open(await diskWith());
   const trace: string[] = [];
@@ -34,7 +34,7 @@ async function fixture() {
   const during = { suspend: async () => {}, restore: async () => {} };
   const compactions: { upTo: number; done: () => void; fail: (error: Error) => void }[] = [];
   const wal = {
-    compactedUpTo: 0,
+    compactedUpTo,
     damagedReads: 0,
     size: 0,
     compactable: () => 0,
@@ -78,7 +78,7 @@ async function fixture() {
     clock: { now: () => time.now } as never,
     network: { send: (_to, message) => void sent.push(message as SnapshotMessage) },
     tailBytes: 0,
-    linked: () => [],
+    linked: () => [2],
     post: (event) => {
       if (event.kind === "compact") transfer.compactLog(event.upTo);
       else trace.push(event.kind);
@@ -100,7 +100,7 @@ async function fixture() {
     transfer.onMessage(2, { kind: "snapshotChunk", ...info, offset: 0, data });
     await settled();
   };
-  return { executor, during, wal, compactions, transfer, trace, broken, fetch, files, time };
+  return { executor, during, wal, compactions, transfer, trace, broken, fetch, files, time, sent };
 }
 
 test("what was chosen while a snapshot was installed is executed, though the snapshot came too late", async () => {
@@ -144,6 +144,19 @@ test("the file of an installed snapshot is let go of after a minute, also of one
     await settled();
     assert.equal(files.newest, null);
   }
+});
+
+test("whose log begins after its state asks for one, but who is fenced asks nobody outside the majority", async () => {
+  const { executor, transfer, sent, time } = await fixture(15);
+  const asked = (now: number) => {
+    time.now = now;
+    transfer.elapse(now);
+    return sent.splice(0).map(({ kind }) => kind);
+  };
+  executor.isFenced = true;
+  assert.deepEqual(asked(1000), []);
+  executor.isFenced = false;
+  assert.deepEqual(asked(2000), ["snapshotRequest"]);
 });
 
 test("a machine that failed to take another state executes nothing any more", async () => {

@@ -105,7 +105,8 @@ export class StateTransfer<C, R, Q, A> {
         heldUpTo: () => executor.appliedUpTo,
         neededUpTo: () => wal.compactedUpTo,
         linked: () => ports.linked(),
-        isFetching: () => this.#receiver.isFetching,
+        // Who is fenced asks those of the majority, and nobody else.
+        isBusy: () => this.#receiver.isFetching || executor.isFenced,
       },
       ports.clock.now(),
     );

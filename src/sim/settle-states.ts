@@ -12,7 +12,10 @@ const ROUND_MS = 100;
 
 export async function settleStates(core: HealedCore): Promise<void> {
   const { world } = core;
-  const isSettled = () => world.rot.isOver(core.hosts.map(({ id }) => id)) && fenced(core).length === 0;
+  // What was told before is no word of one that has lost its state since, and executes all of it anew.
+  const from = world.ghost.visibleUpTo + 1;
+  const ids = core.hosts.map(({ id }) => id);
+  const isSettled = () => world.rot.isOver(ids, from) && fenced(core).length === 0;
   const end = world.queue.now + SETTLED_MS;
   let since = world.queue.now;
   while (!isSettled() && world.queue.now < end && !core.isOver) {

@@ -51,9 +51,9 @@ export class StateRot {
     this.#strikes = this.#strikes.filter(({ slot }) => slot > 0);
   }
 
-  /** Whether `ids` have told since the last strike that their states are the same again. */
-  isOver(ids: readonly ReplicaId[]): boolean {
+  /** Whether `ids` have told since the last strike, of a slot from `from` on, that their states are the same again. */
+  isOver(ids: readonly ReplicaId[], from: Slot = 0): boolean {
     const last = this.#strikes.at(-1);
-    return last === undefined || (last.slot > 0 && areSame(this.#ghost, ids, last.slot));
+    return last === undefined || (last.slot > 0 && areSame(this.#ghost, ids, Math.max(last.slot, from)));
   }
 }

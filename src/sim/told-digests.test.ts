@@ -10,6 +10,7 @@ import {
   dividedAfter,
   fencesTheWrong,
   onDigest,
+  onOffer,
 } from "./told-digests.js";
 
 const SLOT = 16;
@@ -55,14 +56,22 @@ test("who is fenced told another digest than a majority of the voters", () => {
 test("who is fenced asks one of the majority for its state, until it has it", () => {
   const ghost = told("rraaa");
   fencesTheWrong(ghost, 1, SLOT, [3, 4, 5]);
-  for (const peer of [3, 4, 5]) asksTheWrong(ghost, 1, [peer]);
-  asksTheWrong(ghost, 2, [1]);
+  const any = { slot: SLOT, bytes: 0, sum: 0 };
+  for (const peer of [3, 4, 5]) asksTheWrong(ghost, 1, [peer], any);
+  asksTheWrong(ghost, 2, [1], any);
   assert.throws(
-    () => asksTheWrong(ghost, 1, [2]),
+    () => asksTheWrong(ghost, 1, [2], any),
     /^InvariantBroken: asksTheWrong: 1, fenced for .* 3,4,5, asks 2/,
   );
+  // A frame that is damaged at all of them may come from anybody who has the same snapshot.
+  const good = { slot: SLOT, bytes: 700, sum: 9 };
+  onOffer(ghost, 2, good);
+  assert.throws(() => asksTheWrong(ghost, 1, [2], good), /asksTheWrong/);
+  onOffer(ghost, 4, good);
+  asksTheWrong(ghost, 1, [2], good);
+  assert.throws(() => asksTheWrong(ghost, 1, [2], { ...good, sum: 8 }), /asksTheWrong/);
   ghost.sources.delete(1);
-  asksTheWrong(ghost, 1, [2]);
+  asksTheWrong(ghost, 1, [2], any);
 });
 
 test("what a replica said before its state came anew was said, too", () => {

@@ -1,6 +1,7 @@
 // What replicas told of their states, and what may follow from that (15). Rule: fed by what each tells its own core, so
 // that it does not matter what the others made of it.
 import type { ReplicaId, Slot } from "../paxos/ballot.js";
+import type { SnapshotName } from "../wire/snapshot-messages.js";
 import { type Ghost, InvariantBroken } from "./ghost.js";
 
 /** Same states (15): where no fault has made a state rot, all tell the same after the same slot. */
@@ -38,10 +39,27 @@ export function fencesTheWrong(ghost: Ghost, id: ReplicaId, slot: Slot, members:
   );
 }
 
-/** Who is fenced takes its state from one of that majority (15, F14), not from another that is fenced or should be. */
-export function asksTheWrong(ghost: Ghost, id: ReplicaId, asked: readonly ReplicaId[]): void {
+export function onOffer(ghost: Ghost, from: ReplicaId, snapshot: SnapshotName): void {
+  ghost.offered.add(nameOf(from, snapshot));
+}
+
+function nameOf(from: ReplicaId, { slot, bytes, sum }: SnapshotName): string {
+  return `${from}: ${slot} ${bytes} ${sum}`;
+}
+
+/**
+ * Who is fenced takes its state from one of that majority (15, F14), not from another that is fenced or should be:
+ * from that one only frames of a snapshot that one of the majority has offered.
+ */
+export function asksTheWrong(
+  ghost: Ghost,
+  id: ReplicaId,
+  asked: readonly ReplicaId[],
+  wanted: SnapshotName,
+): void {
   const members = ghost.sources.get(id);
   if (members === undefined || asked.every((peer) => members.includes(peer))) return;
+  if (members.some((member) => ghost.offered.has(nameOf(member, wanted)))) return;
   throw new InvariantBroken(
     `asksTheWrong: ${id}, fenced for the states of ${members}, asks ${asked} for its`,
   );

@@ -17,7 +17,7 @@ import { onSend } from "./observe.js";
 import { type CrashImage, ShadowRecoveries } from "./shadow-recovery.js";
 import { StateRot } from "./state-rot.js";
 import { StoredStates } from "./stored-states.js";
-import { asksTheWrong } from "./told-digests.js";
+import { asksTheWrong, onOffer } from "./told-digests.js";
 import { Executions } from "./watched-machine.js";
 import { WholeChecks } from "./whole-checks.js";
 
@@ -265,7 +265,8 @@ export class World {
     if (this.options.trace !== undefined) this.tell(from, `> ${to.join(",")} ${describeMessage(message)}`);
     this.#mix(Math.floor(this.queue.now * 1000), from * 64 + to.length + kind.length * 4096);
     if (isSnapshotMessage(message)) {
-      if (kind === "snapshotRequest") this.#guard(() => asksTheWrong(this.ghost, from, to));
+      if (kind === "snapshotRequest") this.#guard(() => asksTheWrong(this.ghost, from, to, message));
+      if (kind === "snapshotOffer") onOffer(this.ghost, from, message);
       return;
     }
     if (DURABLE_KINDS.has(kind)) this.onDurableSend(from);
