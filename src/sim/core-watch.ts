@@ -103,8 +103,6 @@ export class CoreWatch implements Core {
         onDigest(this.#ghost, this.#id, event.slot, event.digest);
         break;
       case "fenced":
-        // An earlier life may have been told that it is well, and died before the fence was gone.
-        this.#ghost.fenced.add(this.#id);
         this.#ghost.sources.set(this.#id, event.members);
         break;
       case "resynced":

@@ -56,7 +56,7 @@ export function heal(world: World, random: Random, { core, outside, slowDisk }: 
       host.disk.manners.slowness = SLOW_MS[0] + random.below(SLOW_MS[1]);
     host.resume();
     if (host.isClosing) host.kill();
-    if (!host.isUp) host.start();
+    if (!host.isUp && !host.isLost) host.start();
   }
   // No network drops one kind of message for ever; a leader behind such a one could never be told from a good one. Nor
   // is one late by seconds for ever: a quorum may be near a leader that the others then wait for in every operation.

@@ -9,6 +9,7 @@ import { MemoryMedium, MemoryRecordStore } from "../kv/memory-record-store.js";
 import type { ReplicaId } from "../paxos/ballot.js";
 import { type ClusterConfig, clusterIdOf } from "../paxos/genesis.js";
 import { Paxos } from "../paxos/paxos.js";
+import { FENCE_NAME } from "../replica/fence-file.js";
 import { Replica } from "../replica/replica.js";
 import { CoreWatch } from "./core-watch.js";
 import { SimDisk } from "./disk.js";
@@ -160,6 +161,8 @@ export class Host {
       randomHex: (bytes) => this.#randomHex(bytes),
       makeCore: (options) => {
         this.#guard(() => staysOut(this));
+        // An earlier life may have been told that it is well, and died before the fence was gone.
+        if (this.disk.memory.has(FENCE_NAME)) ghost.fenced.add(this.id);
         this.#guard(() =>
           onRecovered(ghost, this.id, options.recovered, options.incarnation, this.isDamaged),
         );
