@@ -1,9 +1,9 @@
 // What a replica finds when it starts, against what it was told is durable: nothing acknowledged may be missing, and
 // nothing may be there that was never written (invariants 1, 2, 5 and 11 over all lives of a replica).
-import { describeBallot, type ReplicaId, type Slot } from "../paxos/ballot.js";
+import { type Ballot, describeBallot, type ReplicaId, type Slot } from "../paxos/ballot.js";
 import type { RecoveredState } from "../paxos/state.js";
 import { sameValue } from "../paxos/value.js";
-import { castVote, type Ghost, InvariantBroken } from "./ghost.js";
+import { castVote, type Ghost, type GhostReplica, InvariantBroken } from "./ghost.js";
 import * as invariants from "./invariants.js";
 import { onDurable, onStart } from "./observe.js";
 
@@ -17,7 +17,14 @@ export function onRecovered(
 ): void {
   checkRecovered(ghost, id, recovered, incarnation, isDamaged);
   const replica = ghost.replica(id);
+  const voids = foundVoid(replica, recovered);
   ghost.forget(id);
+  for (const [slot, ballot] of voids) {
+    replica.voided.set(slot, Math.max(replica.voided.get(slot) ?? 0, ballot));
+    for (const [below] of replica.votes.get(slot)?.copy() ?? []) {
+      if (below <= ballot) replica.votes.get(slot)!.delete(below);
+    }
+  }
   // Its core is told, if it still is.
   ghost.sources.delete(id);
   onStart(ghost, id, recovered);
@@ -91,16 +98,31 @@ export function recoveryPaths(recovered: RecoveredState): string[] {
   return paths;
 }
 
+/** Votes that were called void, by slot: the highest ballot. The record is there, though its proof has not come. */
+function foundVoid(replica: GhostReplica, recovered: RecoveredState): Map<Slot, Ballot> {
+  const found = new Map<Slot, Ballot>();
+  for (const [slot, votes] of replica.hidden) {
+    if (recovered.faulty.some(({ from, to }) => from <= slot && slot <= to)) continue;
+    for (const [ballot] of votes) {
+      const isVoid = replica.votes.get(slot)?.has(ballot) !== true;
+      if (isVoid) found.set(slot, Math.max(found.get(slot) ?? 0, ballot));
+    }
+  }
+  return found;
+}
+
 /** Every vote that was durable is found again, or is faulty, or void, or its slot is known chosen (1, 9, A4, A8). */
 function recoversVotes(ghost: Ghost, id: ReplicaId, recovered: RecoveredState): void {
   const found = new Map(recovered.accepted.map(({ slot, ballot }) => [slot, ballot]));
   const known = new Set<Slot>(recovered.learned.map(({ slot }) => slot));
-  const { durableVotes, voided, topVote } = ghost.replica(id);
+  const replica = ghost.replica(id);
+  const { durableVotes, voided, topVote } = replica;
+  const voids = foundVoid(replica, recovered);
   for (let slot = recovered.chosenUpTo + 1; slot <= topVote; slot += 1) {
     const votes = durableVotes.get(slot);
     if (votes === undefined || known.has(slot)) continue;
     const ballot = votes.highest();
-    if (Math.max(found.get(slot) ?? 0, voided.get(slot) ?? 0) >= ballot) continue;
+    if (Math.max(found.get(slot) ?? 0, voided.get(slot) ?? 0, voids.get(slot) ?? 0) >= ballot) continue;
     if (recovered.faulty.some(({ from, to }) => from <= slot && slot <= to)) continue;
     throw new InvariantBroken(
       `recoveredVotes: ${id} has lost its vote in slot ${slot} at ${describeBallot(ballot)}, which was durable`,
