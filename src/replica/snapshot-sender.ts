@@ -173,7 +173,7 @@ export class SnapshotSender {
     if (left > 0) throw new Unavailable("the snapshot has become shorter: ask for another one");
   }
 
-  /** The one after `slot` came from a peer, and was installed: others may take it from here for a while. */
+  /** The one after `slot` came from a peer, and has done what it can here: others may take it for a while. */
   received(slot: Slot): void {
     if (!this.#ports.areMachines) this.#usedAt.set(slot, this.#ports.now());
   }
