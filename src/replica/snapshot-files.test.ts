@@ -27,6 +27,16 @@ import {
 
 const PIECE = FRAME_BYTES - FRAME_HEAD;
 
+test("only what this life has written is checked already, and no other of its slot", async () => {
+  const disk = new MemoryDisk();
+  const files = await SnapshotFiles.open(disk);
+  const info = await write(files, sample(7, 3000));
+  const other = { ...info, sum: info.sum + 1 };
+  const isChecked = [info, other, { ...info, slot: 8 }].map((one) => files.isChecked(one));
+  assert.deepEqual(isChecked, [true, false, false]);
+  assert.equal((await SnapshotFiles.open(disk)).isChecked(info), false);
+});
+
 test("what is written can be loaded, in the same life and in the next", async () => {
   const disk = new MemoryDisk();
   const files = await SnapshotFiles.open(disk);

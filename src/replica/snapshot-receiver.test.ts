@@ -167,9 +167,9 @@ test("the next piece is asked for while one is written, once, and taken when it 
   chunk(0, 1000);
   assert.deepEqual(asked(), [1000]);
   // Of those that come meanwhile only the one that was asked for is kept, and once.
+  chunk(1000, 2000);
+  chunk(1000, 2000);
   chunk(2000, 3000);
-  chunk(1000, 2000);
-  chunk(1000, 2000);
   await settled();
   assert.deepEqual([asked(), receiver.bytes], [[2000], 2000]);
   chunk(2000, whole.bytes);
