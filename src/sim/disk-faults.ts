@@ -69,6 +69,9 @@ const LONGER = 4000;
 /** Of all chances to wipe a disk: the cluster has one replica less from then on. */
 const WIPES = 0.1;
 
+/** A disk has lied: its replica is started again within so many milliseconds. */
+const SHOWN_WITHIN = 1000;
+
 /** Hurts the disk under a host whose power fails, at times along with that of all others. */
 function hurt(scene: Scene, host: Host): void {
   const { world, random } = scene;
@@ -118,9 +121,15 @@ export const DAMAGE_FAULTS: readonly Fault[] = [
       const host = damageable(scene);
       if (host === null) return false;
       host.isDamaged = true;
-      host.disk.manners.misdirected = 0.05;
+      host.disk.manners.misdirected = 0.2;
       host.disk.manners.dropped = 0.05;
       scene.later(scene.duration, () => host.disk.heal());
+      // A lie shows at a start: after some more writes, and before they reach the place that was hit.
+      scene.later(scene.duration + SHOWN_WITHIN * scene.random.next(), () => {
+        if (!host.isUp || host.disk.hasLiedUnseen) return;
+        host.kill();
+        restartLater(scene, host);
+      });
       return true;
     },
   },

@@ -172,15 +172,17 @@ export class SimDisk {
 
   /** Where the disk lies the file system does not: the file is as long as it says, and has its room. */
   #writeToLog(file: DiskFile, position: number, bytes: Uint8Array, done: DiskCallback): void {
-    const at = this.#aim(position);
+    const aimed = this.#aim(position);
     const kept = this.#drops(bytes);
-    if ((at === position && kept === bytes) || !this.memory.has(file.name)) {
-      file.write(at, kept, done);
+    if ((aimed === position && kept === bytes) || !this.memory.has(file.name)) {
+      file.write(aimed, kept, done);
       return;
     }
     const { length } = this.memory.bytesOf(file.name);
+    // Behind the file's end it would hit nothing of the log: it goes as far the other way.
+    const isBehind = aimed > position && aimed + bytes.length > length;
+    const at = isBehind ? Math.max(0, 2 * position - aimed) : aimed;
     const more = Math.max(0, position + bytes.length - length);
-    // What goes astray from a file's end hits no file of the log.
     file.write(Math.min(at, length), kept.subarray(0, Math.max(0, length - at)), more > 0 ? () => {} : done);
     if (more > 0) file.write(length, new Uint8Array(more), done);
   }
