@@ -76,7 +76,7 @@ const SHOWN_WITHIN = 1000;
 function hurt(scene: Scene, host: Host): void {
   const { world, random } = scene;
   host.losePower(false);
-  const done = damage(host.disk.memory, random);
+  const done = host.disk.hasLiedOfLate ? null : damage(host.disk.memory, random);
   if (done !== null) {
     host.isDamaged = true;
     world.reach(done);

@@ -34,8 +34,10 @@ const SLOWEST_CLOCK = 1.25;
 const SECTOR = 512;
 /** A misdirected write lands at most so many sectors away. */
 const ASTRAY = 24;
-/** After so many writes a missing one before them is missed: one of them is a batch that is there. */
-const WRITES_THAT_SHOW = 4;
+/** After so many batches a missing one before them is missed: one of them is there. */
+const BATCHES_THAT_SHOW = 4;
+/** After so many one of them is there whatever sectors a fault ruins. */
+const BATCHES_THAT_LAST = 32;
 
 export class SimDisk {
   readonly memory: MemoryDisk;
@@ -46,8 +48,8 @@ export class SimDisk {
   manners: DiskManners;
   /** When the last operation ends that began while the disk was slow, in true time. */
   slowUntil: number;
-  /** Writes of the log since one that was dropped or went elsewhere. */
-  #writesSinceLie: number;
+  /** Batches written to the log since one that was dropped or went elsewhere. */
+  #batchesSinceLie: number;
   /** Called when a sync of the log begins; a crash in it comes before the sync. */
   onSync: () => void;
   #life: ProcessLife | null;
@@ -57,7 +59,7 @@ export class SimDisk {
     this.#reached = reached;
     this.manners = { ...GOOD };
     this.slowUntil = 0;
-    this.#writesSinceLie = Number.POSITIVE_INFINITY;
+    this.#batchesSinceLie = Number.POSITIVE_INFINITY;
     this.onSync = () => {};
     this.#queue = queue;
     this.#life = null;
@@ -144,8 +146,8 @@ export class SimDisk {
           file.write(position, bytes, this.#stirring(done));
           return;
         }
-        this.#writesSinceLie += 1;
         isMaking = makes;
+        if (!makes) this.#batchesSinceLie += 1;
         this.#writeToLog(file, position, bytes, isMaking ? this.#stirring(done) : done);
       },
       sync: (done) => {
@@ -191,7 +193,7 @@ export class SimDisk {
   #aim(position: number): number {
     if (this.manners.misdirected === 0 || this.#random.next() >= this.manners.misdirected) return position;
     this.#reached("misdirected write");
-    this.#writesSinceLie = 0;
+    this.#batchesSinceLie = 0;
     return Math.max(0, position + SECTOR * (this.#random.below(2 * ASTRAY + 1) - ASTRAY));
   }
 
@@ -200,14 +202,19 @@ export class SimDisk {
    * no log can tell that from a write that never was.
    */
   get hasLiedUnseen(): boolean {
-    return this.#writesSinceLie < WRITES_THAT_SHOW;
+    return this.#batchesSinceLie < BATCHES_THAT_SHOW;
+  }
+
+  /** It lied, and damage to what was written after that could hide it. */
+  get hasLiedOfLate(): boolean {
+    return this.#batchesSinceLie < BATCHES_THAT_LAST;
   }
 
   /** What of a write really happens. */
   #drops(bytes: Uint8Array): Uint8Array {
     if (this.manners.dropped === 0 || this.#random.next() >= this.manners.dropped) return bytes;
     this.#reached("dropped write");
-    this.#writesSinceLie = 0;
+    this.#batchesSinceLie = 0;
     return new Uint8Array(0);
   }
 

@@ -77,6 +77,8 @@ export class Ghost {
   /** Whose state is to be replaced by that of a majority, in whatever life; and who that is, as this life knows. */
   readonly fenced = new Set<ReplicaId>();
   readonly sources = new Map<ReplicaId, readonly ReplicaId[]>();
+  /** The highest slot of a snapshot of which pieces came. */
+  readonly brought = new Map<ReplicaId, Slot>();
   /** Snapshots that were offered, by whom. */
   readonly offered = new Set<string>();
   /** From this slot on a fault may have made states differ. */

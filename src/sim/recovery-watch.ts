@@ -67,9 +67,9 @@ export function checkRecovered(
     throw new InvariantBroken(`faultyForNothing: ${id} finds faulty slots on a disk that nothing has hurt`);
   }
   const upTo = recovered.compactedUpTo;
-  // What it never executed, and holds, came in a snapshot; it died before its core was told. Who is fenced takes one of
-  // what it has executed, too.
-  const isTaken = upTo > replica.chosenUpTo || ghost.fenced.has(id);
+  // What it holds may have come in a snapshot, also of what it has executed meanwhile, or of anything where it is
+  // fenced; it died before its core was told.
+  const isTaken = upTo <= (ghost.brought.get(id) ?? 0);
   if (!isDamaged && !isTaken && upTo > replica.compactedUpTo) {
     throw new InvariantBroken(
       `executedIsShown: ${id} has executed up to ${upTo}, which its log does not show (L5)`,

@@ -43,6 +43,10 @@ export function onOffer(ghost: Ghost, from: ReplicaId, snapshot: SnapshotName): 
   ghost.offered.add(nameOf(from, snapshot));
 }
 
+export function onChunk(ghost: Ghost, to: ReplicaId, slot: Slot): void {
+  ghost.brought.set(to, Math.max(slot, ghost.brought.get(to) ?? 0));
+}
+
 function nameOf(from: ReplicaId, { slot, bytes, sum }: SnapshotName): string {
   return `${from}: ${slot} ${bytes} ${sum}`;
 }

@@ -17,7 +17,7 @@ import { onSend } from "./observe.js";
 import { type CrashImage, ShadowRecoveries } from "./shadow-recovery.js";
 import { StateRot } from "./state-rot.js";
 import { StoredStates } from "./stored-states.js";
-import { asksTheWrong, onOffer } from "./told-digests.js";
+import { asksTheWrong, onChunk, onOffer } from "./told-digests.js";
 import { Executions } from "./watched-machine.js";
 import { WholeChecks } from "./whole-checks.js";
 
@@ -291,6 +291,7 @@ export class World {
     if (this.host(to).core?.isLeading === true) arrived.atLeaders += 1;
     else arrived.atFollowers += 1;
     this.#mix(Math.floor(this.queue.now * 1000), from * 64 + to + kind.length * 4096);
+    if (kind === "snapshotChunk") onChunk(this.ghost, to, message.slot);
     this.onDelivered(from, to, kind);
   }
 }
