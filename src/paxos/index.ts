@@ -13,6 +13,7 @@ export {
 } from "./ballot.js";
 export { describeMessage, describeValue } from "./describe.js";
 export type { Event } from "./event.js";
+export type { LostSlots } from "./lost-slots.js";
 export { type Membership, Memberships, majorityOf } from "./membership.js";
 export type * from "./message.js";
 export { type Envelope, type LogRecord, type Notice, Outbox, type Synced } from "./outbox.js";

@@ -3,6 +3,7 @@
 import { assert } from "../base/assert.js";
 import { empty } from "../base/empty.js";
 import type { Ballot, ReplicaId, Slot } from "./ballot.js";
+import type { LostSlots } from "./lost-slots.js";
 import type { ChosenEntry, DurableMessage, ImmediateMessage } from "./message.js";
 import type { Value } from "./value.js";
 
@@ -67,8 +68,8 @@ export type Notice =
   | { readonly kind: "diverged"; readonly slot: Slot; readonly members: readonly ReplicaId[] }
   /** States after `slot` differ and no majority agrees; `isOpen`: the silent may yet. Slot 0: a majority agrees. */
   | { readonly kind: "divided"; readonly slot: Slot; readonly isOpen: boolean }
-  /** Damage holds up the leader in `slots`; `unheard` are those who may have what is missing. None: no more. */
-  | { readonly kind: "lost"; readonly slots: readonly Slot[]; readonly unheard: readonly ReplicaId[] }
+  /** What damage holds up; none: nothing any more. */
+  | ({ readonly kind: "lost" } & LostSlots)
   /** Something an operator should know, as a sentence. */
   | { readonly kind: "alarm"; readonly text: string };
 

@@ -1,18 +1,45 @@
 // Which slots hold up a leader because their records are damaged: nobody who has promised can say what may be chosen
-// there (P3, A4). Rule: they are told, never filled; where every voter has spoken for one, it is lost for good.
-import type { ReplicaId, Slot } from "./ballot.js";
+// there (P3, A4). Rule: they are told, never filled; where every voter has spoken for one, it is lost for good. Where
+// that is so of all slots that are still free, nobody may lead, and those who stand in vain tell it.
+import { LAST_SLOT, type ReplicaId, type Slot } from "./ballot.js";
 import { type LostSlots, NONE_LOST } from "./lost-slots.js";
+import { isPhase1Quorum } from "./membership.js";
 import type { Outbox } from "./outbox.js";
+import type { PhaseOne } from "./phase-one.js";
 import type { PaxosState } from "./state.js";
 
 export function watchLost(p: PaxosState, now: number, out: Outbox): void {
-  const found = lostSlots(p, now);
-  const { slots, unheard } = p.noticedLost;
+  const before = p.noticedLost;
+  const found = p.isLeading ? lostSlots(p, now) : lostEnds(p, now);
   // In nearly every turn nothing is lost, and nothing was.
-  if (found.slots.length + slots.length === 0) return;
-  if (isSame(found.slots, slots) && isSame(found.unheard, unheard)) return;
+  if (found === before) return;
+  const isAsBefore = isSame(found.slots, before.slots) && isSame(found.unheard, before.unheard);
+  if (isAsBefore && found.from === before.from) return;
   p.noticedLost = found;
   out.notices.push({ kind: "lost", ...found });
+}
+
+/** What was found by one who led or stood is told until it hears a leader. */
+function lostEnds(p: PaxosState, now: number): LostSlots {
+  const { proposer } = p;
+  const told = p.election.hearsLeader(now) ? NONE_LOST : p.noticedLost;
+  // Promises may be on their way.
+  if (proposer.phase !== "preparing" || now < proposer.startedAt + p.electionMs / 2) return told;
+  const { phaseOne } = proposer;
+  const { voters } = p.membership;
+  const spoken = voters.filter((voter) => phaseOne.hasSpoken(voter, LAST_SLOT));
+  // Had a quorum covered the last slot it would lead.
+  if (!isPhase1Quorum(p.membership, spoken)) return told;
+  const unheard = voters.filter((voter) => !spoken.includes(voter));
+  const covering = spoken.filter((voter) => phaseOne.hasCovered(voter, LAST_SLOT));
+  const canHelp = isPhase1Quorum(p.membership, [...covering, ...unheard]);
+  return { slots: [], from: firstUncovered(p, phaseOne), unheard: canHelp ? unheard : [] };
+}
+
+function firstUncovered(p: PaxosState, phaseOne: PhaseOne): Slot {
+  let slot = Math.max(p.learner.chosenUpTo, phaseOne.chosenUpTo) + 1;
+  while (slot <= phaseOne.uniformAbove && phaseOne.isCovered(slot, p.membership)) slot += 1;
+  return slot;
 }
 
 function lostSlots(p: PaxosState, now: number): LostSlots {
@@ -32,7 +59,7 @@ function lostSlots(p: PaxosState, now: number): LostSlots {
     slots.push(slot);
     for (const voter of membership.voters) if (!phaseOne.hasSpoken(voter, slot)) unheard.add(voter);
   }
-  return slots.length === 0 ? NONE_LOST : { slots, unheard: [...unheard].sort((a, b) => a - b) };
+  return slots.length === 0 ? NONE_LOST : { slots, from: 0, unheard: [...unheard].sort((a, b) => a - b) };
 }
 
 function isSame(a: readonly number[], b: readonly number[]): boolean {

@@ -4,6 +4,7 @@ import type { Slot } from "../paxos/ballot.js";
 import { type LostSlots, NONE_LOST } from "../paxos/lost-slots.js";
 import type { Notice } from "../paxos/outbox.js";
 import { Divergence, type DivergencePorts } from "./divergence.js";
+import { lostAlarms } from "./lost-alarms.js";
 import type { Opened } from "./opening.js";
 
 export class Soundness<C, R, Q, A> {
@@ -46,13 +47,12 @@ export class Soundness<C, R, Q, A> {
       this.divergence.onNotice(notice);
       return;
     }
-    const wasLost = this.#lost.slots.length > 0;
+    const wasLost = isAnyLost(this.#lost);
     // What the log need not show is in the state, wherever that is.
     const { compactedUpTo } = this.#opened.wal;
     this.#lost = { ...notice, slots: notice.slots.filter((slot) => slot > compactedUpTo) };
     for (const text of lostAlarms(this.#lost)) this.#ports.onFault(text);
-    if (wasLost && this.#lost.slots.length === 0)
-      this.#ports.onWell("no slot is known here to be lost any more");
+    if (wasLost && !isAnyLost(this.#lost)) this.#ports.onWell("no slot is known here to be lost any more");
   }
 
   get #rebuildingAlarms(): readonly string[] {
@@ -72,18 +72,6 @@ export class Soundness<C, R, Q, A> {
   }
 }
 
-function lostAlarms({ slots, unheard }: LostSlots): readonly string[] {
-  if (slots.length === 0) return [];
-  const which = slots.length === 1 ? `slot ${slots[0]}` : `slots ${slots.join(", ")}`;
-  const held = "until then no command is executed here, and no linearizable read answered";
-  if (unheard.length > 0) {
-    const who = unheard.length === 1 ? `replica ${unheard[0]}` : `replicas ${unheard.join(", ")}`;
-    return [
-      `what is in ${which} cannot be told, for records are damaged: start ${who}, which may have it; ${held}`,
-    ];
-  }
-  return [
-    `what was in ${which} is lost, for the records of too many replicas are damaged: restore the cluster from a ` +
-      `backup; ${held}`,
-  ];
+function isAnyLost({ slots, from }: LostSlots): boolean {
+  return slots.length > 0 || from > 0;
 }

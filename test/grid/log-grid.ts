@@ -69,10 +69,21 @@ export class LogGrid {
     const lost = lostParts(this.effect(combination));
     if (lost.length === 0) return { texts, loss: null };
     const slots = lost.map((part) => before.length + 1 + part);
-    const alarm = `what was in slot${slots.length === 1 ? "" : "s"} ${slots.join(", ")} is lost, `;
+    const alarm = `what was in slot${slots.length === 1 ? "" : "s"} ${runs(slots)} is lost, `;
     const isKnown = this.#layout !== "votes";
     return { texts, loss: { safe: before.length + lost[0]!, slot: slots[0]!, alarms: [alarm], isKnown } };
   }
+}
+
+/** Such as `2, 4 to 5`. */
+function runs(slots: readonly number[]): string {
+  const isEnd = (slot: number) => !slots.includes(slot + 1);
+  const starts = slots.filter((slot) => !slots.includes(slot - 1));
+  const texts = starts.map((from) => {
+    const to = slots.find((slot) => slot >= from && isEnd(slot))!;
+    return from === to ? `${from}` : `${from} to ${to}`;
+  });
+  return texts.join(", ");
 }
 
 function flip(disk: MemoryDisk, record: PlacedRecord, damage: LogDamage, random: Random): void {
