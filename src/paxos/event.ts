@@ -38,5 +38,7 @@ export type Event =
   | { readonly kind: "fenced"; readonly members: readonly ReplicaId[] }
   /** The state of such a replica is one of the majority's again. */
   | { readonly kind: "resynced" }
+  /** Whether the disk here is full; false until said otherwise. */
+  | { readonly kind: "room"; readonly isFull: boolean }
   /** Nothing happened but time: the deadline has come. */
   | { readonly kind: "tick" };

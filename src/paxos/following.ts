@@ -87,6 +87,7 @@ export function onHeartbeat(
   if (m.quorumConnected && m.ballot === p.election.leaderBallot) p.election.hearConnected(now);
   onWatermark(p, from, m.ballot, m.chosenUpTo, now + p.heartbeatMs, out);
   onVoices(p, m.digests, now, out);
+  p.isQuorumFull = m.full;
   const damaged = voidsByHeartbeat(p, m, out);
   const own = p.digests.of(p.self, slotOfVoice(m.digests, from));
   out.send([from], {
@@ -98,5 +99,6 @@ export function onHeartbeat(
     digest: own?.digest ?? 0,
     lease: false,
     damaged,
+    full: p.isFull,
   });
 }

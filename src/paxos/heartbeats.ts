@@ -17,6 +17,8 @@ export class Heartbeats {
   ackedSentAt: Map<ReplicaId, number>;
   /** Those who ask for a new ballot in their newest acknowledgement (A8), with the round in which they began to. */
   asking: Map<ReplicaId, number>;
+  /** Those whose disks are full, as their newest acknowledgement says. */
+  full: Set<ReplicaId>;
   nextAt: number;
 
   constructor() {
@@ -25,6 +27,7 @@ export class Heartbeats {
     this.acked = new Map();
     this.ackedSentAt = new Map();
     this.asking = new Map();
+    this.full = new Set();
     this.nextAt = 0;
   }
 
@@ -33,6 +36,7 @@ export class Heartbeats {
     this.acked = new Map();
     this.ackedSentAt = new Map();
     this.asking = new Map();
+    this.full = new Set();
     for (const replica of promised) this.ackedSentAt.set(replica, now);
     this.nextAt = now;
   }
@@ -45,13 +49,19 @@ export class Heartbeats {
     return this.round;
   }
 
-  acknowledge(from: ReplicaId, round: number, asks: boolean): void {
+  acknowledge(
+    from: ReplicaId,
+    round: number,
+    said: { readonly damaged: boolean; readonly full: boolean },
+  ): void {
     if (round > this.round || round <= this.round - ROUNDS) return;
     if (round <= (this.acked.get(from) ?? 0)) return;
     this.acked.set(from, round);
     this.ackedSentAt.set(from, this.sentAt[round % ROUNDS]!);
-    if (!asks) this.asking.delete(from);
+    if (!said.damaged) this.asking.delete(from);
     else if (!this.asking.has(from)) this.asking.set(from, round);
+    if (said.full) this.full.add(from);
+    else this.full.delete(from);
   }
 
   /** Whether a phase-2 quorum, `self` included, has acknowledged `round` or a later one. */
@@ -92,6 +102,7 @@ export class Heartbeats {
     copy.acked = new Map(this.acked);
     copy.ackedSentAt = new Map(this.ackedSentAt);
     copy.asking = new Map(this.asking);
+    copy.full = new Set(this.full);
     return copy;
   }
 }

@@ -122,6 +122,7 @@ export function sendHeartbeat(p: PaxosState, now: number, out: Outbox): void {
     round,
     quorumConnected: p.isQuorumConnected(now),
     emptyAbove: p.proposer.emptyAbove,
+    full: p.isQuorumFull,
     digests: p.digests.newest(p.membership.voters),
   });
 }

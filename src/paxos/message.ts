@@ -83,6 +83,8 @@ export interface HeartbeatMessage {
   readonly quorumConnected: boolean;
   /** Below `ballot` nothing was or ever will be chosen in any slot above it (A8). */
   readonly emptyAbove: Slot;
+  /** Those with room on their disks are no quorum: what makes the state larger is to be refused (F29). */
+  readonly full: boolean;
   /** The newest digests that the leader knows, its own and those that others have told it. */
   readonly digests: readonly StateDigest[];
 }
@@ -100,6 +102,8 @@ export interface HeartbeatAckMessage {
   readonly lease: boolean;
   /** Damage may hide votes of this very ballot in slots that are free: only a new ballot can tell otherwise (A8). */
   readonly damaged: boolean;
+  /** There is no room on the disk of this replica (F29). */
+  readonly full: boolean;
 }
 
 /** "Would you take me as your leader?": nothing durable changes. */

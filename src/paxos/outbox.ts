@@ -68,6 +68,8 @@ export type Notice =
   | { readonly kind: "diverged"; readonly slot: Slot; readonly members: readonly ReplicaId[] }
   /** States after `slot` differ and no majority agrees; `isOpen`: the silent may yet. Slot 0: a majority agrees. */
   | { readonly kind: "divided"; readonly slot: Slot; readonly isOpen: boolean }
+  /** Whether those with room on their disks are too few for a quorum: what makes the state larger is refused (F29). */
+  | { readonly kind: "full"; readonly isFull: boolean }
   /** What damage holds up; none: nothing any more. */
   | ({ readonly kind: "lost" } & LostSlots)
   /** Something an operator should know, as a sentence. */

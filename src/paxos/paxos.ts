@@ -36,6 +36,7 @@ import {
 } from "./serving.js";
 import { type PaxosOptions, PaxosState } from "./state.js";
 import { watchLost } from "./watching-losses.js";
+import { watchRoom } from "./watching-room.js";
 
 const NEVER = Number.POSITIVE_INFINITY;
 
@@ -128,6 +129,9 @@ export class Paxos {
       case "resynced":
         onResynced(p, now);
         return;
+      case "room":
+        p.isFull = event.isFull;
+        return;
       case "tick":
         return;
       default:
@@ -139,6 +143,7 @@ export class Paxos {
   endTurn(now: number, outbox: Outbox): void {
     const p = this.state;
     watchDigests(p, now, outbox);
+    watchRoom(p, outbox);
     elapse(p, now, outbox);
     resendLate(p, now, outbox);
     handOver(p, now, outbox);

@@ -146,7 +146,7 @@ export function onHeartbeatAck(
   if (!p.isLeading || m.ballot !== p.proposer.ballot) return;
   // First, for the state here may turn out to be one that nobody must read.
   onVoices(p, [{ replica: from, slot: m.digestSlot, digest: m.digest }], now, out);
-  p.heartbeats.acknowledge(from, m.round, m.damaged);
+  p.heartbeats.acknowledge(from, m.round, m);
   confirmReads(p, out);
   renewBallot(p, now, out);
 }

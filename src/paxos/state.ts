@@ -78,6 +78,11 @@ export class PaxosState {
   preparedAnewAt: Slot;
   /** When it may prepare anew for those who ask for a new ballot (A8). */
   renewAt: number;
+  /** The disk here is full. */
+  isFull: boolean;
+  /** Those with room are no quorum, as the leader finds or has told; and as last told to the driver. */
+  isQuorumFull: boolean;
+  noticedFull: boolean;
   /** What holds up the recovery, as last told to the driver. */
   noticedLost: LostSlots;
   /** What `others` last found, and of which voters. */
@@ -117,6 +122,9 @@ export class PaxosState {
     this.offeredUntil = 0;
     this.preparedAnewAt = -1;
     this.renewAt = options.now;
+    this.isFull = false;
+    this.isQuorumFull = false;
+    this.noticedFull = false;
     this.noticedLost = NONE_LOST;
     this.othersOf = null;
     this.otherVoters = [];

@@ -33,7 +33,8 @@ function turn(paxos: Paxos, number: number, ...messages: Message[]): Outbox {
 }
 
 function heartbeat(ballot: Ballot, emptyAbove: Slot, round = 1): Message {
-  return { kind: "heartbeat", ballot, chosenUpTo: 0, round, quorumConnected: true, emptyAbove, digests: [] };
+  const rest = { chosenUpTo: 0, quorumConnected: true, full: false, digests: [] };
+  return { kind: "heartbeat", ballot, round, emptyAbove, ...rest };
 }
 
 function answer({ sendNow }: Outbox): string {
@@ -170,7 +171,7 @@ class Leader {
     const outbox = new Outbox(100 + this.#turn);
     paxos.endTurn(this.now, outbox);
     this.now += ms;
-    const of = { ballot, syncedUpTo: 0, digestSlot: 0, digest: 0, lease: false };
+    const of = { ballot, syncedUpTo: 0, digestSlot: 0, digest: 0, lease: false, full: false };
     const { round } = paxos.state.heartbeats;
     for (const [i, damaged] of acks.entries()) {
       const from = [1, 3, 4, 5][i]!;

@@ -15,13 +15,12 @@ import { Peers } from "./peers.js";
 import type { Proposals } from "./proposals.js";
 import type { Reads } from "./reads.js";
 import { Soundness } from "./soundness.js";
-import { Space } from "./space.js";
+import { NO_LACKS, Space } from "./space.js";
 import { StateTransfer } from "./state-transfer.js";
 import { type Core, Turns } from "./turns.js";
 
 /** How long to wait before reading on where the log did not show the next slot yet. */
 const REREAD_MS = 10;
-/** Of the log, in its files. */
 const TAIL_SEGMENTS = 4;
 const NEVER = Number.POSITIVE_INFINITY;
 
@@ -118,8 +117,7 @@ export class Driver<C, R, Q, A> {
       executedCommands: this.#opened?.executor.executed ?? 0,
       ignoredMessages: this.#peers?.ignored ?? 0,
       fences: this.#soundness?.divergence.fences ?? 0,
-      fullDisks: this.space?.alarmed ?? 0,
-      droppedForRoom: this.space?.dropped ?? 0,
+      ...(this.space?.counters ?? NO_LACKS),
       ...this.#transfer?.counters,
     };
   }
@@ -135,7 +133,7 @@ export class Driver<C, R, Q, A> {
       isStuck: () => this.#opened?.wal.isStuck ?? false,
       isLeading: () => this.#core?.isLeading ?? false,
       others: () => this.linked,
-      handOver: (to) => this.transfer(to),
+      post: (event) => this.#turns?.post(event),
       events: this.#events,
     });
     if (this.#isWaitingOver) this.space.room.endWaiting();
@@ -367,9 +365,11 @@ export class Driver<C, R, Q, A> {
       case "divided":
         this.#soundness!.onNotice(notice);
         return;
+      case "full":
+        this.space!.onNotice(notice);
+        return;
       case "alarm":
         this.#events.onFault(notice.text);
-        return;
     }
   }
 

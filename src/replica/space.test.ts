@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ManualClock, quiet } from "../../test/support/wal-life.js";
+import type { Event } from "../paxos/event.js";
 import { MemoryDisk } from "../wal/memory-disk.js";
 import { Space } from "./space.js";
 
@@ -20,7 +21,7 @@ test("however often there was room for a moment, who leads is looked at once a s
       return false;
     },
     others: () => [2],
-    handOver: () => {},
+    post: () => {},
     events: {
       onFault: () => told.push("full"),
       onWell: () => told.push("room"),
@@ -47,4 +48,51 @@ test("however often there was room for a moment, who leads is looked at once a s
   space.room.endWaiting();
   clock.advance(1000);
   assert.equal(clock.timers, 0);
+});
+
+test("while too few have room a leader that has it drops what others hand on and grows, and says why it refuses", async () => {
+  const told: string[] = [];
+  const machine = { decode: (payload: Uint8Array) => payload[0], grows: (command: unknown) => command === 1 };
+  const space = await Space.open<unknown>(new MemoryDisk(), machine as never, {
+    clock: new ManualClock(),
+    self: 1,
+    segmentBytes: 512,
+    isStuck: () => false,
+    isLeading: () => true,
+    others: () => [2],
+    post: () => {},
+    events: {
+      onFault: (text) => told.push(text),
+      onWell: (text) => told.push(text),
+      onBroken: (error) => assert.fail(error),
+    },
+  });
+  const command = (number: number) => ({
+    origin: 2,
+    incarnation: 1,
+    number,
+    settled: 0,
+    payload: Uint8Array.of(number),
+  });
+  const forward = (...numbers: number[]): Event => ({
+    kind: "message",
+    from: 2,
+    message: { kind: "forward", commands: numbers.map(command), hops: 1 },
+  });
+  assert.deepEqual(space.admitted(forward(1, 2)), forward(1, 2));
+  assert.equal(space.refusal(1), null);
+  space.onNotice({ kind: "full", isFull: true });
+  assert.deepEqual(space.admitted(forward(1, 2)), forward(2));
+  assert.equal(space.admitted(forward(1)), null);
+  assert.deepEqual(space.counters, { fullDisks: 0, droppedForRoom: 2 });
+  assert.match(
+    space.refusal(1)!.message,
+    /^nothing was proposed, for the disks of too many replicas are full: /,
+  );
+  assert.equal(space.refusal(2), null);
+  space.onNotice({ kind: "full", isFull: false });
+  assert.equal(space.refusal(1), null);
+  assert.deepEqual(space.alarms, []);
+  assert.match(told.join("; "), /^the disks of too many .*; a quorum of the replicas has room on its disks$/);
+  space.room.endWaiting();
 });

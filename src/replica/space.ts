@@ -4,6 +4,7 @@ import type { StateMachine } from "../machine/machine.js";
 import type { ReplicaId } from "../paxos/ballot.js";
 import type { Event } from "../paxos/event.js";
 import type { Message, MessageKind } from "../paxos/message.js";
+import type { Notice } from "../paxos/outbox.js";
 import type { Command } from "../paxos/value.js";
 import type { Disk } from "../wal/disk.js";
 import { Room } from "../wal/room.js";
@@ -17,6 +18,9 @@ const RESERVE_SEGMENTS = 2;
 const HAND_OVER_MS = 1000;
 /** A leader that only refuses growth does so at first as often, then half as often each time, down to this. */
 const LONGEST_PAUSE_MS = 60_000;
+const QUORUM_FULL =
+  "the disks of too many replicas are full: what makes the state larger is refused everywhere; free some room there, or " +
+  "delete and compact";
 /** What would only be kept in memory while nothing can be synced; each is sent again, or asked for again. */
 const IN_VAIN: readonly MessageKind[] = ["prepare", "accept", "learned", "transfer"];
 
@@ -29,9 +33,12 @@ export interface SpacePorts {
   isLeading(): boolean;
   /** Those that could lead instead. */
   others(): readonly ReplicaId[];
-  handOver(to: ReplicaId): void;
+  post(event: Event): void;
   readonly events: Pick<DriverEvents, "onFault" | "onWell" | "onBroken">;
 }
+
+/** The counters of one that has had room all the time. */
+export const NO_LACKS: Record<string, number> = { fullDisks: 0, droppedForRoom: 0 };
 
 export class Space<C> {
   readonly #machine: Pick<StateMachine<C, unknown, unknown, unknown>, "decode" | "grows">;
@@ -39,13 +46,15 @@ export class Space<C> {
   #room: Room | null;
   /** What had no room first; empty: everything has it. */
   #lacking: string;
+  /** Those with room are too few for a quorum. */
+  #isQuorumFull: boolean;
   /** How often it handed over since then, and when it may again. */
   #handedOver: number;
   #handOverAt: number;
   #isWatching: boolean;
   /** How often there was no room, and what others handed on and was dropped, in this life. */
-  alarmed: number;
-  dropped: number;
+  #alarmed: number;
+  #dropped: number;
 
   private constructor(
     machine: Pick<StateMachine<C, unknown, unknown, unknown>, "decode" | "grows">,
@@ -55,11 +64,12 @@ export class Space<C> {
     this.#ports = ports;
     this.#room = null;
     this.#lacking = "";
+    this.#isQuorumFull = false;
     this.#handedOver = 0;
     this.#handOverAt = 0;
     this.#isWatching = false;
-    this.alarmed = 0;
-    this.dropped = 0;
+    this.#alarmed = 0;
+    this.#dropped = 0;
   }
 
   static async open<C>(
@@ -77,6 +87,7 @@ export class Space<C> {
         space.#lacking = "";
         space.#handedOver = 0;
         space.#handOverAt = 0;
+        ports.post({ kind: "room", isFull: false });
         ports.events.onWell("there is room on the disk again");
       },
       onFailed: (error) => ports.events.onBroken(error),
@@ -88,28 +99,44 @@ export class Space<C> {
     return this.#room!;
   }
 
+  get counters(): Record<string, number> {
+    return { fullDisks: this.#alarmed, droppedForRoom: this.#dropped };
+  }
+
   get isLacking(): boolean {
     return this.#lacking !== "";
   }
 
   get alarms(): readonly string[] {
-    if (!this.isLacking) return [];
-    return [
-      `the disk is full (no room for ${this.#lacking}): what makes the state larger is refused; free some room, or ` +
-        "delete and compact",
-    ];
+    const alarms = this.#isQuorumFull ? [QUORUM_FULL] : [];
+    if (this.isLacking) {
+      alarms.unshift(
+        `the disk is full (no room for ${this.#lacking}): what makes the state larger is refused; free some room, or ` +
+          "delete and compact",
+      );
+    }
+    return alarms;
+  }
+
+  /** Of all replicas: whether those with room are too few for a quorum. */
+  onNotice({ isFull }: Notice & { readonly kind: "full" }): void {
+    this.#isQuorumFull = isFull;
+    if (isFull) this.#ports.events.onFault(QUORUM_FULL);
+    else this.#ports.events.onWell("a quorum of the replicas has room on its disks");
   }
 
   #lacks(what: string): void {
     this.#lacking = what;
-    this.alarmed += 1;
-    for (const text of this.alarms) this.#ports.events.onFault(text);
+    this.#alarmed += 1;
+    this.#ports.events.onFault(this.alarms[0]!);
     this.#watch();
   }
 
   #watch(): void {
-    const { clock, isStuck, isLeading } = this.#ports;
+    const { clock, isStuck, isLeading, post } = this.#ports;
     if (!this.room.isLacking) return;
+    // Each time, for a core may have begun since.
+    post({ kind: "room", isFull: true });
     if (isLeading() && (isStuck() || clock.now() >= this.#handOverAt)) this.#handOver();
     // There may have been room for less than a pause.
     if (this.#isWatching) return;
@@ -125,11 +152,11 @@ export class Space<C> {
    * knows who has room, so that each of the others has its turn; where all are full, they do it ever more seldom.
    */
   #handOver(): void {
-    const { clock, self, others, handOver } = this.#ports;
+    const { clock, self, others, post } = this.#ports;
     const peers = [...others()].sort((a, b) => a - b);
     if (peers.length === 0) return;
     const next = peers.findIndex((peer) => peer > self);
-    handOver(peers[(Math.max(next, 0) + this.#handedOver) % peers.length]!);
+    post({ kind: "transfer", to: peers[(Math.max(next, 0) + this.#handedOver) % peers.length]! });
     const pause = Math.min(HAND_OVER_MS * 2 ** this.#handedOver, LONGEST_PAUSE_MS);
     this.#handOverAt = clock.now() + pause;
     this.#handedOver += 1;
@@ -137,8 +164,12 @@ export class Space<C> {
 
   /** Why a command of a caller here is not taken; null: it is. */
   refusal(command: C): NoSpace | null {
-    if (!this.isLacking || !this.#grows(command)) return null;
-    return new NoSpace(`the disk of this replica is full: nothing was proposed; ${this.alarms[0]}`);
+    if (!this.#refusesGrowth || !this.#grows(command)) return null;
+    return new NoSpace(`nothing was proposed, for ${this.alarms[0]}`);
+  }
+
+  get #refusesGrowth(): boolean {
+    return this.isLacking || this.#isQuorumFull;
   }
 
   #grows(command: C): boolean {
@@ -147,7 +178,7 @@ export class Space<C> {
 
   /** What of an event goes to the core; null: nothing. */
   admitted(event: Event): Event | null {
-    if (!this.isLacking || event.kind !== "message") return event;
+    if (!this.#refusesGrowth || event.kind !== "message") return event;
     const message = this.#admitted(event.message);
     return message === null ? null : { ...event, message };
   }
@@ -156,7 +187,7 @@ export class Space<C> {
     if (this.#ports.isStuck() && IN_VAIN.includes(message.kind)) return null;
     if (message.kind !== "forward" || !this.#ports.isLeading()) return message;
     const commands = message.commands.filter((command) => !this.#isGrowing(command));
-    this.dropped += message.commands.length - commands.length;
+    this.#dropped += message.commands.length - commands.length;
     return commands.length === 0 ? null : { ...message, commands };
   }
 

@@ -27,6 +27,7 @@ const TOLD: Readonly<Record<Notice["kind"], string>> = {
   compact: "told compact",
   diverged: "told diverged",
   divided: "told divided",
+  full: "told full",
   lost: "told lost",
   alarm: "told alarm",
 };

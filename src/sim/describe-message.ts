@@ -84,7 +84,7 @@ export function describeMessage(message: Message | SnapshotMessage): string {
     case "heartbeat":
       return describeHeartbeat(message);
     case "heartbeatAck":
-      return `heartbeatAck ${describeBallot(message.ballot)} round=${message.round} synced=${message.syncedUpTo}${message.damaged ? " damaged" : ""}`;
+      return `heartbeatAck ${describeBallot(message.ballot)} round=${message.round} synced=${message.syncedUpTo}${message.damaged ? " damaged" : ""}${message.full ? " full" : ""}`;
     case "canvass":
       return `canvass chosen=${message.chosenUpTo}`;
     case "canvassReply": {

@@ -6,7 +6,7 @@ import type { ReplicaId } from "../paxos/ballot.js";
 import { FRAME_KINDS, type FrameKind, sealFrame, startFrame } from "./frame.js";
 
 /** Raised with every change of the frames or messages that an older replica would misread. */
-export const PROTOCOL_VERSION = 2;
+export const PROTOCOL_VERSION = 3;
 
 /** "SYND", then the version: their place never changes, so that every version can tell any other what is wrong. */
 const MAGIC = 0x53594e44;

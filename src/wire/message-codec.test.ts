@@ -49,6 +49,7 @@ const message: fc.Arbitrary<PeerMessage> = fc.oneof(
     round: number,
     quorumConnected: fc.boolean(),
     emptyAbove: number,
+    full: fc.boolean(),
     digests: list(record({ replica, slot, digest: number })),
   }),
   record({
@@ -60,6 +61,7 @@ const message: fc.Arbitrary<PeerMessage> = fc.oneof(
     digest: number,
     lease: fc.boolean(),
     damaged: fc.boolean(),
+    full: fc.boolean(),
   }),
   record({ kind: is("canvass"), round: number, chosenUpTo: number }),
   record({

@@ -141,6 +141,7 @@ function encodeNumbers(message: NumberMessage, writer: ByteWriter): void {
       writer.varint(message.round);
       writer.u8(message.quorumConnected ? 1 : 0);
       writer.varint(message.emptyAbove);
+      writer.u8(message.full ? 1 : 0);
       writeDigests(writer, message.digests);
       break;
     case "heartbeatAck":
@@ -151,6 +152,7 @@ function encodeNumbers(message: NumberMessage, writer: ByteWriter): void {
       writer.varint(message.digest);
       writer.u8(message.lease ? 1 : 0);
       writer.u8(message.damaged ? 1 : 0);
+      writer.u8(message.full ? 1 : 0);
       break;
     case "canvass":
       writer.varint(message.round);
@@ -272,6 +274,7 @@ function decodeNumbers(kind: Exclude<MessageKind, ListKind>, reader: ByteReader)
         round: r.varint(),
         quorumConnected: readBoolean(r),
         emptyAbove: r.varint(),
+        full: readBoolean(r),
         digests: readDigests(r),
       };
     case "heartbeatAck":
@@ -284,6 +287,7 @@ function decodeNumbers(kind: Exclude<MessageKind, ListKind>, reader: ByteReader)
         digest: r.varint(),
         lease: readBoolean(r),
         damaged: readBoolean(r),
+        full: readBoolean(r),
       };
     case "canvass":
       return { kind, round: r.varint(), chosenUpTo: r.varint() };

@@ -63,9 +63,10 @@ async function free(c: Cluster, ids: readonly number[]): Promise<void> {
   await c.clock.until(() => ids.every((id) => !c.replica(id).status().isOutOfSpace));
 }
 
-/** Puts through `at` until one is refused; how many were taken. */
-async function putUntilFull(c: Cluster, at: number): Promise<number> {
+/** Puts through `at`, `paceMs` apart, until one is refused; how many were taken. */
+async function putUntilFull(c: Cluster, at: number, paceMs = 0): Promise<number> {
   for (let taken = 0; taken < 400; taken += 1) {
+    await pass(c, paceMs);
     const outcome = await propose(c, at, taken % 5, VALUE);
     if (outcome === "NO_SPACE") return taken;
     assert.equal(typeof outcome, "number");
@@ -104,25 +105,56 @@ test("all disks full: puts are refused, deletes and reads go on, restarts too, a
 });
 
 test("F17: what is refused has no effect; full leaders drop what others hand on, until one that has room leads", async () => {
-  const c = newCluster(3);
+  const c = newCluster(5);
   await c.startAll();
   await pass(c, 200);
   const leader = await c.leader();
-  const [next, last] = [(leader % 3) + 1, ((leader + 1) % 3) + 1];
+  const [next, last] = [(leader % 5) + 1, ((leader + 1) % 5) + 1];
   fill(c, [leader, next]);
   const taken = await putUntilFull(c, leader);
   assert.ok(!c.replica(last).status().isOutOfSpace);
   assert.equal(await propose(c, leader, 6, "refused"), "NO_SPACE");
   assert.equal(await propose(c, last, 8, "kept"), taken + 1);
-  await c.clock.until(() => c.replica(last).status().role === "leader");
+  const roomy = c.ids.filter((id) => id !== leader && id !== next);
+  await c.clock.until(() => roomy.some((id) => c.replica(id).status().role === "leader"));
   const dropped = [leader, next].map((id) => c.replica(id).status().counters.droppedForRoom!);
   assert.ok(dropped[0]! + dropped[1]! > 0);
   assert.equal(await propose(c, next, 0, null), taken + 2);
   await pass(c, 59_000);
-  assert.equal(c.replica(last).status().role, "leader");
+  assert.ok(roomy.some((id) => c.replica(id).status().role === "leader"));
   await free(c, [leader, next]);
   const { keys } = await stateAt(c, next);
   assert.ok(!("6" in keys) && "8" in keys);
+  await c.closeAll();
+});
+
+test("too few have room: the leader that has it refuses growth too, so that deletions go on until there is room", async () => {
+  const c = newCluster(3);
+  await c.startAll();
+  await pass(c, 200);
+  const leader = await c.leader();
+  const others = c.ids.filter((id) => id !== leader);
+  fill(c, others);
+  // The reserve, 20 puts here, outlasts a heartbeat.
+  const taken = await putUntilFull(c, leader, 10);
+  const told = "the disks of too many replicas are full: what makes the state larger is refused everywhere; ";
+  const { alarms, isOutOfSpace } = c.replica(leader).status();
+  assert.deepEqual([isOutOfSpace, alarms.length, alarms[0]!.startsWith(told)], [false, 1, true]);
+  assert.deepEqual(c.faults(leader), alarms);
+  await pass(c, 100);
+  for (const id of others) assert.equal(c.replica(id).status().alarms.length, 2);
+  for (let key = 0; key < 50; key += 1) {
+    assert.equal(await propose(c, leader, key % 5, null), taken + key + 1);
+    assert.equal(await propose(c, leader, key % 5, VALUE), "NO_SPACE");
+  }
+  assert.deepEqual(await stateAt(c, leader), { keys: {}, count: taken + 50 });
+  await free(c, [others[0]!]);
+  await pass(c, 200);
+  assert.equal(await propose(c, leader, 1, "again"), taken + 51);
+  assert.deepEqual(c.replica(leader).status().alarms, []);
+  assert.equal(c.replica(others[1]!).status().alarms.length, 1);
+  await free(c, others);
+  await c.level();
   await c.closeAll();
 });
 

@@ -139,6 +139,7 @@ test("a leader that turns out to differ answers no read with the acknowledgement
         ...digests,
         lease: false,
         damaged: false,
+        full: false,
       } as const;
       cluster.step(1, { kind: "message", from, message });
     };
@@ -278,6 +279,7 @@ test("heartbeats tell the newest digest of everyone, acknowledgements that of th
     round: 1,
     quorumConnected: true,
     emptyAbove: 0,
+    full: false,
     digests: [
       { replica: 2, slot: SLOT, digest: 1 },
       { replica: 9, slot: SLOT, digest: 1 },

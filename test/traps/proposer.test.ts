@@ -177,6 +177,7 @@ test("F5: stepping down fails the reads that waited: a later ballot does not con
     round: 1,
     quorumConnected: true,
     emptyAbove: 0,
+    full: false,
     digests: [],
   } as const;
   const told = { ...heartbeat, ballot: ballotOf(1, 1), chosenUpTo: 0 };
