@@ -44,8 +44,9 @@ export function describeSlots(entries: readonly { slot: Slot; text: string }[]):
 
 function describeHeartbeat(m: HeartbeatMessage): string {
   const connected = m.quorumConnected ? "" : " not quorum-connected";
+  const state = `${connected}${m.full ? " full" : ""}`;
   const empty = slotRange(m.emptyAbove + 1, LAST_SLOT);
-  return `heartbeat ${describeBallot(m.ballot)} round=${m.round} chosen=${m.chosenUpTo} empty=${empty}${connected}`;
+  return `heartbeat ${describeBallot(m.ballot)} round=${m.round} chosen=${m.chosenUpTo} empty=${empty}${state}`;
 }
 
 export function describeMessage(message: Message | SnapshotMessage): string {

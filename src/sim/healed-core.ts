@@ -145,12 +145,13 @@ export class HealedCore {
     return host.core?.isLeading === true ? host : null;
   }
 
-  /** All have executed everything that is chosen, and have room. */
+  /** All have executed everything that is chosen, have room, and know that a quorum has. */
   get isLevel(): boolean {
     const all = this.hosts.map(({ replica }) => replica?.status());
     const first = all[0];
     if (first === undefined || first.appliedUpTo !== first.chosenUpTo) return false;
     if (all.some((one) => one?.isOutOfSpace)) return false;
+    if (this.hosts.some(({ core }) => core?.paxos.state.isQuorumFull)) return false;
     return all.every((one) => one?.appliedUpTo === first.appliedUpTo && one.chosenUpTo === first.chosenUpTo);
   }
 

@@ -84,6 +84,7 @@ const EVENTS = [
   "told compact",
   "told diverged",
   "told divided",
+  "told full",
   "told readReady",
   "told serveLog",
   "told serveSnapshot",
