@@ -50,7 +50,7 @@ export class SnapshotFiles {
   #isReceiving: boolean;
   /** The last file that was given a name, or is about to be. */
   #placed: Promise<unknown>;
-  /** Names under which damaged files were put aside in this life, for the operator; the last two are kept. */
+  /** Names under which damaged files were put aside in this life, for the operator; two files are kept. */
   readonly damaged: string[];
   readonly broken: BrokenSnapshots;
 
@@ -265,12 +265,10 @@ export class SnapshotFiles {
     await this.broken.add(aside);
   }
 
-  /** Those that were found first go; what earlier lives put aside comes before what this one did. */
+  /** Those of the highest slots are kept, whenever they were found: of them may be what the log has not any more. */
   async #removeOldDamaged(): Promise<void> {
     const names = (await this.#disk.list()).filter((name) => PUT_ASIDE.test(name));
-    const own = new Set(this.damaged.filter((name) => names.includes(name)));
-    const found = [...names.filter((name) => !own.has(name)), ...own];
-    for (const old of found.slice(0, -KEPT)) await this.#disk.remove(old);
+    for (const old of names.sort().slice(0, -KEPT)) await this.#disk.remove(old);
   }
 
   /** Of states that were put aside because they differed only the last is kept. */
