@@ -136,7 +136,12 @@ export class ByteWriter {
     return written;
   }
 
-  /** The bytes written so far, as a view: the writer must not be used after it. */
+  /** Begins anew in the same memory: what `finish` gave is written over. */
+  clear(): void {
+    this.length = 0;
+  }
+
+  /** The bytes written so far, as a view: the writer must not be used after it, unless they are done with. */
   finish(): Uint8Array {
     return this.#buffer.subarray(0, this.length);
   }

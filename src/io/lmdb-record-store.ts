@@ -1,6 +1,6 @@
 // Records in lmdb, keyed by revision. lmdb has no checksums, so every value is sealed; it is opened so that after
 // a crash only what was flushed counts (`safeRestore`), and with a fixed map, because a growing one is mapped twice.
-import { type Database, open } from "lmdb";
+import type { Database } from "lmdb";
 import { assert } from "../base/assert.js";
 import { isNoSpace } from "../base/no-space.js";
 import {
@@ -15,12 +15,14 @@ import {
   StoreCorrupt,
   type StoredRecord,
   sealedCopy,
+  type TakeRecord,
   unseal,
 } from "../kv/record-store.js";
 import { answered } from "./lmdb-answer.js";
+import { type LmdbStats, openDatabase } from "./lmdb-database.js";
 import { damaged, excuseAbandonedWrites, isOfDamage, reasonOf } from "./lmdb-errors.js";
-import { leaveOpenAtExit, openingLmdb } from "./lmdb-exit.js";
-import { assertIsLmdb, MAP_BYTES } from "./lmdb-file.js";
+import { leaveOpenAtExit } from "./lmdb-exit.js";
+import { assertIsLmdb } from "./lmdb-file.js";
 import {
   AREAS,
   chunkKey,
@@ -38,26 +40,6 @@ import { ValueCopies } from "./lmdb-values.js";
 
 /** Writes handed to lmdb between two pauses: about 2 ms. */
 const SLICE_WRITES = 1_000;
-
-function openDatabase(directory: string): Database<Buffer, Uint8Array> {
-  const options = {
-    path: directory,
-    noSubdir: false,
-    encoding: "binary",
-    encoder: new ValueCopies(),
-    keyEncoding: "binary",
-    compression: false,
-    mapSize: MAP_BYTES,
-    overlappingSync: true,
-    noMemInit: true,
-    safeRestore: true,
-  } as const;
-  try {
-    return openingLmdb(() => open<Buffer, Uint8Array>(options));
-  } catch (error) {
-    throw isOfDamage(error) ? damaged(error) : error;
-  }
-}
 
 /** Area and revision of the head, before the owner's bytes. */
 const HEAD_FACTS = 10;
@@ -79,6 +61,7 @@ interface UnreadRecord extends RevisionKey {
 
 export class LmdbRecordStore implements RecordStore {
   readonly #db: Database<Buffer, Uint8Array>;
+  readonly #values: ValueCopies;
   readonly #directory: string;
   readonly #watch: StoreWatch;
   /** Records of a replacement lie in another area until a commit makes it this one. */
@@ -91,8 +74,9 @@ export class LmdbRecordStore implements RecordStore {
   /** The promise of the last write: lmdb gives one to many. */
   #lastWrite: Promise<unknown> | null;
 
-  private constructor(db: Database<Buffer, Uint8Array>, directory: string, watch: StoreWatch) {
-    this.#db = db;
+  private constructor(directory: string, watch: StoreWatch) {
+    this.#values = new ValueCopies();
+    this.#db = openDatabase(directory, this.#values);
     this.#directory = directory;
     this.#watch = watch;
     this.#hasFailed = false;
@@ -105,7 +89,7 @@ export class LmdbRecordStore implements RecordStore {
   /** Opens or makes the store in a directory of its own. Throws `StoreCorrupt`, or what lmdb says. */
   static async open(directory: string, watch = UNWATCHED): Promise<LmdbRecordStore> {
     await assertIsLmdb(directory);
-    const store = new LmdbRecordStore(openDatabase(directory), directory, watch);
+    const store = new LmdbRecordStore(directory, watch);
     try {
       await store.#takeUp();
     } catch (error) {
@@ -201,16 +185,32 @@ export class LmdbRecordStore implements RecordStore {
   }
 
   scan(main: number, sub: number, limit: number): ReadRecord[] {
-    return this.#reading(() => {
-      const found: ReadRecord[] = [];
-      for (const { key, value } of this.#range(main, sub, limit)) {
+    const found: ReadRecord[] = [];
+    this.#walk(this.#range(main, sub, limit), (main, sub, body) => found.push({ main, sub, body }) > 0);
+    return found;
+  }
+
+  visit(main: number, sub: number, take: TakeRecord): void {
+    this.#values.lend(() => this.#walk(this.#range(main, sub), take));
+  }
+
+  #walk(records: Iterable<{ readonly key: Uint8Array; readonly value: Uint8Array }>, take: TakeRecord): void {
+    const walk = this.#reading(() => records[Symbol.iterator]());
+    const next = () => walk.next();
+    for (let step = this.#reading(next); step.done !== true; step = this.#reading(next)) {
+      let goesOn = false;
+      try {
+        const { key, value } = step.value;
         checkKey(key);
         const main = mainOf(key);
         const sub = subOf(key);
-        found.push({ main, sub, body: unseal(value, main, sub, recordName) });
+        // Not within `#reading`: what it throws is no damage of the store.
+        goesOn = take(main, sub, unseal(value, main, sub, recordName));
+      } finally {
+        if (!goesOn) walk.return?.();
       }
-      return found;
-    });
+      if (!goesOn) return;
+    }
   }
 
   /** Whether lmdb shows as many keys as it counts; if not, its pages are damaged. */
@@ -238,7 +238,7 @@ export class LmdbRecordStore implements RecordStore {
     }
   }
 
-  #range(main: number, sub: number, limit: number) {
+  #range(main: number, sub: number, limit = Number.POSITIVE_INFINITY) {
     const start = recordKey(this.#area, main, sub);
     const end = this.#area + 1 < AREAS ? recordKey(this.#area + 1, 0, 0) : Buffer.of(TAG_CHUNK);
     return this.#db.getRange({ start, end, limit });
@@ -385,14 +385,4 @@ function sizeOf(written: readonly { readonly sealed: Uint8Array }[]): number {
   let bytes = 0;
   for (const { sealed } of written) bytes += sealed.length;
   return bytes;
-}
-
-/** What lmdb tells of its pages; missing from its typings. */
-interface LmdbStats {
-  readonly pageSize: number;
-  readonly entryCount: number;
-  readonly treeBranchPageCount: number;
-  readonly treeLeafPageCount: number;
-  readonly overflowPages: number;
-  readonly lastPageNumber: number;
 }

@@ -1,49 +1,43 @@
 // Every record that counts at one revision, in order: the whole logical state with its history above the last
 // compaction. It does not depend on how far compacted records are removed, and holds still while commands go on.
 // Rule: it is complete, or the walk throws; the tree of a damaged store may skip records that are intact.
-import type { KeyValue } from "../proto/gen/kv.js";
 import { mixOf, NO_KEY } from "./key-index.js";
-import { latin1OfBytes } from "./latin1.js";
 import type { MvccStore } from "./mvcc-store.js";
-import { decodeRecord } from "./record.js";
+import { outlineOf } from "./record.js";
 import { type RecordStore, SEAL_BYTES, StoreCorrupt } from "./record-store.js";
 
 /** Records read between two pauses: about 2 ms; and once there are so many bytes none is added. */
 const SLICE_RECORDS = 400;
 const SLICE_BYTES = 1 << 20;
-/** Records that are read at once, where they are small. */
+/** Records between two looks at their number and bytes, where they are small. */
 const MOST_AT_ONCE = 16;
 /** Keys looked at between two pauses: about 2 ms. */
 const SLICE_KEYS = 4_000;
 
-export interface FrozenRecord {
-  readonly main: number;
-  readonly sub: number;
-  readonly body: Uint8Array;
-}
-
 /**
- * Slices of the state at `revision`, compacted at `compactRevision`; the caller keeps both from being pruned. Throws
- * `StoreCorrupt`, after the last slice when records are missing.
+ * Gives `take` the state at `revision`, compacted at `compactRevision`, in slices: after each, how many records there
+ * were. The caller keeps both from being pruned. Throws `StoreCorrupt`, after the last slice when records are missing.
  */
 export async function* frozenRecords(
   store: MvccStore,
   records: RecordStore,
   revision: number,
   compactRevision: number,
-): AsyncGenerator<readonly FrozenRecord[]> {
-  let main = 0;
-  let sub = 0;
+  take: (main: number, sub: number, body: Uint8Array) => void,
+): AsyncGenerator<number> {
   let sum = 0;
-  while (main <= revision) {
-    const slice = readSlice(store, records, main, sub);
-    const last = slice.at(-1);
-    if (last === undefined) break;
-    main = last.main;
-    sub = last.sub + 1;
-    const kept = slice.filter((record) => record.main <= revision && counts(store, record, compactRevision));
-    for (const record of kept) sum = (sum + mixOf(record.main, record.sub)) >>> 0;
-    if (kept.length > 0) yield kept;
+  let taken = 0;
+  const takeOne = (main: number, sub: number, body: Uint8Array) => {
+    if (main > revision || !counts(store, main, sub, body, compactRevision)) return;
+    sum = (sum + mixOf(main, sub)) >>> 0;
+    taken += 1;
+    take(main, sub, body);
+  };
+  const at = { main: 0, sub: 0 };
+  while (at.main <= revision) {
+    taken = 0;
+    if (!readSlice(store, records, at, takeOne)) break;
+    if (taken > 0) yield taken;
     await records.turn();
   }
   if (sum !== (await indexedSum(store, records, revision, compactRevision))) {
@@ -90,41 +84,57 @@ async function indexedSum(
   return sum;
 }
 
-/** From the store as far as it goes alone, from the overlay above that. */
-function readSlice(store: MvccStore, records: RecordStore, main: number, sub: number): FrozenRecord[] {
-  const slice: FrozenRecord[] = [];
-  const limit = SLICE_RECORDS;
+/** From the store as far as it goes alone, from the overlay above that; moves `at` on. Says whether there was any. */
+function readSlice(
+  store: MvccStore,
+  records: RecordStore,
+  at: { main: number; sub: number },
+  take: (main: number, sub: number, body: Uint8Array) => void,
+): boolean {
   const overlayFirst = store.overlay.first;
+  let count = 0;
   let bytes = 0;
-  if (main < overlayFirst) {
-    let atOnce = 1;
-    let at = { main, sub };
-    while (slice.length < limit && bytes < SLICE_BYTES) {
-      const some = records.scan(at.main, at.sub, atOnce).filter((record) => record.main < overlayFirst);
-      if (some.length === 0) break;
-      for (const record of some) bytes += record.body.length;
-      slice.push(...some);
-      const last = some.at(-1)!;
-      at = { main: last.main, sub: last.sub + 1 };
-      const average = bytes / slice.length;
-      atOnce = Math.min(MOST_AT_ONCE, Math.max(1, Math.floor((SLICE_BYTES - bytes) / average)));
-    }
-    if (slice.length > 0) return slice;
+  const moveOn = (main: number, sub: number) => {
+    at.main = main;
+    at.sub = sub + 1;
+    count += 1;
+  };
+  if (at.main < overlayFirst) {
+    let left = 1;
+    records.visit(at.main, at.sub, (main, sub, body) => {
+      if (main >= overlayFirst) return false;
+      moveOn(main, sub);
+      bytes += body.length;
+      take(main, sub, body);
+      left -= 1;
+      if (left > 0) return true;
+      const average = bytes / count;
+      left = Math.min(MOST_AT_ONCE, Math.max(1, Math.floor((SLICE_BYTES - bytes) / average)));
+      return count < SLICE_RECORDS && bytes < SLICE_BYTES;
+    });
+    if (count > 0) return true;
   }
-  for (const record of store.overlay.scan(main, sub, limit)) {
+  for (const { main, sub, sealed } of store.overlay.scan(at.main, at.sub, SLICE_RECORDS)) {
     if (bytes >= SLICE_BYTES) break;
-    slice.push({ main: record.main, sub: record.sub, body: record.sealed.subarray(SEAL_BYTES) });
-    bytes += record.sealed.length;
+    moveOn(main, sub);
+    bytes += sealed.length;
+    take(main, sub, sealed.subarray(SEAL_BYTES));
   }
-  return slice;
+  return count > 0;
 }
 
 /** Of what a compaction covers, only a key's last change counts, and a tombstone only at its very revision. */
-function counts(store: MvccStore, record: FrozenRecord, compactRevision: number): boolean {
-  if (record.main > compactRevision) return true;
-  const kv: KeyValue = decodeRecord(record.body, record.main, record.sub);
-  const id = store.index.find(latin1OfBytes(kv.key));
+function counts(
+  store: MvccStore,
+  main: number,
+  sub: number,
+  body: Uint8Array,
+  compactRevision: number,
+): boolean {
+  if (main > compactRevision) return true;
+  const { key, version } = outlineOf(body, main, sub);
+  const id = store.index.find(key);
   if (id === NO_KEY || !store.index.lastChangeUpTo(id, compactRevision)) return false;
-  if (store.index.foundMain !== record.main || store.index.foundSub !== record.sub) return false;
-  return kv.version > 0 || record.main === compactRevision;
+  if (store.index.foundMain !== main || store.index.foundSub !== sub) return false;
+  return version > 0 || main === compactRevision;
 }

@@ -2,20 +2,31 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import type { FrozenRecord } from "./frozen.js";
 import { loadSnapshot } from "./loader.js";
 import { MemoryRecordStore } from "./memory-record-store.js";
 import { encodePut, RecordBlocks } from "./record.js";
 import { type Replacement, SEAL_BYTES } from "./record-store.js";
 import { bytes } from "./requests-for-tests.js";
 import { FRESH_DIGEST } from "./running-digest.js";
-import { BadSnapshot, encodeEndFrame, encodeHeaderFrame, encodeRecordsFrame } from "./snapshot.js";
+import {
+  BadSnapshot,
+  encodeEndFrame,
+  encodeHeaderFrame,
+  type FrozenRecord,
+  RecordsFrames,
+} from "./snapshot.js";
 
 const MANY = 5 << 20;
 
 function record(main: number): FrozenRecord {
   const sealed = encodePut(new RecordBlocks(), main, 0, bytes(`k${main}`), main, 1, 0n, new Uint8Array(MANY));
   return { main, sub: 0, body: sealed.subarray(SEAL_BYTES) };
+}
+
+function frameOf({ main, sub, body }: FrozenRecord): Uint8Array {
+  const frames = new RecordsFrames();
+  frames.add(main, sub, body);
+  return frames.end();
 }
 
 function load(frames: readonly Uint8Array[], replacement: Replacement) {
@@ -48,7 +59,7 @@ function slow() {
 
 test("one load at a time, and the last one is waited for", async () => {
   const { trace, ends, replacement, turn } = slow();
-  const frames = [2, 3].map((main) => encodeRecordsFrame([record(main)]));
+  const frames = [2, 3].map((main) => frameOf(record(main)));
   let isOver = false;
   const store = load([...frames, encodeEndFrame(2)], replacement).then(() => {
     isOver = true;
@@ -64,7 +75,7 @@ test("one load at a time, and the last one is waited for", async () => {
 
 test("a snapshot that turns out bad is told only when nothing is loaded any more", async () => {
   const { trace, ends, replacement, turn } = slow();
-  const store = load([encodeRecordsFrame([record(2)]), encodeEndFrame(7)], replacement);
+  const store = load([frameOf(record(2)), encodeEndFrame(7)], replacement);
   let isOver = false;
   const rejected = assert.rejects(store, BadSnapshot).then(() => {
     isOver = true;
@@ -76,9 +87,9 @@ test("a snapshot that turns out bad is told only when nothing is loaded any more
 });
 
 test("a load that fails is told, whatever was read meanwhile", async () => {
-  for (const after of [[], [encodeRecordsFrame([record(3)])]]) {
+  for (const after of [[], [frameOf(record(3))]]) {
     const { ends, replacement, turn } = slow();
-    const frames = [encodeRecordsFrame([record(2)]), ...after];
+    const frames = [frameOf(record(2)), ...after];
     const store = load([...frames, encodeEndFrame(frames.length)], replacement);
     const rejected = assert.rejects(store, /no room/);
     await turn();

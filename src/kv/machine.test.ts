@@ -110,7 +110,7 @@ describe("kv machine", () => {
     const expected = await hashOf(machine);
     const chunks: Uint8Array[] = [];
     for await (const chunk of machine.snapshot()) {
-      chunks.push(chunk);
+      chunks.push(chunk.slice());
       apply(machine, put("later", "2"));
     }
     const medium = new MemoryMedium();
@@ -131,7 +131,7 @@ describe("kv machine", () => {
     const source = await fresh();
     for (let i = 0; i < 1_000; i += 1) apply(source, put(`key-${i}`, `${i}`));
     const chunks: Uint8Array[] = [];
-    for await (const chunk of source.snapshot()) chunks.push(chunk);
+    for await (const chunk of source.snapshot()) chunks.push(chunk.slice());
     const damaged = chunks.map((chunk) => chunk.slice());
     damaged[1]![100]! ^= 1;
     const target = await fresh();
@@ -215,7 +215,7 @@ describe("kv machine", () => {
     machine = await KvMachine.open(new MemoryRecordStore(medium), pace);
     assert.equal(await grow(8), 0);
     const chunks: Uint8Array[] = [];
-    for await (const chunk of machine.snapshot()) chunks.push(chunk);
+    for await (const chunk of machine.snapshot()) chunks.push(chunk.slice());
     medium = new MemoryMedium();
     machine = await KvMachine.open(new MemoryRecordStore(medium), pace);
     await machine.restore(iterate(chunks));

@@ -14,7 +14,7 @@ import type { MvccStore } from "./mvcc-store.js";
 import { RangeRead, STEP_BUDGET } from "./range.js";
 import type { RecordStore } from "./record-store.js";
 import { Scrub } from "./scrub.js";
-import { BadSnapshot, encodeEndFrame, encodeHeaderFrame, encodeRecordsFrame } from "./snapshot.js";
+import { BadSnapshot, encodeEndFrame, encodeHeaderFrame, RecordsFrames } from "./snapshot.js";
 import { SnapshotFrames } from "./snapshot-frames.js";
 import { StateHash } from "./state-hash.js";
 import { queryTxn } from "./txn.js";
@@ -124,13 +124,13 @@ export class KvMachine implements StateMachine<KvCommand, KvResult, KvQuery, KvA
     const compactor = this.#committer.compactor;
     compactor.pin(compactRevision);
     try {
-      for await (const slice of frozenRecords(store, this.#records, revision, compactRevision)) {
+      const take = (main: number, sub: number, body: Uint8Array) => {
+        hash.number(main);
+        hash.number(sub);
+        hash.bytes(body);
+      };
+      for await (const _ of frozenRecords(store, this.#records, revision, compactRevision, take)) {
         if (store !== this.#store) return this.#hash();
-        for (const { main, sub, body } of slice) {
-          hash.number(main);
-          hash.number(sub);
-          hash.bytes(body);
-        }
       }
     } finally {
       compactor.unpin(compactRevision);
@@ -155,11 +155,13 @@ export class KvMachine implements StateMachine<KvCommand, KvResult, KvQuery, KvA
     header: Uint8Array,
   ): AsyncGenerator<Uint8Array> {
     yield header;
+    const frames = new RecordsFrames();
+    const take = (main: number, sub: number, body: Uint8Array) => frames.add(main, sub, body);
     let count = 0;
-    for await (const slice of frozenRecords(store, this.#records, revision, compactRevision)) {
+    for await (const taken of frozenRecords(store, this.#records, revision, compactRevision, take)) {
       if (store !== this.#store) throw new BadSnapshot("the state was replaced while its snapshot was made");
-      count += slice.length;
-      yield encodeRecordsFrame(slice);
+      count += taken;
+      yield frames.end();
     }
     yield encodeEndFrame(count);
   }

@@ -15,6 +15,7 @@ import {
   SEAL_BYTES,
   type StoredRecord,
   sealedCopy,
+  type TakeRecord,
   unseal,
 } from "./record-store.js";
 
@@ -138,15 +139,29 @@ export class MemoryRecordStore implements RecordStore {
     return row?.sealed === undefined ? undefined : bodyOf(row.sealed, row);
   }
 
+  *#from(main: number, sub: number): Generator<ReadRecord> {
+    const rows = this.#records.rows;
+    for (let at = this.#records.find(main, sub); at < rows.length; at += 1) {
+      const row = rows[at]!;
+      if (row.sealed !== undefined) yield { main: row.main, sub: row.sub, body: bodyOf(row.sealed, row) };
+    }
+  }
+
   scan(main: number, sub: number, limit: number): ReadRecord[] {
     const found: ReadRecord[] = [];
-    const rows = this.#records.rows;
-    for (let at = this.#records.find(main, sub); at < rows.length && found.length < limit; at += 1) {
-      const row = rows[at]!;
-      if (row.sealed === undefined) continue;
-      found.push({ main: row.main, sub: row.sub, body: bodyOf(row.sealed, row) });
-    }
+    if (limit === 0) return found;
+    for (const record of this.#from(main, sub)) if (found.push(record) === limit) break;
     return found;
+  }
+
+  /** Lends a copy that is spoilt afterwards, so that whoever keeps what was lent is found out. */
+  visit(main: number, sub: number, take: TakeRecord): void {
+    for (const record of this.#from(main, sub)) {
+      const lent = record.body.slice();
+      const goesOn = take(record.main, record.sub, lent);
+      lent.fill(0xff);
+      if (!goesOn) return;
+    }
   }
 
   chunk(generation: number, number: number): Uint8Array | undefined {

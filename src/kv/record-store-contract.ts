@@ -63,6 +63,9 @@ function expectRevisions(
 ): void {
   const found = store.scan(from.main, from.sub, limit).map(({ main, sub }) => [main, sub]);
   assert(JSON.stringify(found) === JSON.stringify(expected), `a scan finds ${JSON.stringify(expected)}`);
+  const visited: number[][] = [];
+  store.visit(from.main, from.sub, (main, sub) => visited.push([main, sub]) < limit);
+  assert(JSON.stringify(visited) === JSON.stringify(expected), `a visit finds ${JSON.stringify(expected)}`);
 }
 
 function expectCorrupt(read: () => unknown, name: string): void {
@@ -125,6 +128,15 @@ export const recordStoreContract: readonly RecordStoreCase[] = [
       await test.store.commit(batch(20, records));
       const store = await test.reopen();
       for (const [i, value] of values.entries()) expectBytes(store.read(2 + i, 0), value, `value ${i}`);
+      const scanned = store.scan(0, 0, values.length);
+      let visited = 0;
+      store.visit(0, 0, (main, _, lent) => {
+        expectBytes(lent, values[main - 2]!, `value ${main - 2}, lent`);
+        visited += 1;
+        return true;
+      });
+      assert(visited === values.length, "every value is lent");
+      for (const { main, body } of scanned) expectBytes(body, values[main - 2]!, `value ${main - 2}, kept`);
       await test.dispose();
     },
   },
@@ -250,6 +262,7 @@ export const recordStoreContract: readonly RecordStoreCase[] = [
       const store = await test.damage({ main: 3, sub: 1 });
       expectCorrupt(() => store.read(3, 1), "revision 3.1");
       expectCorrupt(() => store.scan(0, 0, 10), "revision 3.1");
+      expectCorrupt(() => store.visit(0, 0, () => true), "revision 3.1");
       expectBytes(store.read(2, 0), record(2).sealed.subarray(4), "record 2.0");
       expectBytes(store.read(4, 0), record(4).sealed.subarray(4), "record 4.0");
       await test.dispose();

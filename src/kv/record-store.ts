@@ -34,6 +34,9 @@ export interface ReadRecord {
   readonly body: Uint8Array;
 }
 
+/** Is lent a record, `body` until it returns; the store is not read meanwhile. Says whether it wants the next one. */
+export type TakeRecord = (main: number, sub: number, body: Uint8Array) => boolean;
+
 export interface RevisionKey {
   readonly main: number;
   readonly sub: number;
@@ -75,6 +78,8 @@ export interface RecordStore {
   read(main: number, sub: number): Uint8Array | undefined;
   /** At most `limit` records from revision (`main`, `sub`) on, ascending. Throws `StoreCorrupt`. */
   scan(main: number, sub: number, limit: number): ReadRecord[];
+  /** As `scan`, for who looks at each once: copies of all would be garbage, which is collected in long pauses. */
+  visit(main: number, sub: number, take: TakeRecord): void;
   /** A chunk of a checkpoint without the seal. Undefined when there is none. Throws `StoreCorrupt`. */
   chunk(generation: number, number: number): Uint8Array | undefined;
   /** Resolves when flushed. What was appended can be read from then on. One at a time. A rejection is final. */

@@ -1,8 +1,8 @@
 // The whole logical state as a stream: a header, records in order of revision, an end with their number. It is
 // made of frames with checksums, so that a receiver may cut the stream as it likes and notices what is missing.
+import { assert } from "../base/assert.js";
 import { ByteReader, ByteWriter } from "../base/bytes.js";
 import { crc32 } from "../base/crc32.js";
-import type { FrozenRecord } from "./frozen.js";
 import type { DigestLanes } from "./running-digest.js";
 
 const FORMAT = 2;
@@ -10,9 +10,10 @@ const KIND_HEADER = 1;
 const KIND_RECORDS = 2;
 const KIND_END = 3;
 const FRAME_HEAD = 8;
-/** Of a record before its body, at most: revision, part, length. */
-const RECORD_HEAD = 24;
 const LARGEST_FRAME = 64 << 20;
+
+/** What frames of records begin with; it grows for large ones. */
+const RECORDS_BYTES = 128 << 10;
 
 /** A snapshot that cannot be installed: cut short, damaged, or of another format. Nothing was changed by it. */
 export class BadSnapshot extends Error {
@@ -27,21 +28,34 @@ export interface SnapshotHeader {
   readonly digest: DigestLanes;
 }
 
+export interface FrozenRecord {
+  readonly main: number;
+  readonly sub: number;
+  readonly body: Uint8Array;
+}
+
 export type SnapshotFrame =
   | SnapshotHeader
   | { readonly kind: "records"; readonly records: readonly FrozenRecord[] }
   | { readonly kind: "end"; readonly count: number };
 
-function framed(write: (writer: ByteWriter) => void, capacity = 64): Uint8Array {
-  const writer = new ByteWriter(FRAME_HEAD + capacity);
+function begin(writer: ByteWriter): void {
   writer.u32(0);
   writer.u32(0);
-  write(writer);
-  const length = writer.length - FRAME_HEAD;
-  writer.patchU32(0, length);
+}
+
+function end(writer: ByteWriter): Uint8Array {
+  writer.patchU32(0, writer.length - FRAME_HEAD);
   const bytes = writer.finish();
-  writer.patchU32(4, crc32(bytes.subarray(FRAME_HEAD)));
+  writer.patchU32(4, crc32(bytes, 0, FRAME_HEAD));
   return bytes;
+}
+
+function framed(write: (writer: ByteWriter) => void): Uint8Array {
+  const writer = new ByteWriter(FRAME_HEAD + 64);
+  begin(writer);
+  write(writer);
+  return end(writer);
 }
 
 export function encodeHeaderFrame(
@@ -59,17 +73,35 @@ export function encodeHeaderFrame(
   });
 }
 
-export function encodeRecordsFrame(records: readonly FrozenRecord[]): Uint8Array {
-  let bytes = 1;
-  for (const { body } of records) bytes += body.length + RECORD_HEAD;
-  return framed((writer) => {
-    writer.u8(KIND_RECORDS);
-    for (const { main, sub, body } of records) {
-      writer.varint(main);
-      writer.varint(sub);
-      writer.bytes(body);
+/**
+ * Frames of records, all in the same memory, for a new buffer for each would be garbage that is collected in long
+ * pauses: a frame is good until the first record of the next one is added.
+ */
+export class RecordsFrames {
+  readonly #writer: ByteWriter;
+
+  constructor() {
+    this.#writer = new ByteWriter(RECORDS_BYTES);
+  }
+
+  /** Copies the record into the frame under way, or into a new one. */
+  add(main: number, sub: number, body: Uint8Array): void {
+    const writer = this.#writer;
+    if (writer.length === 0) {
+      begin(writer);
+      writer.u8(KIND_RECORDS);
     }
-  }, bytes);
+    writer.varint(main);
+    writer.varint(sub);
+    writer.bytes(body);
+  }
+
+  end(): Uint8Array {
+    assert(this.#writer.length > 0, "a frame has a record");
+    const frame = end(this.#writer);
+    this.#writer.clear();
+    return frame;
+  }
 }
 
 export function encodeEndFrame(count: number): Uint8Array {

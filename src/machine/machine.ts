@@ -25,7 +25,10 @@ export interface StateMachine<Command, Result, Query, Answer> {
   apply(command: Command, slot: number): Result;
   /** Answers from the present state and changes nothing. */
   query(query: Query): Answer | Promise<Answer>;
-  /** The whole present state in chunks, of a frozen copy: commands applied meanwhile do not show. */
+  /**
+   * The whole present state in chunks, of a frozen copy: commands applied meanwhile do not show. A chunk is done with
+   * when the next one is asked for: its memory may be used for that one.
+   */
   snapshot(): AsyncIterable<Uint8Array>;
   /**
    * Replaces the state by a snapshot's. A rejection ends the replica; but for one with the `code` `ENOSPC`, which has
