@@ -78,9 +78,7 @@ function register(server: Server, dispatch: Dispatch, method: Method): void {
   }
   const handle = async (call: ServerWritableStream<Buffer, Uint8Array>): Promise<void> => {
     try {
-      for await (const response of dispatch.stream(method, incomingOf(call))) {
-        if (!call.write(response) && !call.cancelled) await drained(call);
-      }
+      for await (const response of dispatch.stream(method, incomingOf(call))) await taken(call, response);
       call.end();
     } catch (error) {
       call.emit("error", statusOf(error));
@@ -110,11 +108,22 @@ function statusOf(error: unknown): Pick<StatusObject, "code" | "details"> {
   return { code: Code.unknown, details: "etcdserver: internal error" };
 }
 
-/** Resolves when the stream takes more, or will never. */
-function drained(call: ServerWritableStream<Buffer, Uint8Array>): Promise<void> {
+/**
+ * Resolves when `response` has been copied and the connection has taken it, or never will. Sixteen would wait in the
+ * stream otherwise: of large ones that is much to hold, and its memory could not be used for the next one.
+ */
+function taken(call: ServerWritableStream<Buffer, Uint8Array>, response: Uint8Array): Promise<void> {
   return new Promise((resolve) => {
-    call.once("drain", resolve);
-    call.once("cancelled", resolve);
+    if (call.cancelled) {
+      resolve();
+      return;
+    }
+    const done = (): void => {
+      call.off("cancelled", done);
+      resolve();
+    };
+    call.once("cancelled", done);
+    call.write(response, done);
   });
 }
 

@@ -1,6 +1,8 @@
 // Maintenance.Snapshot: the pieces of a backup, as etcd's clients take them, whatever the size of the snapshot.
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { connect, constants } from "node:http2";
 import { test } from "node:test";
 import { decodeTrailer } from "../kv/backup-format.js";
 import { SnapshotRequest, SnapshotResponse } from "../proto/gen/rpc.js";
@@ -82,4 +84,70 @@ test("of a stream only what waits to be sent counts as held", () => {
   assert.equal(admission.bytes, 1010);
   admission.end(ticket);
   assert.equal(admission.bytes, 0);
+});
+
+/** Pieces of 100,000 bytes, each of its number; counts those after which another one was asked for. */
+class Pieces {
+  given = 0;
+  isEnded = false;
+  readonly length: number;
+
+  constructor(length: number) {
+    this.length = length;
+  }
+
+  reduce(): number {
+    return this.length * 100_000;
+  }
+
+  *[Symbol.iterator]() {
+    try {
+      for (; this.given < this.length; this.given += 1) yield new Uint8Array(100_000).fill(this.given);
+    } finally {
+      this.isEnded = true;
+    }
+  }
+}
+
+/** A call of a client that reads nothing by itself. */
+async function unread({ address }: Running) {
+  const session = connect(`http://${address}`);
+  const headers = { ":method": "POST", ":path": PATH, "content-type": "application/grpc", te: "trailers" };
+  const stream = session.request(headers);
+  // An empty request.
+  stream.end(Buffer.alloc(5));
+  await once(stream, "response");
+  return { session, stream };
+}
+
+test("a client that reads nothing is given nearly nothing, and all as it is when it reads on", async (t) => {
+  const running = await run(t);
+  const pieces = new Pieces(50);
+  running.replica.pieces = pieces as unknown as Uint8Array[];
+  const { session, stream } = await unread(running);
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  assert.ok(pieces.given <= 2, `${pieces.given} pieces`);
+  const received: Buffer[] = [];
+  for await (const chunk of stream) received.push(chunk as Buffer);
+  session.close();
+  let all = Buffer.concat(received);
+  for (let number = 0; number < 50; number += 1) {
+    const length = all.readUInt32BE(1);
+    const { blob } = SnapshotResponse.decode(all.subarray(5, 5 + length));
+    assert.ok(blob.length === 100_000 && blob.every((byte) => byte === number));
+    all = all.subarray(5 + length);
+  }
+});
+
+test("a client that reads nothing and goes away ends it", async (t) => {
+  const running = await run(t);
+  const pieces = new Pieces(50);
+  running.replica.pieces = pieces as unknown as Uint8Array[];
+  const { session, stream } = await unread(running);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.equal(pieces.isEnded, false);
+  stream.close(constants.NGHTTP2_CANCEL);
+  await until(() => pieces.isEnded);
+  assert.ok(pieces.given <= 2, `${pieces.given} pieces`);
+  session.close();
 });

@@ -1,12 +1,13 @@
 // Service Maintenance: the status of the member that is asked, and its state as a backup, from what it holds itself.
 import { createHash } from "node:crypto";
 import { backupBytes, encodeTrailer, fillOf } from "../kv/backup-format.js";
-import { SnapshotRequest, SnapshotResponse, StatusRequest, StatusResponse } from "../proto/gen/rpc.js";
+import { SnapshotRequest, StatusRequest, StatusResponse } from "../proto/gen/rpc.js";
 import { Unavailable } from "../replica/errors.js";
 import { CallFailed, Code } from "./errors.js";
 import type { Headers } from "./header.js";
 import type { KvReplica } from "./kv-replica.js";
 import { type Call, type Method, serverStream, unary } from "./service.js";
+import { ENCODED, SnapshotResponses } from "./snapshot-responses.js";
 import { NO_STORE_STATUS, storeStatusOf } from "./store-status.js";
 import { API_CLUSTER_VERSION, API_VERSION } from "./version.js";
 
@@ -35,36 +36,32 @@ export function maintenanceMethods(replica: KvReplica, headers: Headers, cluster
   const snapshot = (_: SnapshotRequest, { signal }: Call) => backupOf(replica, clusterId, signal);
   return [
     unary("/etcdserverpb.Maintenance/Status", StatusRequest, StatusResponse, status),
-    serverStream("/etcdserverpb.Maintenance/Snapshot", SnapshotRequest, SnapshotResponse, snapshot),
+    serverStream("/etcdserverpb.Maintenance/Snapshot", SnapshotRequest, ENCODED, snapshot),
   ];
 }
 
-/** The bytes of a backup, piece by piece; ends early when the call does. */
+/** The bytes of a backup, piece by piece, each in an encoded response; ends early when the call does. */
 async function* backupOf(
   replica: KvReplica,
   clusterId: string,
   signal: Call["signal"],
-): AsyncGenerator<SnapshotResponse> {
+): AsyncGenerator<Uint8Array> {
   const { slot, bytes, pieces } = await replica.snapshot().catch((error: unknown) => {
     // At once, and for a reason that an operator can do something about: no timeout.
     if (!(error instanceof Unavailable)) throw error;
     throw new CallFailed(Code.unavailable, `etcdserver: no snapshot: ${error.message}`);
   });
   const hash = createHash("sha256");
-  let remaining = backupBytes(bytes);
-  const response = (blob: Uint8Array): SnapshotResponse => {
-    remaining -= blob.length;
-    return { header: undefined, remainingBytes: remaining, blob, version: API_CLUSTER_VERSION };
-  };
+  const responses = new SnapshotResponses(backupBytes(bytes));
   for await (const piece of pieces) {
     if (signal.aborted) return;
     hash.update(piece);
-    yield response(piece);
+    yield responses.next(piece);
   }
   const trailer = encodeTrailer({ clusterId, slot, snapshotBytes: bytes });
   for (const piece of [new Uint8Array(fillOf(bytes)), trailer]) {
     hash.update(piece);
-    if (piece.length > 0) yield response(piece);
+    if (piece.length > 0) yield responses.next(piece);
   }
-  yield response(hash.digest());
+  yield responses.next(hash.digest());
 }

@@ -31,7 +31,7 @@ export interface UnaryMethod extends NamedMethod {
 
 export interface StreamMethod extends NamedMethod {
   readonly kind: "serverStream";
-  /** Ends when the handler ends, which it must soon after the signal. */
+  /** Ends when the handler ends, which it must soon after the signal. Bytes are good until the next are asked for. */
   invoke(request: Uint8Array, call: Call): AsyncIterable<Uint8Array>;
 }
 

@@ -110,10 +110,36 @@ describe("lmdb record store", () => {
     await db.close();
     const store = await LmdbRecordStore.open(directory);
     assert.throws(() => store.scan(0, 0, 10), { name: "StoreCorrupt", message: /a key that no record has/ });
+    assert.throws(() => store.visit(0, 0, () => true), { name: "StoreCorrupt" });
     assert.throws(() => [...store.everything()], { name: "StoreCorrupt" });
     await store.close();
     await rm(directory, { recursive: true });
   });
+});
+
+test("what the one who is lent records throws is no damage of the store, which is read as before", async () => {
+  const directory = await mkdtemp(join(tmpdir(), "synod-lmdb-"));
+  const store = await LmdbRecordStore.open(directory);
+  const machine = await KvMachine.open(store);
+  for (let i = 0; i < 5; i += 1) machine.apply(put(`key-${i}`, `${i}`));
+  await machine.commit(1, new Uint8Array(0));
+  const error = new RangeError("no memory");
+  for (const at of [0, 2]) {
+    let seen = 0;
+    const take = () => {
+      seen += 1;
+      if (seen > at) throw error;
+      return true;
+    };
+    assert.throws(() => store.visit(0, 0, take), error);
+  }
+  const bodies = store.scan(0, 0, 10).map(({ body }) => body);
+  assert.equal(bodies.length, 5);
+  const copies = bodies.map((body) => body.slice());
+  store.visit(0, 0, () => true);
+  assert.deepEqual(bodies, copies, "what was scanned is no loan");
+  await machine.close();
+  await rm(directory, { recursive: true });
 });
 
 test("who watches a store is told that it goes on, for each slice of what a crash left and of what is loaded", async () => {

@@ -30,3 +30,16 @@ test("a small copy shares its block, a large one keeps nothing but itself", () =
   assert.equal(small[0]!.buffer, small[1]!.buffer);
   assert.equal(copies.decode(Buffer.alloc(100_000)).buffer.byteLength, 100_000);
 });
+
+test("what is lent is lmdb's own memory, and what is asked for afterwards is a copy again", () => {
+  const copies = new ValueCopies();
+  const shared = Buffer.alloc(1_000, 1);
+  copies.lend(() => {
+    assert.equal(copies.decode(shared, 300).buffer, shared.buffer);
+    assert.throws(() => copies.lend(() => {}), /what is lent is gone/);
+  });
+  assert.throws(() => copies.lend(() => assert.fail("of the one who reads")), /of the one who reads/);
+  const value = copies.decode(shared, 300);
+  shared.fill(2);
+  assert.ok(value.length === 300 && value.every((byte) => byte === 1));
+});

@@ -222,14 +222,20 @@ export class SnapshotFiles {
    */
   async *pieces(info: SnapshotInfo, length: number): AsyncGenerator<Uint8Array> {
     const file = await this.#using(info, () => this.#disk.open(snapshotName(info.slot), false));
+    let offset = 0;
+    let reading = file.read(offset, length);
     try {
-      for (let offset = 0; offset < info.bytes; ) {
-        const piece = await file.read(offset, length);
+      while (offset < info.bytes) {
+        const piece = await reading;
         if (piece.length === 0) return;
         offset += piece.length;
+        // Read while the one before is used; a failure is told when it is asked for.
+        reading = file.read(offset, length);
+        reading.catch(() => {});
         yield piece;
       }
     } finally {
+      await Promise.allSettled([reading]);
       await file.close();
     }
   }
