@@ -59,6 +59,10 @@ async function indexedSum(
   const add = (main: number, sub: number) => {
     sum = (sum + mixOf(main, sub)) >>> 0;
   };
+  // One for all keys.
+  const addLater = (main: number, mark: number) => {
+    if (main > compactRevision && main <= revision) add(main, mark >>> 1);
+  };
   let next: string | null = "";
   while (next !== null) {
     const start: string = next;
@@ -74,9 +78,7 @@ async function indexedSum(
         const { foundMain, foundSub, foundTombstone } = index;
         if (!foundTombstone || foundMain === compactRevision) add(foundMain, foundSub);
       }
-      index.forEachChange(id, (main, mark) => {
-        if (main > compactRevision && main <= revision) add(main, mark >>> 1);
-      });
+      index.forEachChange(id, addLater);
       return true;
     });
     await records.turn();
