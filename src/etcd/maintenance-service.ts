@@ -46,14 +46,14 @@ async function* backupOf(
   clusterId: string,
   signal: Call["signal"],
 ): AsyncGenerator<Uint8Array> {
-  const { slot, bytes, pieces } = await replica.snapshot().catch((error: unknown) => {
+  const { slot, bytes, lentPieces } = await replica.snapshot().catch((error: unknown) => {
     // At once, and for a reason that an operator can do something about: no timeout.
     if (!(error instanceof Unavailable)) throw error;
     throw new CallFailed(Code.unavailable, `etcdserver: no snapshot: ${error.message}`);
   });
   const hash = createHash("sha256");
   const responses = new SnapshotResponses(backupBytes(bytes));
-  for await (const piece of pieces) {
+  for await (const piece of lentPieces) {
     if (signal.aborted) return;
     hash.update(piece);
     yield responses.next(piece);

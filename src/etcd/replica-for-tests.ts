@@ -100,17 +100,16 @@ export class ReplicaForTests implements KvReplica {
     if (this.failure !== null) throw this.failure;
     const pieces = this.pieces;
     const bytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
-    return {
-      slot: this.#slot,
-      bytes,
-      pieces: (async function* () {
-        for (const piece of pieces) {
-          // As one that is read from a disk.
-          await new Promise(setImmediate);
-          yield piece;
-        }
-      })(),
+    const read = async function* (areLent: boolean) {
+      for (const piece of pieces) {
+        // As one that is read from a disk.
+        await new Promise(setImmediate);
+        const lent = areLent ? Uint8Array.from(piece) : piece;
+        yield lent;
+        if (areLent) lent.fill(0);
+      }
     };
+    return { slot: this.#slot, bytes, pieces: read(false), lentPieces: read(true) };
   }
 
   status(): KvReplicaStatus {

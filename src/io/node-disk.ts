@@ -94,9 +94,10 @@ class NodeFile implements DiskFile {
     return (await settle<{ size: number }>((done) => fstat(this.#descriptor, done))).size;
   }
 
-  async read(position: number, length: number): Promise<Uint8Array> {
+  async read(position: number, length: number, into?: Uint8Array): Promise<Uint8Array> {
     const left = Math.max(0, (await this.size()) - position);
-    const bytes = new Uint8Array(Math.min(length, left));
+    const most = Math.min(length, left);
+    const bytes = into === undefined ? new Uint8Array(most) : into.subarray(0, most);
     let at = 0;
     while (at < bytes.length) {
       const from = at;

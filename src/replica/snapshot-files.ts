@@ -218,20 +218,29 @@ export class SnapshotFiles {
 
   /**
    * The same from the first byte to the last, in pieces. The file is kept open: it goes on when the file is removed
-   * meanwhile, however long that takes. Fewer bytes than `info` says when it has become shorter.
+   * meanwhile, however long that takes. Fewer bytes than `info` says when it has become shorter. `areLent`: a piece is
+   * good until the next one is asked for, and no buffer is made for it.
    */
-  async *pieces(info: SnapshotInfo, length: number): AsyncGenerator<Uint8Array> {
+  async *pieces(info: SnapshotInfo, length: number, areLent = false): AsyncGenerator<Uint8Array> {
     const file = await this.#using(info, () => this.#disk.open(snapshotName(info.slot), false));
+    // One is read while the other is lent.
+    const memory = areLent ? [new Uint8Array(length), new Uint8Array(length)] : [];
+    let count = 0;
+    const read = () => {
+      const reading = file.read(offset, length, memory[count % 2]);
+      count += 1;
+      // A failure is told when the piece is asked for.
+      reading.catch(() => {});
+      return reading;
+    };
     let offset = 0;
-    let reading = file.read(offset, length);
+    let reading = read();
     try {
       while (offset < info.bytes) {
         const piece = await reading;
         if (piece.length === 0) return;
         offset += piece.length;
-        // Read while the one before is used; a failure is told when it is asked for.
-        reading = file.read(offset, length);
-        reading.catch(() => {});
+        reading = read();
         yield piece;
       }
     } finally {

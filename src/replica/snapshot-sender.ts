@@ -158,13 +158,18 @@ export class SnapshotSender {
       throw new Unavailable("no snapshot of the state can be made now: try again, or ask another replica");
     }
     this.#usedAt.set(info.slot, this.#ports.now());
-    return { slot: info.slot, bytes: info.bytes, pieces: this.#piecesOf(info) };
+    return {
+      slot: info.slot,
+      bytes: info.bytes,
+      pieces: this.#piecesOf(info, false),
+      lentPieces: this.#piecesOf(info, true),
+    };
   }
 
-  async *#piecesOf(info: SnapshotInfo): AsyncGenerator<Uint8Array> {
+  async *#piecesOf(info: SnapshotInfo, areLent: boolean): AsyncGenerator<Uint8Array> {
     const { files, now } = this.#ports;
     let left = info.bytes;
-    for await (const piece of files.pieces(info, PIECE_BYTES)) {
+    for await (const piece of files.pieces(info, PIECE_BYTES, areLent)) {
       // It may have been let go: who takes a piece a minute is served from the open file.
       if (this.#usedAt.has(info.slot)) this.#usedAt.set(info.slot, now());
       left -= piece.length;

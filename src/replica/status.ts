@@ -40,6 +40,8 @@ export interface StateSnapshot {
   readonly bytes: number;
   /** Its bytes in order; to be read within a minute of each other. */
   readonly pieces: AsyncIterable<Uint8Array>;
+  /** The same in memory that is used again: a piece is good until the next one is asked for. Take one of the two. */
+  readonly lentPieces: AsyncIterable<Uint8Array>;
 }
 
 export interface ReplicaEvents {

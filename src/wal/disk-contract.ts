@@ -62,6 +62,10 @@ export const DISK_CONTRACT: readonly DiskContractCase[] = [
       same(await file.read(2, 10), [9, 4], "over the end");
       same(await file.read(4, 10), [], "at the end");
       same(await file.read(9, 10), [], "behind the end");
+      const memory = new Uint8Array(10).fill(5);
+      same(await file.read(1, 2, memory), [2, 9], "a part, where there is memory for it");
+      same(memory.subarray(2), [5, 5, 5, 5, 5, 5, 5, 5], "what lies behind it");
+      same(await file.read(2, 10, memory), [9, 4], "over the end, where there is memory for it");
       same(await disk.read("f"), [1, 2, 9, 4], "the whole");
       await rejects(() => disk.read("g"), "reading a missing file");
       await file.close();

@@ -20,8 +20,8 @@ export type DiskCallback = (error: Error | null) => void;
 export interface DiskFile {
   readonly name: string;
   size(): Promise<number>;
-  /** Up to `length` bytes from `position`; fewer only at the end of the file. */
-  read(position: number, length: number): Promise<Uint8Array>;
+  /** Up to `length` bytes from `position`, fewer only at the end of the file; perhaps in `into`, which has so many. */
+  read(position: number, length: number, into?: Uint8Array): Promise<Uint8Array>;
   /** Writes all of `bytes`; not durable before `sync`. `bytes` must not change until it is done. */
   write(position: number, bytes: Uint8Array, done: DiskCallback): void;
   /** fdatasync: what was written before the call is durable when it is done. A failure is final. */

@@ -177,8 +177,12 @@ export class MemoryDisk implements Disk {
     return {
       name,
       size: async () => content.length,
-      read: async (position, length) =>
-        content.share().subarray(position, Math.max(position, Math.min(position + length, content.length))),
+      read: async (position, length, into) => {
+        const end = Math.max(position, Math.min(position + length, content.length));
+        const bytes = content.share().subarray(position, end);
+        into?.set(bytes);
+        return into?.subarray(0, bytes.length) ?? bytes;
+      },
       write: (position, bytes, done) => {
         this.writes += 1;
         const error = this.#fault("write", name, life) ?? this.#outOfQuota(name, content, position, bytes);
