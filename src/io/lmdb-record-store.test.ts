@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 import { open } from "lmdb";
 import { KvMachine } from "../kv/machine.js";
-import type { RecordStore } from "../kv/record-store.js";
+import { type RecordStore, seal } from "../kv/record-store.js";
 import { type RecordStoreUnderTest, recordStoreContract } from "../kv/record-store-contract.js";
 import { put } from "../kv/requests-for-tests.js";
 import { recordKey } from "./lmdb-keys.js";
@@ -137,8 +137,33 @@ test("what the one who is lent records throws is no damage of the store, which i
   assert.equal(bodies.length, 5);
   const copies = bodies.map((body) => body.slice());
   store.visit(0, 0, () => true);
+  const places = new Set<number>();
+  store.visit(0, 0, (_, __, body) => places.add(body.byteOffset).size > 0);
+  assert.equal(places.size, 1, "what is visited is not copied");
   assert.deepEqual(bodies, copies, "what was scanned is no loan");
   await machine.close();
+  await rm(directory, { recursive: true });
+});
+
+test("a visit that ends early holds no old pages: they are used again", async () => {
+  const directory = await mkdtemp(join(tmpdir(), "synod-lmdb-"));
+  const store = await LmdbRecordStore.open(directory);
+  const write = async (round: number) => {
+    const of = (n: number) => Array.from({ length: 100 }, (_, i) => ({ main: n * 100 + i + 1, sub: 0 }));
+    const append = of(round).map((at) => ({ ...at, sealed: seal(new Uint8Array(1_000), at.main, at.sub) }));
+    const remove = round === 0 ? [] : of(round - 1);
+    const batch = { head: new Uint8Array(0), revision: (round + 1) * 100, append, remove };
+    await store.commit({ ...batch, chunks: [], keepGenerations: [] });
+  };
+  for (let round = 0; round < 10; round += 1) await write(round);
+  const before = store.size().total;
+  for (let round = 10; round < 60; round += 1) {
+    store.visit(0, 0, () => false);
+    assert.throws(() => store.visit(0, 0, () => assert.fail("enough")), /enough/);
+    await write(round);
+  }
+  assert.ok(store.size().total < 2 * before, `${store.size().total} bytes, ${before} before`);
+  await store.close();
   await rm(directory, { recursive: true });
 });
 
