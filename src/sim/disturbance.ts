@@ -11,6 +11,7 @@ export class Disturbance {
   readonly #world: World;
   readonly #schedule: Schedule;
   readonly #clients: readonly Client[];
+  readonly #more: () => readonly OperationLine[];
   /** How often each kind of fault began. */
   readonly faults: Record<string, number>;
   #begun: number;
@@ -19,10 +20,17 @@ export class Disturbance {
   #isOver: boolean;
   #isForgotten: boolean;
 
-  constructor(world: World, schedule: Schedule, clients: readonly Client[]) {
+  /** `more`: the operations after those of the schedule, asked for when the last of these has begun. */
+  constructor(
+    world: World,
+    schedule: Schedule,
+    clients: readonly Client[],
+    more: () => readonly OperationLine[] = () => [],
+  ) {
     this.#world = world;
     this.#schedule = schedule;
     this.#clients = clients;
+    this.#more = more;
     this.faults = {};
     this.#begun = 0;
     this.#undo = new Set();
@@ -43,7 +51,7 @@ export class Disturbance {
     const { queue } = this.#world;
     const { faults, operations } = this.#schedule;
     this.#each(queue, faults, (line) => this.#strike(line));
-    this.#each(queue, operations, (line) => this.#ask(line));
+    this.#each(queue, operations, (line) => this.#ask(line), this.#more);
   }
 
   /** No fault begins any more, and no client asks. */
@@ -67,14 +75,18 @@ export class Disturbance {
     queue: EventQueue,
     lines: readonly Line[],
     play: (line: Line) => void,
+    more: (() => readonly Line[]) | null = null,
     next = 0,
   ): void {
     const line = lines[next];
-    if (line === undefined) return;
+    if (line === undefined) {
+      if (more !== null) this.#each(queue, more(), play);
+      return;
+    }
     queue.at(line.at, () => {
       if (this.#isOver) return;
       play(line);
-      this.#each(queue, lines, play, next + 1);
+      this.#each(queue, lines, play, more, next + 1);
     });
   }
 

@@ -26,14 +26,28 @@ const ROT_MS = 4000;
 /** Of the seeds that faults and clients are given: short, for people type them. */
 const SEEDS = 1_000_000;
 
-/** `length`: of the phase with faults, in virtual milliseconds. */
-export function drawSchedule(seed: number, length = 60_000): Schedule {
+/** Of the phase with faults, in virtual milliseconds. */
+const LENGTH_MS = 60_000;
+/** Most runs go on for a few seconds until they had enough; hardly any comes to an operation after this. */
+const FIRST_MS = 90_000;
+
+/**
+ * A schedule without its late operations, and those: what is drawn stays in memory as long as a run, and most runs
+ * never come to them. Both together are what `drawSchedule` draws.
+ */
+export function drawFirst(seed: number): { schedule: Schedule; later: () => readonly OperationLine[] } {
+  const later = () => drawSchedule(seed).operations.filter(({ at }) => at > FIRST_MS);
+  return { schedule: drawSchedule(seed, LENGTH_MS, FIRST_MS), later };
+}
+
+/** `length`: of the phase with faults. `until`: operations after it are left out. */
+export function drawSchedule(seed: number, length = LENGTH_MS, until = Number.POSITIVE_INFINITY): Schedule {
   // Not the generator of the world, so that a schedule does not depend on how often the world draws.
   const random = new Random(seed + 2 ** 32);
   const end = BEGIN_MS + length;
   // A cluster that its faults keep from serving has few operations a second: it goes on until it had enough.
   const goesOn = 3 * length;
-  const operations = drawOperations(random, end + goesOn);
+  const operations = drawOperations(random, Math.min(end + goesOn, until));
   const damageable = random.next() < 0.5 ? [1 + random.below(REPLICAS)] : [];
   const struck = drawFaults(random, end + goesOn, damageable.length > 0);
   const faults = [...struck, ...drawRot(seed, end + goesOn)].sort((a, b) => a.at - b.at);
@@ -42,10 +56,10 @@ export function drawSchedule(seed: number, length = 60_000): Schedule {
 }
 
 /** Whether clients ask ten times a second, for short values: the profile by whose speed campaigns are compared. */
-export function isDefaultProfile({ operations, end, goesOn }: Schedule): boolean {
-  const perSecond = operations.length / ((end + goesOn - BEGIN_MS) / 1000);
-  if (perSecond > MOST_BY_DEFAULT) return false;
-  return operations.every(({ request }) => request.kind !== "put" || request.value.length <= SHORT_VALUE);
+export function isDefaultProfile({ operations, end }: Schedule): boolean {
+  const first = operations.filter(({ at }) => at <= end);
+  if (first.length / ((end - BEGIN_MS) / 1000) > MOST_BY_DEFAULT) return false;
+  return first.every(({ request }) => request.kind !== "put" || request.value.length <= SHORT_VALUE);
 }
 
 function drawFaults(random: Random, end: number, mayDamage: boolean): FaultLine[] {

@@ -12,13 +12,15 @@ import { REPLAY } from "./network-faults.js";
 import { probe } from "./probes.js";
 import { demandProgress, isLeftAlone } from "./progress.js";
 import { Requests } from "./requests.js";
-import type { Schedule } from "./schedule.js";
+import type { OperationLine, Schedule } from "./schedule.js";
 import { settleStates } from "./settle-states.js";
 import { witnessOf } from "./witness.js";
 import { type TraceSink, World } from "./world.js";
 
 export interface RunOptions {
   readonly schedule: Schedule;
+  /** The operations after those of the schedule, for a run that comes to them; none, unless given. */
+  readonly later?: () => readonly OperationLine[];
   readonly drain: () => Promise<void>;
   readonly trace?: TraceSink;
 }
@@ -61,7 +63,7 @@ class Run {
   healedAt: number | null = null;
   recoveryMs = 0;
 
-  constructor({ schedule, drain, trace }: RunOptions) {
+  constructor({ schedule, later, drain, trace }: RunOptions) {
     this.schedule = schedule;
     const { seed, replicas } = schedule;
     const keepsPast = schedule.faults.some(({ fault }) => fault === REPLAY);
@@ -72,7 +74,7 @@ class Run {
       return new Client({ world: this.world, id: i + 1, history: this.history });
     });
     this.requests = new Requests("healed", this.random, KEYS);
-    this.disturbance = new Disturbance(this.world, schedule, this.clients);
+    this.disturbance = new Disturbance(this.world, schedule, this.clients, later);
   }
 
   async form(): Promise<void> {

@@ -1,6 +1,6 @@
 // Runs of the simulator, of a seed or of a schedule, and what is kept of them: plain data, so that a worker can
 // send it.
-import { drawSchedule, isDefaultProfile } from "../../sim/draw-schedule.js";
+import { drawFirst, drawSchedule, isDefaultProfile } from "../../sim/draw-schedule.js";
 import { type RunResult, simulate } from "../../sim/run.js";
 import { scenarioText } from "../../sim/scenario-text.js";
 import type { Schedule } from "../../sim/schedule.js";
@@ -21,7 +21,8 @@ export interface SeedOutcome extends RunOutcome {
 }
 
 /** Ticks run when no microtask is left, and without a turn of the event loop, which would cost more than an event. */
-const drain = (): Promise<void> => new Promise((resolve) => process.nextTick(resolve));
+const tick = (resolve: () => void): void => process.nextTick(resolve);
+const drain = (): Promise<void> => new Promise(tick);
 
 export async function runSchedule(schedule: Schedule, trace?: TraceSink): Promise<RunResult> {
   return simulate({ schedule, drain, ...(trace === undefined ? {} : { trace }) });
@@ -65,11 +66,11 @@ export function outcomeOf(result: RunResult): RunOutcome {
 
 /** `shrinkSeconds`: so long a seed that breaks is shrunk; 0: not at all. */
 export async function runSeed(seed: number, shrinkSeconds = 0): Promise<SeedOutcome> {
-  const schedule = drawSchedule(seed);
+  const { schedule, later } = drawFirst(seed);
   const begun = performance.now();
-  const result = await runSchedule(schedule);
+  const result = await simulate({ schedule, later, drain });
   const ms = performance.now() - begun;
   const shrinks = result.violation !== null && shrinkSeconds > 0;
-  const scenario = shrinks ? await shrunkScenario(schedule, result, shrinkSeconds) : null;
+  const scenario = shrinks ? await shrunkScenario(drawSchedule(seed), result, shrinkSeconds) : null;
   return { ...outcomeOf(result), ms, isDefault: isDefaultProfile(schedule), scenario };
 }
