@@ -1,11 +1,17 @@
 // Content of a file of a `MemoryDisk`: what is read of it; and per sector, what the disk itself holds and what the
 // kernel still has to write. A sector is written whole or not at all.
+import { isOfZeros } from "./zeros.js";
 
 const SECTOR = 512;
 const ZERO_CHUNK = 8 * SECTOR;
 
-/** A sync under way: what its sectors held when it began; null: what they hold still. */
-type Flush = Map<number, Uint8Array | null>;
+/** A sync under way. */
+interface Flush {
+  /** One may be there twice. */
+  readonly sectors: readonly number[];
+  /** What those that were written since held when it began; null: none was. */
+  held: Map<number, Uint8Array> | null;
+}
 
 /** What a sector holds that nobody has written; shared, for nothing ever writes into a copy of a sector. */
 const ZEROS = new Uint8Array(SECTOR);
@@ -13,11 +19,11 @@ const ZEROS = new Uint8Array(SECTOR);
 export class MemoryContent {
   bytes: Uint8Array;
   length: number;
-  /** What the disk holds of the sectors where it differs from what is read. */
-  readonly behind: Map<number, Uint8Array>;
+  /** By sector, what the disk holds where it differs from what is read. */
+  readonly #behind: (Uint8Array | undefined)[];
   /** Sectors that the next sync writes. A failed sync takes them off too: the kernel calls them clean (F10). */
-  dirty: Flush;
-  flushes: Flush[];
+  #dirty: number[];
+  #flushes: Flush[];
   /** Length to which the file falls back. */
   syncedLength: number;
   /** From here on nothing but zeros was ever written. */
@@ -28,9 +34,9 @@ export class MemoryContent {
   constructor() {
     this.bytes = new Uint8Array(0);
     this.length = 0;
-    this.behind = new Map();
-    this.dirty = new Map();
-    this.flushes = [];
+    this.#behind = [];
+    this.#dirty = [];
+    this.#flushes = [];
     this.syncedLength = 0;
     this.#zeroFrom = 0;
     this.#isShared = false;
@@ -41,10 +47,11 @@ export class MemoryContent {
     const copy = new MemoryContent();
     copy.bytes = this.share();
     copy.length = this.length;
-    for (const [sector, held] of this.behind) {
-      copy.behind.set(sector, held);
-      copy.dirty.set(sector, null);
-    }
+    this.#behind.forEach((held, sector) => {
+      if (held === undefined) return;
+      copy.#behind[sector] = held;
+      copy.#dirty.push(sector);
+    });
     copy.syncedLength = this.syncedLength;
     copy.#zeroFrom = this.#zeroFrom;
     copy.#isShared = true;
@@ -74,8 +81,10 @@ export class MemoryContent {
   }
 
   #sector(sector: number): Uint8Array {
+    const from = sector * SECTOR;
+    if (from + SECTOR <= this.length) return this.bytes.slice(from, from + SECTOR);
     const copy = new Uint8Array(SECTOR);
-    copy.set(this.bytes.subarray(sector * SECTOR, Math.min((sector + 1) * SECTOR, this.length)));
+    copy.set(this.bytes.subarray(from, this.length));
     return copy;
   }
 
@@ -99,51 +108,60 @@ export class MemoryContent {
     this.grow(end);
     this.#zeroFrom = Math.max(zeroFrom, end);
     for (let sector = Math.floor(position / SECTOR); sector * SECTOR < end; sector += 1) {
-      if (!this.behind.has(sector)) {
-        this.behind.set(sector, sector * SECTOR >= zeroFrom ? ZEROS : this.#sector(sector));
-      }
-      for (const flush of this.flushes) {
-        if (flush.get(sector) === null) flush.set(sector, this.#sector(sector));
-      }
-      this.dirty.set(sector, null);
+      this.#behind[sector] ??= sector * SECTOR >= zeroFrom ? ZEROS : this.#sector(sector);
+      for (const flush of this.#flushes) this.#hold(flush, sector);
+      this.#soil(sector);
     }
     this.bytes.set(bytes, position);
   }
 
+  #hold(flush: Flush, sector: number): void {
+    if (flush.held?.has(sector) === true || !flush.sectors.includes(sector)) return;
+    flush.held ??= new Map();
+    flush.held.set(sector, this.#sector(sector));
+  }
+
+  /** Mostly sectors are written in their order, and then this one is not there yet. */
+  #soil(sector: number): void {
+    const dirty = this.#dirty;
+    const isNext = dirty.length === 0 || sector > dirty[dirty.length - 1]!;
+    if (isNext || !dirty.includes(sector)) dirty.push(sector);
+  }
+
   /** What is dirty now is durable when the function returned is called, and so is what earlier syncs began with. */
   beginFlush(): () => void {
-    const flush = this.dirty;
-    this.dirty = new Map();
-    this.flushes.push(flush);
+    const flush: Flush = { sectors: this.#dirty, held: null };
+    this.#dirty = [];
+    this.#flushes.push(flush);
     const length = this.length;
     return () => {
-      for (let left = this.flushes.indexOf(flush) + 1; left > 0; left -= 1) {
-        this.flushes.shift()!.forEach(this.#flushed);
-      }
+      for (let left = this.#flushes.indexOf(flush) + 1; left > 0; left -= 1)
+        this.#flushed(this.#flushes.shift()!);
       this.syncedLength = Math.max(this.syncedLength, length);
     };
   }
 
-  readonly #flushed = (held: Uint8Array | null, sector: number): void => {
-    // What was written since is dirty, or in a later flush, and then what was held is a copy.
-    if (held !== null) this.behind.set(sector, held);
-    else this.behind.delete(sector);
-  };
+  #flushed({ sectors, held }: Flush): void {
+    for (const sector of sectors) {
+      // What was written since is dirty, or in a later flush, and then what was held is a copy.
+      this.#behind[sector] = held?.get(sector);
+    }
+  }
 
   /** The sync failed: its sectors are neither on the disk nor will they be, unless they are written again. */
   failFlush(): void {
-    this.dirty = new Map();
+    this.#dirty = [];
   }
 
   /** The process that waited for its syncs is gone; the kernel still has to write their sectors. */
   abandonFlushes(): void {
-    for (const flush of this.flushes) for (const sector of flush.keys()) this.dirty.set(sector, null);
-    this.flushes = [];
+    for (const { sectors } of this.#flushes) for (const sector of sectors) this.#soil(sector);
+    this.#flushes = [];
   }
 
   /** Undoes what is not on the disk, but for the sectors that `keeps` says got there; how many it did undo. */
   fallBack(keeps: () => boolean): number {
-    if (this.behind.size === 0 && this.syncedLength === this.length) {
+    if (this.#behind.every((held) => held === undefined) && this.syncedLength === this.length) {
       this.settle();
       return 0;
     }
@@ -151,15 +169,16 @@ export class MemoryContent {
     this.grow(this.length);
     let length = this.syncedLength;
     let undone = 0;
-    for (const sector of [...this.behind.keys()].sort((a, b) => a - b)) {
+    this.#behind.forEach((held, sector) => {
+      if (held === undefined) return;
       const from = sector * SECTOR;
       if (keeps()) {
         length = Math.max(length, Math.min(from + SECTOR, this.length));
       } else {
-        this.bytes.set(this.behind.get(sector)!.subarray(0, this.bytes.length - from), from);
+        this.bytes.set(held.subarray(0, this.bytes.length - from), from);
         undone += 1;
       }
-    }
+    });
     this.bytes = this.bytes.slice(0, length);
     this.length = length;
     this.settle();
@@ -167,9 +186,9 @@ export class MemoryContent {
   }
 
   settle(): void {
-    this.behind.clear();
-    this.dirty = new Map();
-    this.flushes = [];
+    this.#behind.length = 0;
+    this.#dirty = [];
+    this.#flushes = [];
     this.syncedLength = this.length;
   }
 }
@@ -177,6 +196,7 @@ export class MemoryContent {
 /** Only chunks as large as those that zero a segment are looked through; anything else counts as used. */
 function isZero(bytes: Uint8Array): boolean {
   if (bytes.length < ZERO_CHUNK || bytes.byteOffset % 4 !== 0 || bytes.length % 4 !== 0) return false;
+  if (isOfZeros(bytes)) return true;
   const words = new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
   for (let at = 0; at < words.length; at += 1) if (words[at] !== 0) return false;
   return true;

@@ -5,6 +5,11 @@ import { settled } from "./promise-file.js";
 /** Chunk by chunk; nobody writes into it. */
 const ZEROS = new Uint8Array(1024 * 1024);
 
+/** Whether they are known for zeros without a look at them. */
+export function isOfZeros(bytes: Uint8Array): boolean {
+  return bytes.buffer === ZEROS.buffer;
+}
+
 export interface ZeroOptions {
   /** Where they begin; 0 if missing. */
   readonly from?: number;
