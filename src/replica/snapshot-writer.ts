@@ -14,6 +14,8 @@ import {
 } from "./snapshot-format.js";
 
 const STEP_BYTES = 1 << 20;
+/** Of a frame that is begun. */
+const FIRST_BYTES = 1 << 12;
 
 /** A file of which at most `STEP_BYTES` are written and not synced. */
 export class SteppedFile {
@@ -45,7 +47,8 @@ export class SteppedFile {
 /** Cuts and joins what it is given into frames, as large as they may be. */
 class FrameWriter {
   readonly #file: SteppedFile;
-  readonly #frame: Uint8Array;
+  /** It grows: most snapshots of a young cluster are far shorter than a frame may be. */
+  #frame: Uint8Array;
   #filled: number;
   position: number;
   frames: number;
@@ -53,7 +56,7 @@ class FrameWriter {
 
   constructor(file: SteppedFile) {
     this.#file = file;
-    this.#frame = new Uint8Array(FRAME_BYTES);
+    this.#frame = new Uint8Array(FIRST_BYTES);
     this.#filled = FRAME_HEAD;
     this.position = SECTOR;
     this.frames = 0;
@@ -65,10 +68,18 @@ class FrameWriter {
       // A full frame waits for the byte after it: only then is it known not to be the last.
       if (this.#filled === FRAME_BYTES) await this.end(kind);
       const piece = bytes.subarray(at, at + FRAME_BYTES - this.#filled);
+      this.#reserve(this.#filled + piece.length);
       this.#frame.set(piece, this.#filled);
       this.#filled += piece.length;
       at += piece.length;
     }
+  }
+
+  #reserve(length: number): void {
+    if (length <= this.#frame.length) return;
+    const grown = new Uint8Array(Math.min(FRAME_BYTES, Math.max(length, 2 * this.#frame.length)));
+    grown.set(this.#frame.subarray(0, this.#filled));
+    this.#frame = grown;
   }
 
   async end(kind: FrameKind): Promise<void> {
