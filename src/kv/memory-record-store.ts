@@ -92,12 +92,29 @@ class Records implements Replacement {
 /** What survives a crash. */
 export class MemoryMedium {
   records = new Records();
-  head: Uint8Array | undefined;
   chunks = new Map<string, CheckpointChunk>();
   /** Why the next start must not use it; null: it may. */
   condemned: string | null = null;
   /** There is no room: no commit is made. */
   isFull = false;
+  #head: Uint8Array | undefined;
+  /** Of the last commit, without its seal: there are far more commits than looks at a head. Null: it is in `#head`. */
+  #unsealed: Uint8Array | null = null;
+
+  /** Sealed. */
+  get head(): Uint8Array | undefined {
+    if (this.#unsealed !== null) this.head = sealedCopy(this.#unsealed, 0, 0);
+    return this.#head;
+  }
+
+  set head(sealed: Uint8Array | undefined) {
+    this.#head = sealed;
+    this.#unsealed = null;
+  }
+
+  commitHead(body: Uint8Array): void {
+    this.#unsealed = body;
+  }
 
   /** Flips a bit of a record, for tests of what is done about damage. */
   damage(main: number, sub: number): void {
@@ -130,7 +147,7 @@ export class MemoryRecordStore implements RecordStore {
   }
 
   head(): Uint8Array | undefined {
-    const head = this.#medium.head;
+    const { head } = this.#medium;
     return head === undefined ? undefined : unseal(head, 0, 0, headName);
   }
 
@@ -185,7 +202,7 @@ export class MemoryRecordStore implements RecordStore {
       if (!batch.keepGenerations.includes(chunk.generation)) medium.chunks.delete(name);
     }
     medium.records = this.#records;
-    medium.head = sealedCopy(batch.head, 0, 0);
+    medium.commitHead(batch.head);
   }
 
   async remove(revisions: readonly RevisionKey[]): Promise<void> {

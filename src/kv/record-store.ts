@@ -52,7 +52,7 @@ export interface CheckpointChunk {
 
 /** What one commit does, all of it or nothing. */
 export interface RecordBatch {
-  /** What the owner wants to find at the next start, without a seal. */
+  /** What the owner wants to find at the next start, without a seal. The store may keep it: it must not change. */
   readonly head: Uint8Array;
   /** Every record's `main` is at most this; records above it that an earlier crash left are gone at the next start. */
   readonly revision: number;
