@@ -5,14 +5,15 @@ import { decodeHead, FRESH_HEAD, type Head } from "./head.js";
 import { decodeChunk } from "./index-checkpoint.js";
 import { KeyIndex, NO_KEY } from "./key-index.js";
 import { MvccStore, NEVER_COMPACTED } from "./mvcc-store.js";
-import { outlineOf } from "./record.js";
+import { outlineOf, RecordBlocks } from "./record.js";
 import {
   type RecordStore,
   type Replacement,
   recordName,
+  SEAL_BYTES,
   StoreCorrupt,
   type StoredRecord,
-  sealedCopy,
+  seal,
 } from "./record-store.js";
 import { FRESH_DIGEST } from "./running-digest.js";
 import { BadSnapshot, framesOf } from "./snapshot.js";
@@ -91,6 +92,7 @@ export async function loadSnapshot(
   replacement: Replacement,
 ): Promise<MvccStore> {
   const index = new KeyIndex();
+  const blocks = new RecordBlocks();
   let revision = 0;
   let compactRevision = NEVER_COMPACTED;
   let digest = FRESH_DIGEST;
@@ -119,7 +121,7 @@ export async function loadSnapshot(
         digest = frame.digest;
       } else if (frame.kind === "records") {
         for (const { main, sub, body } of frame.records) {
-          const record = takeRecord(index, main, sub, body, compactRevision);
+          const record = takeRecord(index, blocks, main, sub, body, compactRevision);
           waiting.push(record);
           waitingBytes += record.sealed.length;
         }
@@ -144,6 +146,7 @@ export async function loadSnapshot(
 
 function takeRecord(
   index: KeyIndex,
+  blocks: RecordBlocks,
   main: number,
   sub: number,
   body: Uint8Array,
@@ -156,5 +159,7 @@ function takeRecord(
     throw new BadSnapshot("a record of the snapshot makes no sense", { cause: error });
   }
   if (!follows) throw new BadSnapshot(`the snapshot misses a record before that of revision ${main}.${sub}`);
-  return { main, sub, sealed: sealedCopy(body, main, sub) };
+  const sealed = blocks.allocate(SEAL_BYTES + body.length);
+  sealed.set(body, SEAL_BYTES);
+  return { main, sub, sealed: seal(sealed, main, sub) };
 }
