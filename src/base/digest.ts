@@ -11,9 +11,14 @@ export function mixNumber(digest: number, value: number): number {
   return Math.imul(low ^ Math.floor(value / TWO_32), PRIME) >>> 0;
 }
 
+/** Mixes a byte; what it returns is a digest with `>>> 0`. */
+export function mixByte(digest: number, byte: number): number {
+  return Math.imul(digest ^ byte, PRIME);
+}
+
 /** Mixes the length and every byte. */
 export function mixBytes(digest: number, bytes: Uint8Array): number {
   let mixed = mixNumber(digest, bytes.length);
-  for (let i = 0; i < bytes.length; i += 1) mixed = Math.imul(mixed ^ bytes[i]!, PRIME);
+  for (let i = 0; i < bytes.length; i += 1) mixed = mixByte(mixed, bytes[i]!);
   return mixed >>> 0;
 }

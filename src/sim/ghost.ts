@@ -1,6 +1,6 @@
 // What an all-knowing observer remembers of a run: every vote, promise, proposal and read, over all lives.
 // Rule: fed only by what replicas append, make durable, send and execute; never by their own state.
-import { EMPTY_DIGEST, mixBytes } from "../base/digest.js";
+import { EMPTY_DIGEST, mixByte, mixNumber } from "../base/digest.js";
 import { latin1OfBytes } from "../kv/latin1.js";
 import type { Ballot, ReplicaId, Slot } from "../paxos/ballot.js";
 import type { Memberships } from "../paxos/membership.js";
@@ -162,14 +162,21 @@ export function copyGhostReplica(replica: GhostReplica): GhostReplica {
   };
 }
 
-/** So many bytes are told as they are, of more there are digests: a text of thousands of characters is slow to find. */
+/** So many bytes are told as they are, of the others there are digests: a text of thousands is slow to find. */
 const WHOLE_BYTES = 64;
 
 /** The bytes of a command as a short text: the same for the same bytes, and another for others, but for great luck. */
 export function payloadKey(payload: Uint8Array): string {
   const key = latin1OfBytes(payload, 0, Math.min(payload.length, WHOLE_BYTES));
-  if (payload.length <= WHOLE_BYTES) return key;
-  return `${key} ${payload.length} ${mixBytes(EMPTY_DIGEST, payload)} ${mixBytes(payload.length, payload)}`;
+  const { length } = payload;
+  if (length <= WHOLE_BYTES) return key;
+  let one = mixNumber(EMPTY_DIGEST, length);
+  let other = mixNumber(length, length);
+  for (let i = WHOLE_BYTES; i < length; i += 1) {
+    one = mixByte(one, payload[i]!);
+    other = mixByte(other, payload[i]!);
+  }
+  return `${key} ${length} ${one} ${other}`;
 }
 
 /** A vote as it is appended. */

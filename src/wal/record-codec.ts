@@ -152,7 +152,8 @@ export class BatchAssembler {
 
   /** Bytes of the batch of `records`; to be given a place with `place`. */
   assemble(records: readonly WalRecord[], flags: number): number {
-    const lists = HEADER + records.length * ENTRY + this.#repeats * REPEAT;
+    const repeatAt = HEADER + records.length * ENTRY;
+    const lists = repeatAt + this.#repeats * REPEAT;
     let values = 0;
     for (const record of records) values += valueLength(record);
     const end = align(lists + values, 4);
@@ -160,13 +161,12 @@ export class BatchAssembler {
     const buffer = this.#buffer;
     buffer.fill(0, 0, HEADER);
     this.#writeRecords(records, lists);
-    buffer.set(this.#repeat.subarray(0, this.#repeats * REPEAT), HEADER + records.length * ENTRY);
+    for (let at = repeatAt; at < lists; at += 1) buffer[at] = this.#repeat[at - repeatAt]!;
     buffer.fill(0, lists + values, end);
     const trailer = this.#writeTrailer(end);
     this.#length = align(end + trailer + 1, SECTOR);
     buffer[end + trailer] = END_BYTE;
     buffer.fill(0, end + trailer + 1, this.#length);
-
     const view = this.#view;
     this.#records = records.length;
     this.valuesAt = lists;
