@@ -6,7 +6,6 @@ import type { Ballot, ReplicaId, Slot } from "../paxos/ballot.js";
 import { describeBallot } from "../paxos/ballot.js";
 import { commandsOf, sameValue, type Value } from "../paxos/value.js";
 import { bounds, tasksBounded } from "./bounds.js";
-import type { ByBallot } from "./by-ballot.js";
 import type { CoreWatch } from "./core-watch.js";
 import { describeValue } from "./describe-message.js";
 import { type Ghost, InvariantBroken } from "./ghost.js";
@@ -107,24 +106,11 @@ interface Tally {
 /** Vote immutability (5) and ballot uniqueness (6): all votes and proposals of one ballot in one slot are one value. */
 function oneValueABallot(ghost: Ghost, slot: Slot): Tally[] {
   const tallies: Tally[] = [];
-  count(tallies, slot, 0, ghost.proposed.get(slot), false);
-  const { voters } = ghost.memberships.first;
-  for (const [id, { votes, durableVotes }] of ghost.replicas) {
-    count(tallies, slot, id, votes.get(slot), false);
-    count(tallies, slot, id, durableVotes.get(slot), voters.includes(id));
-  }
-  return tallies;
-}
-
-/** `who`: whose votes they are; 0: the proposals of their owners. */
-function count(
-  tallies: Tally[],
-  slot: Slot,
-  who: ReplicaId,
-  votes: ByBallot<Value> | undefined,
-  isDurable: boolean,
-): void {
-  votes?.forEach((value, ballot) => {
+  // Whose votes are counted; 0: the proposals of their owners.
+  let who = 0;
+  let isDurable = false;
+  // One function for all of them: there are many slots.
+  const count = (value: Value, ballot: Ballot) => {
     let tally: Tally | undefined;
     for (const one of tallies) if (one.ballot === ballot) tally = one;
     if (tally === undefined) {
@@ -137,7 +123,17 @@ function count(
       );
     }
     if (isDurable) tally.durable += 1;
-  });
+  };
+  ghost.proposed.get(slot)?.forEach(count);
+  const { voters } = ghost.memberships.first;
+  for (const [id, { votes, durableVotes }] of ghost.replicas) {
+    who = id;
+    isDurable = false;
+    votes.get(slot)?.forEach(count);
+    isDurable = voters.includes(id);
+    durableVotes.get(slot)?.forEach(count);
+  }
+  return tallies;
 }
 
 /** Agreement (9), anew: a value is chosen where a quorum has durable votes of one ballot, once, and nowhere else. */

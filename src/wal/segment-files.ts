@@ -17,18 +17,18 @@ const FORMAT = 1;
 /** Where the first batch of a segment is: the sector before it names the segment. */
 export const FIRST_BATCH = SECTOR;
 
-const NAME = /^log-(\d{10})$/;
+const PREFIX = "log-";
+const NAME = /^log-\d{10}$/;
 
 export function segmentName(index: number): string {
-  return `log-${String(index).padStart(10, "0")}`;
+  return `${PREFIX}${String(index).padStart(10, "0")}`;
 }
 
 /** Numbers of the segments among `files`, ascending. */
 export function segmentsAmong(files: readonly string[]): number[] {
   const found: number[] = [];
   for (const name of files) {
-    const match = NAME.exec(name);
-    if (match !== null) found.push(Number(match[1]));
+    if (NAME.test(name)) found.push(Number(name.slice(PREFIX.length)));
   }
   return found.sort((a, b) => a - b);
 }
