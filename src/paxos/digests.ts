@@ -79,8 +79,10 @@ export class Digests {
     const before = this.voices.get(replica) ?? NONE;
     // With every heartbeat all say again what they said last.
     if (voiceAt(before, slot)?.digest === digest) return false;
-    const after = [...before.filter((other) => other.slot !== slot), voice];
-    after.sort((a, b) => a.slot - b.slot);
+    const isNewest = before.length === 0 || before[before.length - 1]!.slot < slot;
+    const others = isNewest ? before : before.filter((other) => other.slot !== slot);
+    const after = [...others, voice];
+    if (!isNewest) after.sort((a, b) => a.slot - b.slot);
     if (after.length > KEPT) after.shift();
     this.voices.set(replica, after);
     this.newestVoices = null;

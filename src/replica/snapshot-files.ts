@@ -93,7 +93,12 @@ export class SnapshotFiles {
   }
 
   get newest(): SnapshotInfo | null {
-    return this.all.at(-1) ?? null;
+    // Asked with every sync of the log.
+    let newest: FirstSector | null = null;
+    for (const { first } of this.#held.values()) {
+      if (newest === null || first.slot > newest.slot) newest = first;
+    }
+    return newest === null ? null : infoOf(newest);
   }
 
   /** Durable when it resolves. One at a time. */

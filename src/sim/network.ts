@@ -163,7 +163,7 @@ export class SimNetwork {
         this.#watch.onSend(replica, to, message);
         // What was seen to leave may have been its last act.
         if (!life.isAlive) return;
-        for (const peer of to) this.#send(replica, peer, message);
+        for (let i = 0; i < to.length; i += 1) this.#send(replica, to[i]!, message);
       },
       close: async () => {
         if (this.#stations.get(replica)?.life === life) this.gone(replica);

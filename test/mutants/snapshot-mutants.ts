@@ -33,8 +33,8 @@ export const SNAPSHOT_MUTANTS: readonly Mutant[] = [
     name: "M24",
     what: "a start takes an older snapshot than the one that the log begins after",
     file: "src/replica/snapshot-files.ts",
-    find: "return this.all.at(-1) ?? null;",
-    replace: "return this.all.at(0) ?? null;",
+    find: "first.slot > newest.slot",
+    replace: "first.slot < newest.slot",
     also: [{ file: MACHINE, find: "this.#files.all.at(-2)?.slot ?? 0", replace: "this.#held.slot" }],
   },
   {
