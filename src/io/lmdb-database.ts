@@ -3,6 +3,7 @@ import { type Database, open } from "lmdb";
 import { damaged, isOfDamage } from "./lmdb-errors.js";
 import { openingLmdb } from "./lmdb-exit.js";
 import { MAP_BYTES } from "./lmdb-file.js";
+import { type NativeEnvironment, WriteThreads } from "./lmdb-threads.js";
 import type { ValueCopies } from "./lmdb-values.js";
 
 export function openDatabase(directory: string, values: ValueCopies): Database<Buffer, Uint8Array> {
@@ -23,6 +24,11 @@ export function openDatabase(directory: string, values: ValueCopies): Database<B
   } catch (error) {
     throw isOfDamage(error) ? damaged(error) : error;
   }
+}
+
+/** Of a database that was just opened. */
+export function threadsOf(database: Database<Buffer, Uint8Array>): WriteThreads {
+  return new WriteThreads((database as unknown as { readonly env: NativeEnvironment }).env);
 }
 
 /** What lmdb tells of its pages; missing from its typings. */

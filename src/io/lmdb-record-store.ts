@@ -19,7 +19,7 @@ import {
   unseal,
 } from "../kv/record-store.js";
 import { answered } from "./lmdb-answer.js";
-import { type LmdbStats, openDatabase } from "./lmdb-database.js";
+import { type LmdbStats, openDatabase, threadsOf } from "./lmdb-database.js";
 import { damaged, excuseAbandonedWrites, isOfDamage, reasonOf } from "./lmdb-errors.js";
 import { leaveOpenAtExit } from "./lmdb-exit.js";
 import { assertIsLmdb } from "./lmdb-file.js";
@@ -36,6 +36,7 @@ import {
 } from "./lmdb-keys.js";
 import { inRoom } from "./lmdb-no-space.js";
 import { LmdbReplacement } from "./lmdb-replacement.js";
+import type { WriteThreads } from "./lmdb-threads.js";
 import { ValueCopies } from "./lmdb-values.js";
 
 /** Writes handed to lmdb between two pauses: about 2 ms. */
@@ -61,6 +62,7 @@ interface UnreadRecord extends RevisionKey {
 
 export class LmdbRecordStore implements RecordStore {
   readonly #db: Database<Buffer, Uint8Array>;
+  readonly #threads: WriteThreads;
   readonly #values: ValueCopies;
   readonly #directory: string;
   readonly #watch: StoreWatch;
@@ -77,6 +79,7 @@ export class LmdbRecordStore implements RecordStore {
   private constructor(directory: string, watch: StoreWatch) {
     this.#values = new ValueCopies();
     this.#db = openDatabase(directory, this.#values);
+    this.#threads = threadsOf(this.#db);
     this.#directory = directory;
     this.#watch = watch;
     this.#hasFailed = false;
@@ -370,6 +373,7 @@ export class LmdbRecordStore implements RecordStore {
       // This one changes nothing, and so it needs no room.
       if (this.#hadNoRoom) await this.#answered(this.#watched(this.#db.remove(Buffer.of(TAG_END))));
       await this.#answered(this.#db.flushed);
+      await this.#answered(this.#threads.allEnded());
       await this.#db.close();
     }
     await this.#watch.closed();
