@@ -37,3 +37,9 @@ test("a snapshot of what was learned meanwhile may have brought it", () => {
   onChunk(ghost, ID, 7);
   checkRecovered(ghost, ID, FOUND, 1, false);
 });
+
+test("what a fenced replica wrote down may be found", () => {
+  const ghost = executedUpTo7();
+  ghost.fenced.add(ID);
+  checkRecovered(ghost, ID, FOUND, 1, false);
+});

@@ -67,9 +67,9 @@ export function checkRecovered(
     throw new InvariantBroken(`faultyForNothing: ${id} finds faulty slots on a disk that nothing has hurt`);
   }
   const upTo = recovered.compactedUpTo;
-  // What it holds may have come in a snapshot, also of what it has executed meanwhile, or of anything where it is
-  // fenced; it died before its core was told.
-  const isTaken = upTo <= (ghost.brought.get(id) ?? 0);
+  // What it holds may have come in a snapshot, also of what it has executed meanwhile, and it died before its core was
+  // told. One that is fenced writes down what differs, and a volatile one finds that.
+  const isTaken = upTo <= (ghost.brought.get(id) ?? 0) || ghost.fenced.has(id);
   if (!isDamaged && !isTaken && upTo > replica.compactedUpTo) {
     throw new InvariantBroken(
       `executedIsShown: ${id} has executed up to ${upTo}, which its log does not show (L5)`,
