@@ -32,6 +32,13 @@ export function onRecovered(
     castVote(replica, slot, ballot, value);
     onDurable(ghost, id, { kind: "accepted", slot, ballot, value });
   }
+  // Damage may have taken that it knew the slot to be chosen: it votes there again.
+  for (const { from, to } of recovered.faulty) {
+    for (const slot of [...replica.durableLearned.keys()].filter((one) => from <= one && one <= to)) {
+      replica.learned.delete(slot);
+      replica.durableLearned.delete(slot);
+    }
+  }
   for (const { slot, value } of recovered.learned) {
     replica.learned.set(slot, value);
     replica.durableLearned.set(slot, value);
@@ -67,9 +74,11 @@ export function checkRecovered(
     throw new InvariantBroken(`faultyForNothing: ${id} finds faulty slots on a disk that nothing has hurt`);
   }
   const upTo = recovered.compactedUpTo;
-  // What it holds may have come in a snapshot, also of what it has executed meanwhile, and it died before its core was
-  // told. One that is fenced writes down what differs, and a volatile one finds that.
-  const isTaken = upTo <= (ghost.brought.get(id) ?? 0) || ghost.fenced.has(id);
+  // What it never executed, and holds, came in a snapshot, one of its own perhaps that another has offered; it died
+  // before its core was told. Pieces of one may come of what it executes meanwhile, too. One that is fenced writes down
+  // what differs, and a volatile one finds that.
+  const isBrought = upTo > replica.chosenUpTo || upTo <= (ghost.brought.get(id) ?? 0);
+  const isTaken = isBrought || ghost.fenced.has(id);
   if (!isDamaged && !isTaken && upTo > replica.compactedUpTo) {
     throw new InvariantBroken(
       `executedIsShown: ${id} has executed up to ${upTo}, which its log does not show (L5)`,
