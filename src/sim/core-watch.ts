@@ -41,6 +41,8 @@ export class CoreWatch implements Core {
   readonly #reached: (what: string) => void;
   /** Turns that are not known durable, oldest first. */
   #unsynced: AppendedTurn[];
+  /** Installed in this turn; 0: nothing. What was chosen before is executed first. */
+  #installed: Slot;
   readonly #onRelease: (proof: Synced) => void;
 
   constructor(
@@ -57,6 +59,7 @@ export class CoreWatch implements Core {
     this.#disk = disk;
     this.#reached = reached;
     this.#unsynced = [];
+    this.#installed = 0;
     this.#onRelease = ({ turn }) => {
       invariants.proofsTrue(this.#id, turn, this.#disk);
       this.#synced(turn);
@@ -129,7 +132,12 @@ export class CoreWatch implements Core {
     this.#own.compactedUpTo = Math.max(this.#own.compactedUpTo, upTo);
     const isNews = upTo > this.paxos.chosenUpTo;
     this.#reached(`${isNews ? "installation" : "void installation"} of a snapshot`);
-    if (isNews) onInstall(this.#ghost, this.#id, upTo);
+    if (isNews) this.#installed = upTo;
+  }
+
+  #takeInstalled(): void {
+    if (this.#installed > 0) onInstall(this.#ghost, this.#id, this.#installed);
+    this.#installed = 0;
   }
 
   endTurn(now: number, outbox: Outbox): void {
@@ -148,7 +156,11 @@ export class CoreWatch implements Core {
     }
     // The queue opens with the proof of the log, before the core hears of it: the ghost must know by then.
     if (outbox.isUrgent) outbox.onRelease = this.#onRelease;
-    for (const entry of outbox.chosen) onExecute(this.#ghost, this.#id, entry);
+    for (const entry of outbox.chosen) {
+      if (entry.slot > this.#installed) this.#takeInstalled();
+      onExecute(this.#ghost, this.#id, entry);
+    }
+    this.#takeInstalled();
     if (paxos.isLeading) invariants.leaderHoldsBallot(this.#id, paxos.state.proposer.ballot, paxos.promised);
     for (const notice of outbox.notices) {
       this.#reached(TOLD[notice.kind]);
