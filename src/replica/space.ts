@@ -148,8 +148,8 @@ export class Space<C> {
   }
 
   /**
-   * A full leader drops what others hand on though they may have room, and one that is stuck learns nothing. Nobody
-   * knows who has room, so that each of the others has its turn; where all are full, they do it ever more seldom.
+   * A full leader drops what others hand on though they may have room, and one that is stuck learns nothing. Who has
+   * room is not asked here: each of the others has its turn, and where all are full, they do it ever more seldom.
    */
   #handOver(): void {
     const { clock, self, others, post } = this.#ports;
