@@ -19,6 +19,8 @@ const DEAD_OUTSIDE = 0.6;
 const SLOW_DISK = 0.15;
 /** What a link that stays late may take. */
 const LATEST_MS = 200;
+/** What a link that stays lossy loses: the most that the fault of that name draws. */
+const MOST_LOST = 0.3;
 /** Of an operation; a promise takes four, and one that takes longer than T is none to an election. */
 const SLOW_MS = [20, 60] as const;
 
@@ -59,13 +61,15 @@ export function heal(world: World, random: Random, { core, outside, slowDisk }: 
     if (!host.isUp && !host.isLost) host.start();
   }
   // No network drops one kind of message for ever; a leader behind such a one could never be told from a good one. Nor
-  // is one late by seconds for ever: a quorum may be near a leader that the others then wait for in every operation.
+  // is one late by seconds, or lost every other time, for ever: a quorum may be near a leader that the others then wait
+  // for in every operation.
   for (const from of world.ids) {
     for (const to of world.ids) {
       if (from === to) continue;
       const wire = world.network.wire(from, to);
       wire.dropKind = "";
       wire.delay = Math.min(wire.delay, LATEST_MS);
+      wire.loss = Math.min(wire.loss, MOST_LOST);
     }
   }
   world.healNetwork(core);

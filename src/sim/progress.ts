@@ -73,7 +73,11 @@ async function newOperations(core: HealedCore, end: number, isCalm: boolean): Pr
     const ms = isCalm && round > 0 ? CALM_MS : end - core.world.queue.now;
     // What a disk began while it was slow may take longer than all that heals.
     if (isCalm && round === 1) await core.until(slowUntil(core) + CALM_MS, () => false);
-    if (!(await core.mustDo(core.hosts, ms, `new operations, round ${round}`))) return false;
+    const what = `new operations, round ${round}`;
+    const isDone = isCalm
+      ? await core.mustDo(core.hosts, ms, what)
+      : await core.mustDoInTheEnd(core.hosts, ms, what);
+    if (!isDone) return false;
   }
   return true;
 }
