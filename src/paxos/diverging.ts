@@ -17,13 +17,18 @@ export function onDigest(p: PaxosState, slot: Slot, digest: number, now: number,
 
 /** What others said of theirs. Nobody else speaks for this replica. */
 export function onVoices(p: PaxosState, voices: readonly StateDigest[], now: number, out: Outbox): void {
-  const { voters } = p.membership;
   let isNews = false;
-  for (const voice of voices) {
-    if (voice.replica === p.self || !voters.includes(voice.replica)) continue;
-    if (p.digests.note(voice)) isNews = true;
-  }
+  for (let i = 0; i < voices.length; i += 1) if (isNewsOf(p, voices[i]!)) isNews = true;
   if (isNews) judge(p, now, out);
+}
+
+/** As `onVoices`, of one. */
+export function onVoice(p: PaxosState, voice: StateDigest, now: number, out: Outbox): void {
+  if (isNewsOf(p, voice)) judge(p, now, out);
+}
+
+function isNewsOf(p: PaxosState, voice: StateDigest): boolean {
+  return voice.replica !== p.self && p.membership.voters.includes(voice.replica) && p.digests.note(voice);
 }
 
 /** Time may have made those who differ divided. */

@@ -1,6 +1,6 @@
 // Steps that serve callers, here or at other replicas: commands forwarded to the leader, and read indexes (2.7, 2.9).
 import type { ReplicaId } from "./ballot.js";
-import { onVoices } from "./diverging.js";
+import { onVoice } from "./diverging.js";
 import { sendHeartbeat } from "./leadership.js";
 import { onWatermark } from "./learning.js";
 import type {
@@ -145,7 +145,7 @@ export function onHeartbeatAck(
 ): void {
   if (!p.isLeading || m.ballot !== p.proposer.ballot) return;
   // First, for the state here may turn out to be one that nobody must read.
-  onVoices(p, [{ replica: from, slot: m.digestSlot, digest: m.digest }], now, out);
+  onVoice(p, { replica: from, slot: m.digestSlot, digest: m.digest }, now, out);
   p.heartbeats.acknowledge(from, m.round, m);
   confirmReads(p, out);
   renewBallot(p, now, out);

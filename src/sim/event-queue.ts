@@ -28,8 +28,9 @@ export class EventQueue {
   events: number;
   /** A promise may have settled: microtasks must be let run before the next step. */
   isStirred: boolean;
-  /** A binary heap. */
+  /** A binary heap; and the times of its tasks, for a time in an object is another object that must be looked up. */
   readonly #heap: Task[];
+  #times: Float64Array;
   #order: number;
   /** What runs before time goes on, in order: the first so many; the array is used again and again. */
   readonly #deferred: Task[];
@@ -40,6 +41,7 @@ export class EventQueue {
     this.events = 0;
     this.isStirred = false;
     this.#heap = [];
+    this.#times = new Float64Array(256);
     this.#order = 0;
     this.#deferred = [];
     this.#deferredCount = 0;
@@ -63,13 +65,26 @@ export class EventQueue {
     task.order = this.#order;
     let child = heap.length;
     heap.push(task);
+    if (child === this.#times.length) this.#enlarge();
+    const times = this.#times;
+    const { at } = task;
     while (child > 0) {
       const parent = (child - 1) >> 1;
-      if (!isBefore(task, heap[parent]!)) break;
+      const time = times[parent]!;
+      // Of those of one time the new one is the last.
+      if (time <= at) break;
       heap[child] = heap[parent]!;
+      times[child] = time;
       child = parent;
     }
     heap[child] = task;
+    times[child] = at;
+  }
+
+  #enlarge(): void {
+    const larger = new Float64Array(2 * this.#times.length);
+    larger.set(this.#times);
+    this.#times = larger;
   }
 
   after(ms: number, run: () => void, owner: TaskOwner | null = null): Task {
@@ -84,7 +99,8 @@ export class EventQueue {
 
   /** When the next task is due; Infinity: there is none. */
   get next(): number {
-    return this.#deferredCount > 0 ? this.now : (this.#heap[0]?.at ?? Number.POSITIVE_INFINITY);
+    if (this.#deferredCount > 0) return this.now;
+    return this.#heap.length === 0 ? Number.POSITIVE_INFINITY : this.#times[0]!;
   }
 
   /** Runs the next task, and what it defers; false: there is none. */
@@ -125,20 +141,26 @@ export class EventQueue {
     const first = heap[0];
     const last = heap.pop();
     if (first === undefined || last === undefined || heap.length === 0) return first;
+    const times = this.#times;
+    const { length } = heap;
+    const { at, order } = last;
     let parent = 0;
     for (;;) {
       let child = 2 * parent + 1;
-      if (child >= heap.length) break;
-      if (child + 1 < heap.length && isBefore(heap[child + 1]!, heap[child]!)) child += 1;
-      if (!isBefore(heap[child]!, last)) break;
+      if (child >= length) break;
+      const right = child + 1;
+      if (right < length) {
+        const difference = times[right]! - times[child]!;
+        if (difference < 0 || (difference === 0 && heap[right]!.order < heap[child]!.order)) child = right;
+      }
+      const time = times[child]!;
+      if (at < time || (at === time && order < heap[child]!.order)) break;
       heap[parent] = heap[child]!;
+      times[parent] = time;
       parent = child;
     }
     heap[parent] = last;
+    times[parent] = at;
     return first;
   }
-}
-
-function isBefore(a: Task, b: Task): boolean {
-  return a.at < b.at || (a.at === b.at && a.order < b.order);
 }

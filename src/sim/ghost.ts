@@ -7,12 +7,13 @@ import type { Memberships } from "../paxos/membership.js";
 import type { PromiseMessage } from "../paxos/message.js";
 import type { Value } from "../paxos/value.js";
 import { ByBallot } from "./by-ballot.js";
+import { BySlot } from "./by-slot.js";
 
 export class InvariantBroken extends Error {
   override readonly name = "InvariantBroken";
 }
 
-export type VotesBySlot = Map<Slot, ByBallot<Value>>;
+export type VotesBySlot = BySlot<ByBallot<Value>>;
 
 export interface GhostReplica {
   /** Votes appended in this life, and those of former lives that are on disk. */
@@ -52,10 +53,10 @@ export class Ghost {
   /** Promises that left, by ballot and sender. */
   readonly promises = new Map<Ballot, Map<ReplicaId, PromiseMessage[]>>();
   /** What was proposed, by slot and ballot. */
-  readonly proposed: VotesBySlot = new Map();
+  readonly proposed: VotesBySlot = new BySlot();
   /** Who has a durable vote, by slot and ballot. */
-  readonly voters = new Map<Slot, ByBallot<ReplicaId[]>>();
-  readonly chosen = new Map<Slot, Value>();
+  readonly voters = new BySlot<ByBallot<ReplicaId[]>>();
+  readonly chosen = new BySlot<Value>();
   /** Every slot up to it is chosen. */
   chosenPrefix: Slot = 0;
   /** The highest watermark told at a ballot, up to which `watermarksTrue` was checked. */
@@ -94,15 +95,15 @@ export class Ghost {
     let replica = this.replicas.get(id);
     if (replica === undefined) {
       replica = {
-        votes: new Map(),
-        durableVotes: new Map(),
+        votes: new BySlot(),
+        durableVotes: new BySlot(),
         learned: new Map(),
         durableLearned: new Map(),
         promised: 0,
         durablePromise: 0,
         spokenPromise: 0,
         foundPromise: 0,
-        hidden: new Map(),
+        hidden: new BySlot(),
         voided: new Map(),
         chosenUpTo: 0,
         compactedUpTo: 0,
@@ -143,7 +144,7 @@ export class Ghost {
     for (const [slot, votes] of replica.hidden) {
       for (const [ballot, value] of votes) putVote(replica.votes, slot, ballot, value);
     }
-    replica.hidden = new Map();
+    replica.hidden = new BySlot();
     replica.learned = new Map(replica.durableLearned);
     replica.promised = replica.durablePromise;
   }
@@ -193,7 +194,7 @@ export function putVote(votes: VotesBySlot, slot: Slot, ballot: Ballot, value: V
 }
 
 function copyVotes(votes: VotesBySlot): VotesBySlot {
-  const copy: VotesBySlot = new Map();
+  const copy: VotesBySlot = new BySlot();
   for (const [slot, ballots] of votes) copy.set(slot, ballots.copy());
   return copy;
 }

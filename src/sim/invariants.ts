@@ -119,7 +119,7 @@ export function persistBeforeSend(
 
 /** A vote that damage hides is told of as faulty, until it is void on disk, or its slot has a newer record (A4, A8). */
 function hiddenIsTold(id: ReplicaId, { hidden }: GhostReplica, promise: PromiseMessage): void {
-  for (const slot of hidden.keys()) {
+  for (const [slot] of hidden) {
     if (slot < promise.from || slot > promise.to || slot <= promise.chosenUpTo) continue;
     const isTold =
       promise.accepted.some((accepted) => accepted.slot === slot) ||

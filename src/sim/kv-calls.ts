@@ -75,18 +75,26 @@ const RELATIONS = {
 } as const;
 
 function compareOf({ key, target, relation, operand }: Compare): rpc.Compare {
-  const common = { key: of(key), result: RELATIONS[relation] };
-  const { VALUE, VERSION, CREATE, MOD } = rpc.Compare_CompareTarget;
+  const compare = rpc.Compare.fromPartial({ key: of(key), result: RELATIONS[relation] });
   switch (target) {
     case "value":
-      return rpc.Compare.fromPartial({ ...common, target: VALUE, value: of(String(operand)) });
+      compare.target = rpc.Compare_CompareTarget.VALUE;
+      compare.value = of(String(operand));
+      break;
     case "version":
-      return rpc.Compare.fromPartial({ ...common, target: VERSION, version: Number(operand) });
+      compare.target = rpc.Compare_CompareTarget.VERSION;
+      compare.version = Number(operand);
+      break;
     case "create":
-      return rpc.Compare.fromPartial({ ...common, target: CREATE, createRevision: Number(operand) });
+      compare.target = rpc.Compare_CompareTarget.CREATE;
+      compare.createRevision = Number(operand);
+      break;
     case "mod":
-      return rpc.Compare.fromPartial({ ...common, target: MOD, modRevision: Number(operand) });
+      compare.target = rpc.Compare_CompareTarget.MOD;
+      compare.modRevision = Number(operand);
+      break;
   }
+  return compare;
 }
 
 /** What a client is told; null: an answer that no request of a history has. */

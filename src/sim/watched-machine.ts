@@ -9,6 +9,7 @@ import type { KvMachine } from "../kv/machine.js";
 import { FIRST_REVISION } from "../kv/mvcc-store.js";
 import type { DurableState, StateMachine } from "../machine/machine.js";
 import type { Slot } from "../paxos/ballot.js";
+import { BySlot } from "./by-slot.js";
 import { InvariantBroken, payloadKey } from "./ghost.js";
 import { NEVER_ASKED } from "./state-rot.js";
 
@@ -36,7 +37,7 @@ interface Told {
 /** What was executed anywhere, by place. */
 export class Executions {
   /** For each slot, in order. */
-  readonly #bySlot: Map<Slot, Told[]>;
+  readonly #bySlot: BySlot<Told[]>;
   /** Where each command was executed, by its bytes. */
   readonly #places: Map<string, Slot>;
   /** In the order of execution, each place once. */
@@ -52,7 +53,7 @@ export class Executions {
     this.#encoded = null;
     this.#violate = violate;
     this.#now = now;
-    this.#bySlot = new Map();
+    this.#bySlot = new BySlot();
     this.#places = new Map();
     this.executed = [];
   }

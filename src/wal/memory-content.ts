@@ -6,9 +6,11 @@ const SECTOR = 512;
 const ZERO_CHUNK = 8 * SECTOR;
 
 /** A sync under way. */
-interface Flush {
+export interface Flush {
   /** One may be there twice. */
   readonly sectors: readonly number[];
+  /** Of the file. */
+  readonly length: number;
   /** What those that were written since held when it began; null: none was. */
   held: Map<number, Uint8Array> | null;
 }
@@ -128,17 +130,18 @@ export class MemoryContent {
     if (isNext || !dirty.includes(sector)) dirty.push(sector);
   }
 
-  /** What is dirty now is durable when the function returned is called, and so is what earlier syncs began with. */
-  beginFlush(): () => void {
-    const flush: Flush = { sectors: this.#dirty, held: null };
+  /** What is dirty now is durable after `endFlush` of it, and so is what earlier syncs began with. */
+  beginFlush(): Flush {
+    const flush: Flush = { sectors: this.#dirty, length: this.length, held: null };
     this.#dirty = [];
     this.#flushes.push(flush);
-    const length = this.length;
-    return () => {
-      for (let left = this.#flushes.indexOf(flush) + 1; left > 0; left -= 1)
-        this.#flushed(this.#flushes.shift()!);
-      this.syncedLength = Math.max(this.syncedLength, length);
-    };
+    return flush;
+  }
+
+  endFlush(flush: Flush): void {
+    for (let left = this.#flushes.indexOf(flush) + 1; left > 0; left -= 1)
+      this.#flushed(this.#flushes.shift()!);
+    this.syncedLength = Math.max(this.syncedLength, flush.length);
   }
 
   #flushed({ sectors, held }: Flush): void {

@@ -3,7 +3,7 @@
 // `crashImage` is what a crash would leave.
 import { noSpace } from "../base/no-space.js";
 import type { Random } from "../base/random.js";
-import type { Disk, DiskCallback, DiskFile } from "./disk.js";
+import type { Disk, DiskFile } from "./disk.js";
 import { MemoryContent } from "./memory-content.js";
 
 export type DiskOperation = "write" | "sync";
@@ -187,13 +187,20 @@ export class MemoryDisk implements Disk {
         this.writes += 1;
         const error = this.#fault("write", name, life) ?? this.#outOfQuota(name, content, position, bytes);
         if (error === null) content.write(position, bytes);
-        this.#later("write", bytes.length, life, done, error, null);
+        this.#later("write", bytes.length, () => {
+          if (life === this.#life) done(error);
+        });
       },
       sync: (done) => {
         this.syncs += 1;
         const error = this.#fault("sync", name, life);
         if (error !== null && life === this.#life) content.failFlush();
-        this.#later("sync", 0, life, done, error, error === null ? content.beginFlush() : null);
+        const flush = error === null ? content.beginFlush() : null;
+        this.#later("sync", 0, () => {
+          if (life !== this.#life) return;
+          if (flush !== null) content.endFlush(flush);
+          done(error);
+        });
       },
       close: async () => undefined,
     };
@@ -214,19 +221,7 @@ export class MemoryDisk implements Disk {
     return this.#options.fault?.(operation, name) ?? null;
   }
 
-  #later(
-    operation: DiskOperation,
-    bytes: number,
-    life: number,
-    done: DiskCallback,
-    error: Error | null,
-    effect: (() => void) | null,
-  ): void {
-    const task = () => {
-      if (life !== this.#life) return;
-      effect?.();
-      done(error);
-    };
+  #later(operation: DiskOperation, bytes: number, task: () => void): void {
     if (this.#options.schedule !== undefined) this.#options.schedule(operation, bytes, task);
     else void Promise.resolve().then(task);
   }

@@ -6,7 +6,7 @@ import { isNoSpace } from "../base/no-space.js";
 import type { SegmentSize } from "./compaction.js";
 import { DataDirectoryError } from "./data-directory-error.js";
 import type { Disk, DiskCallback, DiskFile } from "./disk.js";
-import { settled } from "./promise-file.js";
+import { settled, writeSynced } from "./promise-file.js";
 import { SECTOR } from "./record-codec.js";
 import type { Room } from "./room.js";
 import { UnderWay } from "./under-way.js";
@@ -324,9 +324,10 @@ export class SegmentFiles {
       );
   }
 
+  /** Writes a batch at `position`, and syncs it. */
   write(bytes: Uint8Array, done: DiskCallback): void {
     assert(this.#active !== null, "a segment is active");
-    this.#active.file.write(this.position, bytes, this.#underWay.step(done));
+    writeSynced(this.#active.file, this.position, bytes, this.#underWay.step(done));
   }
 
   sync(done: DiskCallback): void {

@@ -1,12 +1,13 @@
 // The write-ahead log: group commit, one batch under way at a time, promise and log in one sequence (design 2.10, A7).
 // The proof that opens the after-sync queue of an outbox is made here and nowhere else (S13).
 import { assert } from "../base/assert.js";
+import { empty } from "../base/empty.js";
 import { noSpace } from "../base/no-space.js";
 import type { Ballot, Slot } from "../paxos/ballot.js";
 import type { ChosenEntry } from "../paxos/message.js";
 import type { LogRecord, Synced } from "../paxos/outbox.js";
 import type { Compaction } from "./compaction.js";
-import type { Disk } from "./disk.js";
+import type { Disk, DiskCallback } from "./disk.js";
 import { indexBatch } from "./index-batch.js";
 import { LogReader } from "./log-reader.js";
 import { type LogParts, openLog } from "./open-log.js";
@@ -58,6 +59,10 @@ export class Wal {
   #failure: Error | null;
   /** Called when nothing is under way any more. */
   #whenIdle: (() => void) | null;
+  /** Of the batch that is being written. */
+  #underWayBytes: number;
+  /** The same function each time: there are many batches. */
+  readonly #batchDone: DiskCallback;
 
   private constructor(options: WalOptions, parts: LogParts, room: Room) {
     this.#options = options;
@@ -91,6 +96,11 @@ export class Wal {
     this.#closing = false;
     this.#failure = null;
     this.#whenIdle = null;
+    this.#underWayBytes = 0;
+    this.#batchDone = (error) => {
+      if (error !== null) this.#fail(error);
+      else this.#done(this.#underWayBytes);
+    };
   }
 
   /**
@@ -358,18 +368,9 @@ export class Wal {
 
   #writeBatch(length: number): void {
     if (this.#failure !== null) return;
-    const segments = this.#segments;
-    const bytes = this.#assembler.place(segments.index, segments.position);
-    segments.write(bytes, (error) => {
-      if (error !== null) {
-        this.#fail(error);
-        return;
-      }
-      segments.sync((syncError) => {
-        if (syncError !== null) this.#fail(syncError);
-        else this.#done(length);
-      });
-    });
+    const bytes = this.#assembler.place(this.#segments.index, this.#segments.position);
+    this.#underWayBytes = length;
+    this.#segments.write(bytes, this.#batchDone);
   }
 
   #done(length: number): void {
@@ -380,7 +381,7 @@ export class Wal {
       this.#needsMark = indexBatch(this.#index, ...placed, this.#compaction);
       this.#segments.advance(length);
     }
-    this.#records.length = 0;
+    empty(this.#records);
     this.#idleSince = this.#options.clock.now();
     this.#busy = false;
     this.#announce();

@@ -320,7 +320,7 @@ export interface Reached {
 
 function reached(ghost: Ghost, strikes: number): Omit<Reached, "fences"> {
   let contested = 0;
-  for (const ballots of ghost.proposed.values()) {
+  for (const [, ballots] of ghost.proposed) {
     const [first, ...others] = [...ballots].map(([, value]) => value);
     if (others.some((value) => !sameValue(value, first!))) contested += 1;
   }

@@ -128,9 +128,10 @@ export const PLANTED_BUGS: readonly Mutant[] = [
   {
     name: "M30",
     what: "a batch is proven when it is written, not when it is synced",
-    file: WAL,
-    find: "segments.sync((syncError) => {",
-    replace: "((after) => { segments.sync(() => { }); after(null); })((syncError) => {",
+    file: SEGMENTS,
+    find: "writeSynced(this.#active.file, this.position, bytes, this.#underWay.step(done));",
+    replace:
+      "const { file } = this.#active;\n        file.write(this.position, bytes, this.#underWay.step((error) => { file.sync(() => { }); done(error); }));",
   },
   {
     name: "M3",

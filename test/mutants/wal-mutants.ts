@@ -31,9 +31,10 @@ export const WAL_MUTANTS: readonly Mutant[] = [
   {
     name: "M44",
     what: "a failed sync is taken for a done one",
-    file: WAL,
-    find: "if (syncError !== null)",
-    replace: "if (false)",
+    file: "src/wal/segment-files.ts",
+    find: "writeSynced(this.#active.file, this.position, bytes, this.#underWay.step(done));",
+    replace:
+      "const { file } = this.#active;\n        const step = this.#underWay.step(done);\n        file.write(this.position, bytes, (error) => error === null ? file.sync(() => step(null)) : step(error));",
   },
   {
     name: "M45",

@@ -1,8 +1,8 @@
 // What is chosen when the replicas' durable votes are these: judged by the ghost, once for each combination of votes.
 import { encodeUtf8 } from "../../base/utf8.js";
-import type { Slot } from "../../paxos/ballot.js";
 import type { Memberships } from "../../paxos/membership.js";
 import type { Value } from "../../paxos/value.js";
+import type { BySlot } from "../by-slot.js";
 import { Ghost, payloadKey } from "../ghost.js";
 import { agreement, nonTriviality } from "../invariants.js";
 import { Interner, PairMap } from "./interner.js";
@@ -12,7 +12,7 @@ import type { ReplicaLife } from "./replica-life.js";
 export interface Chosen {
   /** Equal where the values are equal. */
   readonly number: number;
-  readonly values: ReadonlyMap<Slot, Value>;
+  readonly values: BySlot<Value>;
   readonly voters: Surroundings["voters"];
 }
 

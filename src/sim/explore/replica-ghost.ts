@@ -10,6 +10,7 @@ import type { LogRecord } from "../../paxos/outbox.js";
 import type { RecoveredState } from "../../paxos/state.js";
 import type { Value } from "../../paxos/value.js";
 import { ByBallot } from "../by-ballot.js";
+import { BySlot } from "../by-slot.js";
 import { describeMessage, describeValue } from "../describe-message.js";
 import { copyGhostReplica, Ghost, type GhostReplica, type VotesBySlot } from "../ghost.js";
 import { leaderHoldsBallot, learnsOnlyChosen, promiseMonotonic } from "../invariants.js";
@@ -48,8 +49,8 @@ export interface ReplicaGhost {
 /** What the checks at one replica need to know of the others. */
 export interface Surroundings {
   /** Who has a durable vote, by slot and ballot. */
-  readonly voters: ReadonlyMap<Slot, ByBallot<ReplicaId[]>>;
-  readonly chosen: ReadonlyMap<Slot, Value>;
+  readonly voters: BySlot<ByBallot<ReplicaId[]>>;
+  readonly chosen: BySlot<Value>;
   /** Promises that left, by ballot and sender. */
   readonly promises: ReadonlyMap<Ballot, ReadonlyMap<ReplicaId, readonly PromiseMessage[]>>;
   readonly submitted: ReadonlySet<string>;
@@ -63,7 +64,7 @@ export function newReplicaGhost(memberships: Memberships, id: ReplicaId): Replic
     promises: [],
     lastBallot: 0,
     lastLife: 0,
-    proposed: new Map(),
+    proposed: new BySlot(),
   };
 }
 
@@ -102,7 +103,7 @@ export function partOf(ghost: Ghost, id: ReplicaId, ballot: Ballot): ReplicaGhos
   // A prepare that is sent again speaks of the same promise.
   const parts = ghost.promises.get(ballot)?.get(id) ?? [];
   const promises = [...new Map(parts.map((part) => [describeMessage(part), part])).values()];
-  const proposed: VotesBySlot = new Map();
+  const proposed: VotesBySlot = new BySlot();
   for (const [slot, ballots] of ghost.proposed) {
     const value = ballots.get(ballot);
     if (value !== undefined) proposed.set(slot, new ByBallot(ballot, value));
