@@ -138,6 +138,8 @@ export class MemoryRecordStore implements RecordStore {
   /** What is read: the medium's, or a replacement that the next commit puts there. */
   #records: Records;
   #crashed = false;
+  /** What `visit` lends. */
+  #lent = new Uint8Array(256);
 
   /** `turn` lets others run between slices of long work; by default there is nobody else. */
   constructor(medium = new MemoryMedium(), turn: () => Promise<void> = () => Promise.resolve()) {
@@ -156,29 +158,31 @@ export class MemoryRecordStore implements RecordStore {
     return row?.sealed === undefined ? undefined : bodyOf(row.sealed, row);
   }
 
-  *#from(main: number, sub: number): Generator<ReadRecord> {
+  #each(main: number, sub: number, take: TakeRecord): void {
     const rows = this.#records.rows;
     for (let at = this.#records.find(main, sub); at < rows.length; at += 1) {
       const row = rows[at]!;
-      if (row.sealed !== undefined) yield { main: row.main, sub: row.sub, body: bodyOf(row.sealed, row) };
+      if (row.sealed !== undefined && !take(row.main, row.sub, bodyOf(row.sealed, row))) return;
     }
   }
 
   scan(main: number, sub: number, limit: number): ReadRecord[] {
     const found: ReadRecord[] = [];
     if (limit === 0) return found;
-    for (const record of this.#from(main, sub)) if (found.push(record) === limit) break;
+    this.#each(main, sub, (at, part, body) => found.push({ main: at, sub: part, body }) < limit);
     return found;
   }
 
   /** Lends a copy that is spoilt afterwards, so that whoever keeps what was lent is found out. */
   visit(main: number, sub: number, take: TakeRecord): void {
-    for (const record of this.#from(main, sub)) {
-      const lent = record.body.slice();
-      const goesOn = take(record.main, record.sub, lent);
+    this.#each(main, sub, (at, part, body) => {
+      if (body.length > this.#lent.length) this.#lent = new Uint8Array(2 * body.length);
+      const lent = this.#lent.subarray(0, body.length);
+      lent.set(body);
+      const goesOn = take(at, part, lent);
       lent.fill(0xff);
-      if (!goesOn) return;
-    }
+      return goesOn;
+    });
   }
 
   chunk(generation: number, number: number): Uint8Array | undefined {

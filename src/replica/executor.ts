@@ -2,6 +2,7 @@
 // Rule: what a machine throws is a refusal, the same on every replica, and never ends one (trap F32); only damage of
 // its own state is this replica's alone, and stops it.
 import { assert } from "../base/assert.js";
+import { empty } from "../base/empty.js";
 import { StateCorrupt, type StateMachine } from "../machine/machine.js";
 import type { ReplicaId, Slot } from "../paxos/ballot.js";
 import type { Event } from "../paxos/event.js";
@@ -110,10 +111,10 @@ export class Executor<C, R, Q, A> {
       this.#apply(entry);
       if (this.#options.now() >= until) break;
     }
-    if (this.#next === this.#queue.length || this.#next > 4096) {
-      this.#queue.splice(0, this.#next);
-      this.#next = 0;
-    }
+    if (this.#next === this.#queue.length) empty(this.#queue);
+    else if (this.#next > 4096) this.#queue.splice(0, this.#next);
+    else return;
+    this.#next = 0;
   }
 
   /** The machine has the state after `slot`, with what belongs to it, from a snapshot. */

@@ -67,6 +67,12 @@ export class MemoryContent {
     return this.bytes.subarray(0, this.length);
   }
 
+  /** A part as it is now, for a reader: of a small one a copy, for else a write would copy all of it. */
+  part(from: number, to: number): Uint8Array {
+    if (to <= this.bytes.length && 4 * (to - from) < this.length) return this.bytes.slice(from, to);
+    return this.share().subarray(from, to);
+  }
+
   #unshare(): void {
     if (this.#isShared) this.bytes = this.bytes.slice();
     this.#isShared = false;

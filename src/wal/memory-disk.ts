@@ -179,7 +179,7 @@ export class MemoryDisk implements Disk {
       size: async () => content.length,
       read: async (position, length, into) => {
         const end = Math.max(position, Math.min(position + length, content.length));
-        const bytes = content.share().subarray(position, end);
+        const bytes = content.part(position, end);
         into?.set(bytes);
         return into?.subarray(0, bytes.length) ?? bytes;
       },

@@ -97,10 +97,7 @@ export class Wal {
     this.#failure = null;
     this.#whenIdle = null;
     this.#underWayBytes = 0;
-    this.#batchDone = (error) => {
-      if (error !== null) this.#fail(error);
-      else this.#done(this.#underWayBytes);
-    };
+    this.#batchDone = (error) => (error === null ? this.#done(this.#underWayBytes) : this.#fail(error));
   }
 
   /**

@@ -34,7 +34,8 @@ export const WAL_MUTANTS: readonly Mutant[] = [
     file: "src/wal/segment-files.ts",
     find: "writeSynced(this.#active.file, this.position, bytes, this.#underWay.step(done));",
     replace:
-      "const { file } = this.#active;\n        const step = this.#underWay.step(done);\n        file.write(this.position, bytes, (error) => error === null ? file.sync(() => step(null)) : step(error));",
+      "const { file } = this.#active;\n        const step = this.#underWay.step(done);\n        " +
+      "file.write(this.position, bytes, (error) => error === null ? file.sync(() => step(null)) : step(error));",
   },
   {
     name: "M45",
