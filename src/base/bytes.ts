@@ -6,6 +6,7 @@ const EMPTY = new Uint8Array(0);
 const TWO_32 = 2 ** 32;
 
 export function bytesEqual(a: Uint8Array, b: Uint8Array): boolean {
+  if (a === b) return true;
   if (a.length !== b.length) return false;
   for (let i = 0; i < a.length; i += 1) if (a[i] !== b[i]) return false;
   return true;

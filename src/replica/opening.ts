@@ -178,17 +178,16 @@ async function assertReachesBack(disk: Disk, heldUpTo: Slot): Promise<void> {
 
 /** Throws `DataDirectoryError` for a genesis that is intact and yet cannot be used. */
 export function checkGenesis(bytes: Uint8Array): void {
+  if (decodeGenesis(bytes) !== null) return;
   const format = genesisFormatOf(bytes);
   if (format !== null && format !== GENESIS_FORMAT) {
     throw new DataDirectoryError(
       `the file "${GENESIS_NAME}" has format ${format}, this version knows ${GENESIS_FORMAT}: start a version that knows it`,
     );
   }
-  if (decodeGenesis(bytes) === null) {
-    throw new DataDirectoryError(
-      `the file "${GENESIS_NAME}" is intact and yet no genesis: the replica's id must be replaced`,
-    );
-  }
+  throw new DataDirectoryError(
+    `the file "${GENESIS_NAME}" is intact and yet no genesis: the replica's id must be replaced`,
+  );
 }
 
 /** A start that others wait for waits for room; a new directory is refused, for nobody knows of it yet. */
