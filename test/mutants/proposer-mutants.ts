@@ -116,7 +116,7 @@ export const PROPOSER_MUTANTS: readonly Mutant[] = [
     replace: "if (vote !== undefined)",
   },
   {
-    name: "F22 as none",
+    name: "M9",
     what: "a faulty slot counts as one in which nothing was accepted",
     file: PHASE_ONE,
     find: "if (slot < range.from || slot > range.to)",

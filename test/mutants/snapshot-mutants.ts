@@ -45,6 +45,14 @@ export const SNAPSHOT_MUTANTS: readonly Mutant[] = [
     replace: "this.votes.delete(slot);",
   },
   {
+    name: "M26",
+    what: "the log is cut to an installed snapshot before its state is durable",
+    file: "src/replica/installing.ts",
+    find: 'await room.allocate("the state", () => durable.commit(info.slot, meta));\n    await log.compact(info.slot);',
+    replace:
+      'await log.compact(info.slot);\n    await room.allocate("the state", () => durable.commit(info.slot, meta));',
+  },
+  {
     name: "M27",
     what: "the stored state names a slot that is not in it yet",
     file: "src/kv/committer.ts",
