@@ -116,7 +116,6 @@ async function receiverOf() {
     now: () => state.now,
     onFault: (text) => assert.fail(text),
     onFailed: (error) => assert.fail(error),
-    isFull: () => false,
     onNoRoom: (error) => assert.fail(error),
   });
   const piece = async (offset: number, length: number): Promise<SnapshotChunkMessage> => {

@@ -52,7 +52,6 @@ async function receiverOf(own: Uint8Array | null, peers: ReadonlyMap<number, Uin
     now: () => state.now,
     onFault: (text) => assert.fail(text),
     onFailed: (error) => assert.fail(error),
-    isFull: () => false,
     onNoRoom: (error) => assert.fail(error),
   });
   /** Answers what was asked for, with the bytes that the peer has; of others nothing comes. */

@@ -1,7 +1,7 @@
 // Fetches the state from a peer when what is missing here is gone from the logs (L4): piece by piece, one asked for
 // while the one before is written, and asked for again when it does not come. Another peer's word counts only when the
 // first one is silent, and where a frame came damaged: then the others are asked for it, one after the other.
-import { isNoSpace, noSpace } from "../base/no-space.js";
+import { isNoSpace } from "../base/no-space.js";
 import type { ReplicaId, Slot } from "../paxos/ballot.js";
 import type { PeerMessage } from "../wire/peer-message.js";
 import type { SnapshotChunkMessage, SnapshotOfferMessage } from "../wire/snapshot-messages.js";
@@ -31,8 +31,6 @@ export interface SnapshotReceiverPorts {
   now(): number;
   onFault(text: string): void;
   /** There was no room for it. */
-  /** What else this replica writes has no room: what is fetched must not take it. */
-  isFull(): boolean;
   onNoRoom(error: Error): void;
   onFailed(error: Error): void;
   /** Nobody who can be asked has the bytes of a snapshot from `offset` on as they were: the rest is kept. */
@@ -155,7 +153,6 @@ export class SnapshotReceiver {
   }
 
   async #take(fetch: Fetch, incoming: Incoming, from: ReplicaId, data: Uint8Array): Promise<void> {
-    if (this.#ports.isFull()) throw noSpace("the log or the state needs the room of the snapshot");
     const before = incoming.frames;
     const isGood = data.length > 0 && (await incoming.append(data));
     if (isGood) fetch.heardAt = this.#ports.now();

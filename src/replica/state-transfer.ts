@@ -1,7 +1,7 @@
 // What of the log may go, and what takes its place: compaction after commits, snapshots for those who are behind, and
 // one from a peer when this replica is (A5, L4); and the scrub of both. Rule: only what the durable state covers goes,
 // a tail stays, and so does what somebody needs who is fetching a snapshot; not so what is damaged, and of no use.
-import { isNoSpace, noSpace } from "../base/no-space.js";
+import { isNoSpace } from "../base/no-space.js";
 import type { ReplicaId, Slot } from "../paxos/ballot.js";
 import type { Event } from "../paxos/event.js";
 import type { SnapshotMessage } from "../wire/snapshot-messages.js";
@@ -14,11 +14,7 @@ import { SnapshotReceiver } from "./snapshot-receiver.js";
 import { SnapshotSender } from "./snapshot-sender.js";
 import type { StateSnapshot } from "./status.js";
 
-/** After a snapshot that had no room none is made or fetched for so long. */
-const NO_ROOM_MS = 30_000;
-const NO_ROOM =
-  "there is no room on the disk for a snapshot for or of another replica: free some room; it is tried again after " +
-  `${NO_ROOM_MS / 1000} s`;
+const SNAPSHOT = "a snapshot for or of another replica";
 
 export interface StateTransferPorts {
   readonly clock: Clock;
@@ -54,8 +50,8 @@ export class StateTransfer<C, R, Q, A> {
   /** The highest slot of which the log cannot show the value; 0: none. */
   #lostUpTo: Slot;
   #isCompacting: boolean;
-  /** There was no room for a snapshot for or of a peer: none is made or fetched before. */
-  #noRoomUntil: number;
+  /** There was no room for a snapshot for or of a peer: none is made or fetched until there may be. */
+  #isWithoutRoom: boolean;
   #isStopped: boolean;
 
   constructor(opened: Opened<C, R, Q, A>, ports: StateTransferPorts) {
@@ -64,7 +60,7 @@ export class StateTransfer<C, R, Q, A> {
     this.#ports = ports;
     this.#lostUpTo = 0;
     this.#isCompacting = false;
-    this.#noRoomUntil = 0;
+    this.#isWithoutRoom = false;
     this.#isStopped = false;
     this.#scrubber = new Scrubber({
       durable: held.durable,
@@ -89,17 +85,16 @@ export class StateTransfer<C, R, Q, A> {
       appliedUpTo: () => executor.appliedUpTo,
       capture: () => {
         const { appliedUpTo: slot, isReplacing, isFenced } = executor;
-        if (!this.#hasRoom || isReplacing || isFenced) return null;
+        if (this.#isWithoutRoom || isReplacing || isFenced) return null;
         if (held.isSnapshotted || slot < wal.compactedUpTo) return null;
-        return { slot, meta: executor.meta(), chunks: this.#whileThereIsRoom(held.machine.snapshot()) };
+        return { slot, meta: executor.meta(), chunks: held.machine.snapshot() };
       },
       hasten: () => committer.hasten(ports.clock.now()),
       isTrusted: () => ports.isTrusted(),
     });
     this.#receiver = new SnapshotReceiver({
       ...common,
-      isWanted: (from, slot) => this.#hasRoom && ports.isWanted(from, slot),
-      isFull: () => this.#opened.room.isLacking,
+      isWanted: (from, slot) => !this.#isWithoutRoom && ports.isWanted(from, slot),
       install: (info) => this.#install(info),
       linked: () => ports.linked(),
       onBroken: (info, offset) => this.#restoring.stuck(info, offset),
@@ -117,25 +112,13 @@ export class StateTransfer<C, R, Q, A> {
     );
   }
 
-  /** The reserve is for the log and the state: a snapshot is not made of it, and does not take the room of those. */
-  get #hasRoom(): boolean {
-    return !this.#opened.room.isLacking && this.#ports.clock.now() >= this.#noRoomUntil;
-  }
-
   #hasNoRoom(): void {
-    this.#noRoomUntil = this.#ports.clock.now() + NO_ROOM_MS;
-    this.#ports.onFault(NO_ROOM);
-  }
-
-  /** No generator: one that was not begun would not let go of what it reads. */
-  #whileThereIsRoom(chunks: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
-    const source = chunks[Symbol.asyncIterator]();
-    const next = async () => {
-      if (this.#opened.room.isLacking) throw noSpace("the log or the state needs the room of the snapshot");
-      return source.next();
-    };
-    const end = async () => (await source.return?.()) ?? { done: true as const, value: undefined };
-    return { [Symbol.asyncIterator]: () => ({ next, return: end }) };
+    const { room } = this.#opened;
+    this.#isWithoutRoom = true;
+    void room.lacks(SNAPSHOT).then(() => {
+      room.has(SNAPSHOT);
+      this.#isWithoutRoom = false;
+    });
   }
 
   /** When `elapse` has something to do. */
@@ -146,8 +129,7 @@ export class StateTransfer<C, R, Q, A> {
 
   /** What an operator should know, as sentences. */
   get alarms(): readonly string[] {
-    const { alarms } = this.#restoring;
-    return this.#ports.clock.now() < this.#noRoomUntil ? [...alarms, NO_ROOM] : alarms;
+    return this.#restoring.alarms;
   }
 
   get counters(): Record<string, number> {
