@@ -19,7 +19,7 @@ const OF_TASKS = 5000;
 const BOUNDS: readonly (readonly [string, number, (state: PaxosState) => number])[] = [
   ["commands that are not known chosen", OF_CLIENTS, ({ forwarding }) => forwarding.pending.size],
   ["commands to be handed over", OF_CLIENTS, ({ forwarding }) => forwarding.unsent.length],
-  ["commands that wait at the leader", OF_CLIENTS, ({ proposer }) => proposer.waiting.length],
+  ["commands that wait at the leader", OF_CLIENTS, ({ proposer }) => different(proposer.waiting)],
   ["slots in flight", DEFAULT_ALPHA, ({ proposer }) => proposer.inFlight.size],
   ["commands to be told chosen", OF_SLOTS, ({ told }) => told.length],
   ["votes", OF_SLOTS, ({ acceptor }) => acceptor.votes.size],
@@ -31,6 +31,13 @@ const BOUNDS: readonly (readonly [string, number, (state: PaxosState) => number]
   ["rounds that confirm reads", 256, ({ reads }) => reads.rounds.length],
   ["turns that are not synced", OF_TURNS, ({ unsyncedUpTo }) => unsyncedUpTo.length],
 ];
+
+/** What is handed over again, while its leader can propose nothing, waits there again: that is bounded in bytes only. */
+function different(waiting: PaxosState["proposer"]["waiting"]): number {
+  if (waiting.length <= OF_CLIENTS) return waiting.length;
+  const all = waiting.map(({ command }) => `${command.origin}.${command.incarnation}.${command.number}`);
+  return new Set(all).size;
+}
 
 export function bounds(id: ReplicaId, state: PaxosState): void {
   for (const [what, most, size] of BOUNDS) {
