@@ -32,7 +32,7 @@ const BOUNDS: readonly (readonly [string, number, (state: PaxosState) => number]
   ["turns that are not synced", OF_TURNS, ({ unsyncedUpTo }) => unsyncedUpTo.length],
 ];
 
-/** What is handed over again, while its leader can propose nothing, waits there again: that is bounded in bytes only. */
+/** What is handed over again while its leader can propose nothing waits there again: that is bounded in bytes alone. */
 function different(waiting: PaxosState["proposer"]["waiting"]): number {
   if (waiting.length <= OF_CLIENTS) return waiting.length;
   const all = waiting.map(({ command }) => `${command.origin}.${command.incarnation}.${command.number}`);
