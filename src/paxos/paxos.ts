@@ -143,7 +143,7 @@ export class Paxos {
   endTurn(now: number, outbox: Outbox): void {
     const p = this.state;
     watchDigests(p, now, outbox);
-    watchRoom(p, outbox);
+    watchRoom(p, now, outbox);
     elapse(p, now, outbox);
     resendLate(p, now, outbox);
     handOver(p, now, outbox);

@@ -5,8 +5,10 @@ import type { Outbox } from "./outbox.js";
 import type { PaxosState } from "./state.js";
 
 /** To be called once a turn, before heartbeats are sent. */
-export function watchRoom(p: PaxosState, out: Outbox): void {
+export function watchRoom(p: PaxosState, now: number, out: Outbox): void {
   if (p.isLeading) p.isQuorumFull = !hasQuorumRoom(p);
+  // Whoever leads refuses for itself: what one said that is not heard any more may be of long ago.
+  else if (p.isQuorumFull && !p.election.hearsLeader(now)) p.isQuorumFull = false;
   if (p.isQuorumFull === p.noticedFull) return;
   p.noticedFull = p.isQuorumFull;
   out.notices.push({ kind: "full", isFull: p.isQuorumFull });

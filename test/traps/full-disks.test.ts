@@ -74,3 +74,13 @@ test("a late acknowledgement does not take back a newer one, and a new life has 
   cluster.run(500);
   assert.equal(state(), "");
 });
+
+test("what a leader said of room holds for one that hears it, and not for ever", () => {
+  const { cluster, full, state } = led(5);
+  for (const id of [2, 3, 4]) full(id, true);
+  assert.equal(state(), "12345");
+  cluster.island(1, 2, 3);
+  cluster.run(2000);
+  assert.equal(cluster.core(1).isLeading, true);
+  assert.equal(state(), "123");
+});
