@@ -116,6 +116,7 @@ async function receiverOf() {
     now: () => state.now,
     onFault: (text) => assert.fail(text),
     onFailed: (error) => assert.fail(error),
+    checkRoom: () => {},
     onNoRoom: (error) => assert.fail(error),
   });
   const piece = async (offset: number, length: number): Promise<SnapshotChunkMessage> => {

@@ -52,6 +52,7 @@ async function receiverOf(own: Uint8Array | null, peers: ReadonlyMap<number, Uin
     now: () => state.now,
     onFault: (text) => assert.fail(text),
     onFailed: (error) => assert.fail(error),
+    checkRoom: () => {},
     onNoRoom: (error) => assert.fail(error),
   });
   /** Answers what was asked for, with the bytes that the peer has; of others nothing comes. */

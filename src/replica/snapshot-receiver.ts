@@ -30,7 +30,9 @@ export interface SnapshotReceiverPorts {
   send(to: readonly ReplicaId[], message: PeerMessage): void;
   now(): number;
   onFault(text: string): void;
-  /** There was no room for it. */
+  /** Throws when what else this replica writes has no room: what is fetched must not take it. */
+  checkRoom(): void;
+  /** There was no room for it: whoever offered it offers it again. */
   onNoRoom(error: Error): void;
   onFailed(error: Error): void;
   /** Nobody who can be asked has the bytes of a snapshot from `offset` on as they were: the rest is kept. */
@@ -153,6 +155,7 @@ export class SnapshotReceiver {
   }
 
   async #take(fetch: Fetch, incoming: Incoming, from: ReplicaId, data: Uint8Array): Promise<void> {
+    this.#ports.checkRoom();
     const before = incoming.frames;
     const isGood = data.length > 0 && (await incoming.append(data));
     if (isGood) fetch.heardAt = this.#ports.now();
@@ -249,14 +252,15 @@ export class SnapshotReceiver {
         if (waiting !== null && this.#fetch === fetch) this.chunk(waiting.from, waiting.message);
       },
       async (error: Error) => {
-        const hasNoRoom: boolean = isNoSpace(error);
-        if (!hasNoRoom && !(error instanceof SnapshotDamaged)) {
+        const { info, from, incoming } = fetch;
+        if (error instanceof SnapshotDamaged) {
+          this.#ports.onFault(`the snapshot of slot ${info.slot} from replica ${from}: ${error.message}`);
+        } else if (isNoSpace(error)) {
+          this.#ports.onNoRoom(error);
+        } else {
           this.#ports.onFailed(error);
           return;
         }
-        if (hasNoRoom) this.#ports.onNoRoom(error);
-        const { info, from, incoming } = fetch;
-        this.#ports.onFault(`the snapshot of slot ${info.slot} from replica ${from}: ${error.message}`);
         // It is still busy meanwhile: another one may begin only when this one has ended.
         await incoming?.abandon().catch((failure: Error) => this.#ports.onFailed(failure));
         this.#fetch = null;

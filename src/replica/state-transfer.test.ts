@@ -19,7 +19,8 @@ const settled = async () => {
 /** A replica that has executed up to slot 10, and a peer, 2, with a snapshot of slot 20. */
 async function fixture(compactedUpTo = 0) {
   const peer = await SnapshotFiles.open(await diskWith({ ...sample(20, 500), meta: META }));
-  const files = await SnapshotFiles.open(await diskWith());
+  const disk = await diskWith();
+  const files = await SnapshotFiles.open(disk);
   const trace: string[] = [];
   const executor = {
     appliedUpTo: 10,
@@ -32,6 +33,12 @@ async function fixture(compactedUpTo = 0) {
     },
   };
   const during = { suspend: async () => {}, restore: async () => {} };
+  const made = { chunks: 1, ended: 0, begun: 0 };
+  const room = {
+    isLacking: false,
+    allocate: (_what: string, attempt: () => Promise<unknown>) => attempt(),
+    lacks: () => assert.fail("the reserve is not for snapshots"),
+  };
   const compactions: { upTo: number; done: () => void; fail: (error: Error) => void }[] = [];
   const wal = {
     compactedUpTo,
@@ -52,8 +59,18 @@ async function fixture(compactedUpTo = 0) {
     held: {
       machine: {
         restore: async () => during.restore(),
-        snapshot: async function* () {
-          yield Uint8Array.of(1);
+        snapshot: () => {
+          made.begun += 1;
+          let left = made.chunks;
+          const next = async () => {
+            await new Promise(setImmediate);
+            return { done: left-- === 0, value: new Uint8Array(1 << 14) };
+          };
+          const end = async () => {
+            made.ended += 1;
+            return { done: true, value: undefined };
+          };
+          return { [Symbol.asyncIterator]: () => ({ next, return: end }) };
         },
       },
       durable: { commit: async () => {} },
@@ -69,9 +86,10 @@ async function fixture(compactedUpTo = 0) {
     },
     wal,
     identity: { replica: 1, incarnation: 1 },
-    room: { allocate: (_what: string, attempt: () => Promise<unknown>) => attempt() },
+    room,
   } as unknown as Opened<unknown, unknown, unknown, unknown>;
   const broken: Error[] = [];
+  const faults: string[] = [];
   const time = { now: 0 };
   const sent: SnapshotMessage[] = [];
   const transfer = new StateTransfer(opened, {
@@ -89,7 +107,7 @@ async function fixture(compactedUpTo = 0) {
     onInstalled: () => trace.push("told"),
     onEnded: () => trace.push(`executes after ${executor.appliedUpTo}${executor.isReplacing ? ", not" : ""}`),
     onDeadline: () => {},
-    onFault: () => {},
+    onFault: (text) => void faults.push(text),
     onBroken: (error) => broken.push(error),
   });
   const info = peer.newest!;
@@ -100,7 +118,8 @@ async function fixture(compactedUpTo = 0) {
     transfer.onMessage(2, { kind: "snapshotChunk", ...info, offset: 0, data });
     await settled();
   };
-  return { executor, during, wal, compactions, transfer, trace, broken, fetch, files, time, sent };
+  const around = { disk, room, made, faults };
+  return { executor, during, wal, compactions, transfer, trace, broken, fetch, files, time, sent, ...around };
 }
 
 test("what was chosen while a snapshot was installed is executed, though the snapshot came too late", async () => {
@@ -221,4 +240,75 @@ test("of a fenced state no snapshot is begun, also for one who has waited since 
   executor.isFenced = true;
   assert.equal((await first).slot, 10);
   await assert.rejects(second, /no snapshot of the state can be made now/);
+});
+
+test("a snapshot for another that has no room does not take the reserve: it is tried again after a while", async () => {
+  const { disk, made, transfer, faults, files, time, broken } = await fixture();
+  const text = /^there is no room on the disk for a snapshot for or of another replica/;
+  disk.quota = disk.used + 3000;
+  const before = disk.names();
+  transfer.serve(2);
+  await settled();
+  assert.deepEqual([faults.length, transfer.alarms.length, made.ended], [1, 1, 1]);
+  assert.match(faults[0]!, text);
+  assert.match(transfer.alarms[0]!, text);
+  // Nothing of it is left.
+  assert.deepEqual([disk.names(), files.newest], [before, null]);
+  time.now = 999;
+  transfer.serve(2);
+  await settled();
+  assert.equal(made.begun, 1);
+  time.now = 1000;
+  transfer.serve(2);
+  await settled();
+  // It is told once, and the alarm stays for a minute after the last time.
+  assert.deepEqual([made.begun, made.ended, faults.length, disk.names()], [2, 2, 1, before]);
+  disk.quota = Number.POSITIVE_INFINITY;
+  time.now = 60_999;
+  assert.equal(transfer.alarms.length, 1);
+  time.now = 61_000;
+  assert.deepEqual(transfer.alarms, []);
+  transfer.serve(2);
+  await settled();
+  assert.deepEqual([made.begun, files.newest?.slot, broken.length], [3, 10, 0]);
+});
+
+test("while the log or the state has no room no snapshot is made or fetched, and one under way is given up", async () => {
+  const { disk, room, made, transfer, faults, files, fetch, sent } = await fixture();
+  const before = disk.names();
+  room.isLacking = true;
+  transfer.serve(2);
+  await fetch();
+  assert.deepEqual([made.begun, sent.filter(({ kind }) => kind === "snapshotRequest").length], [0, 0]);
+  room.isLacking = false;
+  made.chunks = 1000;
+  transfer.serve(2);
+  await settled();
+  assert.deepEqual([made.begun, made.ended], [1, 0]);
+  room.isLacking = true;
+  await settled();
+  assert.deepEqual([made.ended, files.newest, disk.names(), faults.length], [1, null, before, 1]);
+});
+
+test("a snapshot that comes is given up when the log or the state has no room", async () => {
+  const { disk, room, transfer, faults, sent, time, fetch } = await fixture();
+  const before = disk.names();
+  transfer.onMessage(2, { kind: "snapshotOffer", slot: 20, bytes: 100_000, sum: 1 });
+  await settled();
+  const asked = sent.find(({ kind }) => kind === "snapshotRequest");
+  assert.ok(asked !== undefined);
+  room.isLacking = true;
+  const chunk = { slot: 20, bytes: 100_000, sum: 1, offset: 0, data: new Uint8Array(512) };
+  transfer.onMessage(2, { kind: "snapshotChunk", ...chunk });
+  await settled();
+  assert.deepEqual(disk.names(), before);
+  assert.match(faults[0]!, /^there is no room on the disk for a snapshot/);
+  room.isLacking = false;
+  const other = () =>
+    sent.filter((message) => message.kind === "snapshotRequest" && message.bytes < 100_000).length;
+  await fetch();
+  assert.equal(other(), 0);
+  time.now = 1000;
+  await fetch();
+  assert.equal(other(), 1);
 });

@@ -11,10 +11,9 @@ import type { Clock, Network } from "./ports.js";
 import { Restoring } from "./restoring.js";
 import { Scrubber } from "./scrubber.js";
 import { SnapshotReceiver } from "./snapshot-receiver.js";
+import { SnapshotRoom } from "./snapshot-room.js";
 import { SnapshotSender } from "./snapshot-sender.js";
 import type { StateSnapshot } from "./status.js";
-
-const SNAPSHOT = "a snapshot for or of another replica";
 
 export interface StateTransferPorts {
   readonly clock: Clock;
@@ -47,11 +46,10 @@ export class StateTransfer<C, R, Q, A> {
   readonly #receiver: SnapshotReceiver;
   readonly #restoring: Restoring;
   readonly #scrubber: Scrubber;
+  readonly #room: SnapshotRoom;
   /** The highest slot of which the log cannot show the value; 0: none. */
   #lostUpTo: Slot;
   #isCompacting: boolean;
-  /** There was no room for a snapshot for or of a peer: none is made or fetched until there may be. */
-  #isWithoutRoom: boolean;
   #isStopped: boolean;
 
   constructor(opened: Opened<C, R, Q, A>, ports: StateTransferPorts) {
@@ -60,7 +58,6 @@ export class StateTransfer<C, R, Q, A> {
     this.#ports = ports;
     this.#lostUpTo = 0;
     this.#isCompacting = false;
-    this.#isWithoutRoom = false;
     this.#isStopped = false;
     this.#scrubber = new Scrubber({
       durable: held.durable,
@@ -70,13 +67,19 @@ export class StateTransfer<C, R, Q, A> {
       now: () => ports.clock.now(),
       onBroken: (error) => ports.onBroken(error),
     });
+    const room = new SnapshotRoom({
+      now: () => ports.clock.now(),
+      isLacking: () => opened.room.isLacking,
+      onFault: (text) => ports.onFault(text),
+    });
+    this.#room = room;
     const common = {
       files: held.snapshots,
       send: ports.network.send.bind(ports.network),
       now: () => ports.clock.now(),
       onFault: (text: string) => ports.onFault(text),
       onFailed: (error: Error) => ports.onBroken(error),
-      onNoRoom: () => this.#hasNoRoom(),
+      onNoRoom: () => room.lacked(),
     };
     this.#sender = new SnapshotSender({
       ...common,
@@ -85,16 +88,17 @@ export class StateTransfer<C, R, Q, A> {
       appliedUpTo: () => executor.appliedUpTo,
       capture: () => {
         const { appliedUpTo: slot, isReplacing, isFenced } = executor;
-        if (this.#isWithoutRoom || isReplacing || isFenced) return null;
+        if (!room.isThere || isReplacing || isFenced) return null;
         if (held.isSnapshotted || slot < wal.compactedUpTo) return null;
-        return { slot, meta: executor.meta(), chunks: held.machine.snapshot() };
+        return { slot, meta: executor.meta(), chunks: room.guarded(held.machine.snapshot()) };
       },
       hasten: () => committer.hasten(ports.clock.now()),
       isTrusted: () => ports.isTrusted(),
     });
     this.#receiver = new SnapshotReceiver({
       ...common,
-      isWanted: (from, slot) => !this.#isWithoutRoom && ports.isWanted(from, slot),
+      isWanted: (from, slot) => room.isThere && ports.isWanted(from, slot),
+      checkRoom: () => room.check(),
       install: (info) => this.#install(info),
       linked: () => ports.linked(),
       onBroken: (info, offset) => this.#restoring.stuck(info, offset),
@@ -112,15 +116,6 @@ export class StateTransfer<C, R, Q, A> {
     );
   }
 
-  #hasNoRoom(): void {
-    const { room } = this.#opened;
-    this.#isWithoutRoom = true;
-    void room.lacks(SNAPSHOT).then(() => {
-      room.has(SNAPSHOT);
-      this.#isWithoutRoom = false;
-    });
-  }
-
   /** When `elapse` has something to do. */
   get deadline(): number {
     const { deadline } = this.#restoring;
@@ -129,7 +124,7 @@ export class StateTransfer<C, R, Q, A> {
 
   /** What an operator should know, as sentences. */
   get alarms(): readonly string[] {
-    return this.#restoring.alarms;
+    return [...this.#restoring.alarms, ...this.#room.alarms];
   }
 
   get counters(): Record<string, number> {
