@@ -47,6 +47,27 @@ test("another process is refused while the holder lives, and not after kill -9",
   await (await lockDirectory(path)).release();
 });
 
+test("a process of another container, which sees none of our sockets, holds it as well", async () => {
+  const path = join(root, "shared");
+  await mkdir(path);
+  // Ends with its input; what it gives back shows that it has the lock.
+  const other = spawn("flock", ["-n", path, "cat"], { stdio: ["pipe", "pipe", "inherit"] });
+  other.stdin.write("locked");
+  await once(other.stdout, "data");
+  const text =
+    `${path} is in use by a process of another container, or of another machine that shares its disk: ` +
+    "stop that process, or give this one another data directory";
+  await assert.rejects(lockDirectory(path), { constructor: DataDirectoryError, message: text });
+  assert.deepEqual(await readdir(path), []);
+  other.stdin.end();
+  await once(other, "exit");
+  const lock = await lockDirectory(path);
+  const refused = spawn("flock", ["-n", path, "true"], { stdio: "inherit" });
+  assert.deepEqual(await once(refused, "exit"), [1, null]);
+  await lock.release();
+  await (await lockDirectory(path)).release();
+});
+
 test("a path that cannot be used is refused with the reason, unchanged", async () => {
   const file = join(root, "file");
   await writeFile(file, "");

@@ -1,6 +1,8 @@
 // Exclusive use of a data directory. An abstract unix socket named after device and inode is the lock: the kernel
-// releases it with the process, whatever its end. A file in the directory tells people who holds it.
-import { mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+// releases it with the process, whatever its end. Another container has names of its own for such sockets: against its
+// processes the directory is locked as a file, too. A file in the directory tells people who holds it.
+import { spawn } from "node:child_process";
+import { type FileHandle, mkdir, open, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { isNoSpace } from "../base/no-space.js";
@@ -14,9 +16,9 @@ export interface DirectoryLock {
 export async function lockDirectory(path: string): Promise<DirectoryLock> {
   const file = join(path, LOCK_NAME);
   const advice = "stop that process, or give this one another data directory";
-  const server = await locked(path, advice, async (lock) => {
+  const lock = await locked(path, advice, async (take) => {
     await mkdir(path, { recursive: true, mode: 0o700 });
-    await lock();
+    await take();
     // Only for people: on a full disk they have to do without it.
     await writeFile(file, `${process.pid}\n`, { mode: 0o600 }).catch((error) => {
       if (!isNoSpace(error)) throw error;
@@ -26,7 +28,7 @@ export async function lockDirectory(path: string): Promise<DirectoryLock> {
     async release() {
       // The file first: after the socket is closed it may be another's.
       await rm(file, { force: true });
-      await close(server);
+      await lock.release();
     },
   };
 }
@@ -34,28 +36,52 @@ export async function lockDirectory(path: string): Promise<DirectoryLock> {
 /** As `lockDirectory`, for who only reads: the directory must be there, and nothing in it is changed. */
 export async function lockForReading(path: string): Promise<DirectoryLock> {
   const advice = "stop that process first, and look again";
-  const server = await locked(path, advice, (lock) => lock());
-  return { release: () => close(server) };
+  return locked(path, advice, (take) => take());
 }
 
 async function locked(
   path: string,
   advice: string,
-  take: (lock: () => Promise<void>) => Promise<void>,
-): Promise<Server> {
+  use: (take: () => Promise<void>) => Promise<void>,
+): Promise<DirectoryLock> {
   const server = createServer((socket) => socket.destroy());
+  let directory: FileHandle | undefined;
+  const release = async () => {
+    await directory?.close();
+    if (server.listening) await close(server);
+  };
   try {
-    await take(async () => {
+    await use(async () => {
       await readdir(path);
       const { dev, ino } = await stat(path, { bigint: true });
       await listen(server, `\0synod:${dev}:${ino}`);
       server.unref();
+      directory = await open(path, "r");
+      if (await isLockedElsewhere(directory)) throw new DataDirectoryError(elsewhere(path, advice));
     });
-    return server;
+    return { release };
   } catch (error) {
-    if (server.listening) await close(server);
-    throw await refusal(path, advice, error as NodeJS.ErrnoException);
+    await release();
+    throw error instanceof DataDirectoryError
+      ? error
+      : await refusal(path, advice, error as NodeJS.ErrnoException);
   }
+}
+
+function elsewhere(path: string, advice: string): string {
+  return `${path} is in use by a process of another container, or of another machine that shares its disk: ${advice}`;
+}
+
+/**
+ * Takes flock(2) of an open file, which Node.js has no call for: the command of that name locks what it is handed, and
+ * the lock stays with the open file. Where there is no such command the directory is not locked against containers.
+ */
+function isLockedElsewhere({ fd }: FileHandle): Promise<boolean> {
+  const child = spawn("flock", ["-n", "3"], { stdio: ["ignore", "ignore", "ignore", fd] });
+  return new Promise((resolve) => {
+    child.once("error", () => resolve(false));
+    child.once("exit", (code) => resolve(code === 1));
+  });
 }
 
 async function refusal(
