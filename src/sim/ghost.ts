@@ -84,6 +84,9 @@ export class Ghost {
   readonly offered = new Set<string>();
   /** From this slot on a fault may have made states differ. */
   rotsFrom: Slot = Number.POSITIVE_INFINITY;
+  /** Who has ever joined, and as members of which genesis; empty: nobody has. */
+  readonly joined = new Set<ReplicaId>();
+  genesis: Uint8Array = new Uint8Array(0);
   /** The highest slot executed anywhere, or answered to a read: no later read may be below it. */
   visibleUpTo: Slot = 0;
 

@@ -1,6 +1,7 @@
 // A machine that a replica runs on: its disk and store outlive the process, which can be started, paused, killed, or
 // lose its power. The replica in it is the one that serves, over virtual ports.
 import { AssertionFailed } from "../base/assert.js";
+import { bytesEqual } from "../base/bytes.js";
 import { Random } from "../base/random.js";
 import type { KvAnswer, KvCommand, KvQuery, KvResult } from "../kv/commands.js";
 import { decodeHead } from "../kv/head.js";
@@ -11,6 +12,7 @@ import { type ClusterConfig, clusterIdOf } from "../paxos/genesis.js";
 import { Paxos } from "../paxos/paxos.js";
 import { FENCE_NAME } from "../replica/fence-file.js";
 import { Replica } from "../replica/replica.js";
+import { GENESIS_NAME } from "../wal/identity.js";
 import { CoreWatch } from "./core-watch.js";
 import { SimDisk } from "./disk.js";
 import type { EventQueue } from "./event-queue.js";
@@ -161,6 +163,7 @@ export class Host {
       randomHex: (bytes) => this.#randomHex(bytes),
       makeCore: (options) => {
         this.#guard(() => staysOut(this));
+        this.#guard(() => oneGenesis(ghost, this));
         // An earlier life may have been told that it is well, and died before the fence was gone.
         if (this.disk.memory.has(FENCE_NAME)) ghost.fenced.add(this.id);
         this.#guard(() =>
@@ -337,6 +340,16 @@ export class Host {
   resume(): void {
     if (this.isPaused) this.#options.tell(this.id, "* goes on");
     this.#running?.life.resume();
+  }
+}
+
+/** All that ever join a cluster, in whatever life, hold the same genesis (2.8). */
+function oneGenesis(ghost: Ghost, { id, disk }: Host): void {
+  const bytes = disk.memory.bytesOf(GENESIS_NAME);
+  if (ghost.joined.size === 0) ghost.genesis = bytes.slice();
+  ghost.joined.add(id);
+  if (!bytesEqual(ghost.genesis, bytes)) {
+    throw new InvariantBroken(`oneGenesis: ${id} joins with another genesis than those who have joined`);
   }
 }
 

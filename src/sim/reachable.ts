@@ -91,6 +91,8 @@ const EVENTS = [
   "transfer done",
   "transfer failed",
   "votes under a snapshot",
+  "wiped after it joined",
+  "wiped before it joined",
 ];
 
 export function reachable(): string[] {

@@ -8,6 +8,7 @@ import { InvariantBroken } from "./ghost.js";
 import { HealedCore } from "./healed-core.js";
 import { drawHealing, heal } from "./healing.js";
 import { checkHistory } from "./history/check.js";
+import { formInVain } from "./lost-forming.js";
 import { REPLAY } from "./network-faults.js";
 import { probe } from "./probes.js";
 import { demandProgress, isLeftAlone } from "./progress.js";
@@ -78,6 +79,8 @@ class Run {
   }
 
   async form(): Promise<void> {
+    await formInVain(this.world);
+    if (this.world.violation !== null) return;
     const isFormed = await form(this.world);
     if (this.world.violation === null && !isFormed) this.#fail("the cluster does not form");
   }

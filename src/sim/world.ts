@@ -174,6 +174,14 @@ export class World {
     return all;
   }
 
+  /** Another world came before this one, and is over. */
+  absorb(other: World): void {
+    for (const [what, count] of other.reached)
+      this.#reached.set(what, (this.#reached.get(what) ?? 0) + count);
+    for (const half of [other.#digestLow, other.#digestHigh]) this.#mix(half, other.queue.events);
+    if (other.violation !== null) this.violate(other.violation);
+  }
+
   tell(id: ReplicaId, text: string): void {
     this.options.trace?.(this.queue.now, id, text);
   }

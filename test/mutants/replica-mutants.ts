@@ -39,6 +39,13 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
     ],
   },
   {
+    name: "F15",
+    what: "a replica votes when it holds the genesis, whether all others hold it or not",
+    file: "src/replica/bootstrap.ts",
+    find: "if (!this.#confirmed.has(id))\n                return step;",
+    replace: "",
+  },
+  {
     name: "M37",
     what: "an answer is given when its slot is known chosen, executed or not",
     file: "src/replica/reads.ts",
