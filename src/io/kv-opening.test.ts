@@ -247,6 +247,27 @@ describe("a store that ends the process that opens it", () => {
       assert.equal(existsSync(lab.mark), false);
     }));
 
+  test("one that dies while it scrubs: the next start has the store checked", () =>
+    withLab(async (lab) => {
+      const script = `
+        import { openKv } from ${JSON.stringify(new URL("./kv-opening.js", import.meta.url).href)};
+        const machine = await openKv(process.argv[1], { isAlone: false, tell: (fault) => console.log(fault) });
+        if (process.argv[2] === "after") machine.scrub(() => false);
+        else machine.scrub(() => process.kill(process.pid, "SIGKILL"));
+        await machine.close();`;
+      const path = join(lab.dataDir, "store");
+      for (const when of ["after", "while"]) {
+        const arguments_ = ["--input-type=module", "-e", script, lab.dataDir, when];
+        assert.equal(spawnSync(process.execPath, arguments_).signal, when === "while" ? "SIGKILL" : null);
+        assert.equal((await StoreMark.read(path)).diedInScrub, when === "while");
+      }
+      await assertKept(lab);
+      assert.equal((await StoreMark.read(path)).diedInScrub, false);
+      await writeFile(join(path, "scrub"), "1");
+      await flipIn(lab.file, "value of 12");
+      await assertReplaced(lab, /revision 14\.0 is damaged/);
+    }));
+
   const programs: readonly (readonly [string, string | RegExp | null])[] = [
     ["process.exit(0)", null],
     ['console.log("opened"); console.log("it is so"); process.exit(3)', "it is so"],

@@ -66,8 +66,10 @@ async function damageKnown(directory: string, mark: StoreMark): Promise<string |
   const { found } = mark;
   if (found?.state === "condemned") return found.reason;
   try {
-    const isSuspected = found !== null && (found.state === "opening" || found.deaths >= SUSPICIOUS_DEATHS);
-    return isSuspected || (await isCutShort(directory)) ? await checkInChild(directory) : null;
+    const hasKilled = found !== null && (found.state === "opening" || found.deaths >= SUSPICIOUS_DEATHS);
+    return hasKilled || mark.diedInScrub || (await isCutShort(directory))
+      ? await checkInChild(directory)
+      : null;
   } catch (error) {
     if (error instanceof StoreCorrupt) return error.message;
     throw error;

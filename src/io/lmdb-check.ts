@@ -2,7 +2,8 @@
 // slice says that it goes on; the last one says what is wrong, and the exit status is 3 then.
 import { pathToFileURL } from "node:url";
 import { StateCorrupt } from "../machine/machine.js";
-import { LmdbRecordStore, UNWATCHED } from "./lmdb-record-store.js";
+import { LmdbRecordStore } from "./lmdb-record-store.js";
+import { UNWATCHED } from "./store-watch.js";
 
 export const DAMAGED_STATUS = 3;
 /** What a slice reads at most. */

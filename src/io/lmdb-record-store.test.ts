@@ -11,7 +11,8 @@ import { type RecordStore, seal } from "../kv/record-store.js";
 import { type RecordStoreUnderTest, recordStoreContract } from "../kv/record-store-contract.js";
 import { put } from "../kv/requests-for-tests.js";
 import { recordKey } from "./lmdb-keys.js";
-import { LmdbRecordStore, UNWATCHED } from "./lmdb-record-store.js";
+import { LmdbRecordStore } from "./lmdb-record-store.js";
+import { UNWATCHED } from "./store-watch.js";
 
 /** A crash is a copy of the files as they are: what lmdb has not flushed does not count there (`safeRestore`). */
 async function make(): Promise<RecordStoreUnderTest> {

@@ -38,22 +38,13 @@ import { inRoom } from "./lmdb-no-space.js";
 import { LmdbReplacement } from "./lmdb-replacement.js";
 import type { WriteThreads } from "./lmdb-threads.js";
 import { ValueCopies } from "./lmdb-values.js";
+import { type StoreWatch, UNWATCHED } from "./store-watch.js";
 
 /** Writes handed to lmdb between two pauses: about 2 ms. */
 const SLICE_WRITES = 1_000;
 
 /** Area and revision of the head, before the owner's bytes. */
 const HEAD_FACTS = 10;
-
-/** Told what becomes of a store. */
-export interface StoreWatch {
-  condemn(reason: string): Promise<void>;
-  closed(): Promise<void>;
-  /** Another slice of something long is done. */
-  goesOn?(): void;
-}
-
-export const UNWATCHED: StoreWatch = { condemn: () => Promise.resolve(), closed: () => Promise.resolve() };
 
 interface UnreadRecord extends RevisionKey {
   /** Throws `StoreCorrupt`. */
@@ -100,6 +91,15 @@ export class LmdbRecordStore implements RecordStore {
       throw error;
     }
     return store;
+  }
+
+  risk<T>(read: () => T): T {
+    this.#watch.risks?.(true);
+    try {
+      return read();
+    } finally {
+      this.#watch.risks?.(false);
+    }
   }
 
   /** Whatever lmdb throws at a read is damage: a refusal of the command that needs the record it is not (F32). */

@@ -1,10 +1,13 @@
 // A file in the store's directory that says how the life before left it, for lmdb ends the whole process when it meets
-// certain damage. Rule: it is durable before the store is opened, so that the next start knows of a death meanwhile.
+// certain damage. Rule: it is durable before the store is opened, so that the next start knows of a death meanwhile. A
+// second file says whether a scrub reads: it comes to what nobody else has read for long, and there are many steps.
+import { closeSync, openSync, writeSync } from "node:fs";
 import { mkdir, open, readFile, rename, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 
 /** A process that lives so long after it has opened the store does not die of what it met there. */
 const YOUNG_MS = 30_000;
+const UNDER_WAY = "1";
 
 export interface Mark {
   /** `opening`: being opened. `young`: opened not long ago. `condemned`: found damaged. */
@@ -19,14 +22,22 @@ export class StoreMark {
   readonly #path: string;
   /** As the life before left it; null: in good order. */
   readonly found: Mark | null;
+  /** The process before has died in the middle of a step of a scrub. */
+  readonly diedInScrub: boolean;
+  readonly #scrubPath: string;
+  /** Open from the first step on. */
+  #scrubFile: number | null;
   #isCondemned: boolean;
   #timer: NodeJS.Timeout | null;
   /** One write at a time, in the order of the calls. */
   #written: Promise<void>;
 
-  private constructor(path: string, found: Mark | null) {
-    this.#path = path;
+  private constructor(directory: string, found: Mark | null, diedInScrub: boolean) {
+    this.#path = join(directory, "mark");
+    this.#scrubPath = join(directory, "scrub");
     this.found = found;
+    this.diedInScrub = diedInScrub;
+    this.#scrubFile = null;
     this.#isCondemned = false;
     this.#timer = null;
     this.#written = Promise.resolve();
@@ -34,8 +45,8 @@ export class StoreMark {
 
   /** The mark of the store in `directory`, which need not be there. */
   static async read(directory: string): Promise<StoreMark> {
-    const path = join(directory, "mark");
-    return new StoreMark(path, await readMark(path));
+    const scrub = await textOf(join(directory, "scrub"));
+    return new StoreMark(directory, await readMark(join(directory, "mark")), scrub === UNDER_WAY);
   }
 
   /** Makes the directory, unless it is there. */
@@ -43,6 +54,13 @@ export class StoreMark {
     await mkdir(dirname(this.#path), { recursive: true, mode: 0o700 });
     await syncDirectory(dirname(dirname(this.#path)));
     await this.#write({ state: "opening", deaths: this.found?.deaths ?? 0, reason: "" });
+    await unlink(this.#scrubPath).catch(unlessMissing);
+  }
+
+  /** A step of a scrub begins, or has ended. Not synced: it is for a death of the process, not of the machine. */
+  risks(isUnderWay: boolean): void {
+    this.#scrubFile ??= openSync(this.#scrubPath, "w", 0o600);
+    writeSync(this.#scrubFile, isUnderWay ? UNDER_WAY : "0", 0);
   }
 
   /** The store is open. */
@@ -66,6 +84,8 @@ export class StoreMark {
   /** The store is closed, in whatever state this process leaves it. */
   async closed(): Promise<void> {
     this.#stopTimer();
+    if (this.#scrubFile !== null) closeSync(this.#scrubFile);
+    this.#scrubFile = null;
     if (!this.#isCondemned) await this.clear();
   }
 
@@ -124,15 +144,20 @@ function unlessMissing(error: NodeJS.ErrnoException): void {
   if (error.code !== "ENOENT") throw error;
 }
 
-/** One that cannot be read says that something was begun and not ended. */
-async function readMark(path: string): Promise<Mark | null> {
-  let text: string;
+/** Null: there is none. */
+async function textOf(path: string): Promise<string | null> {
   try {
-    text = await readFile(path, "utf8");
+    return await readFile(path, "utf8");
   } catch (error) {
     unlessMissing(error as NodeJS.ErrnoException);
     return null;
   }
+}
+
+/** One that cannot be read says that something was begun and not ended. */
+async function readMark(path: string): Promise<Mark | null> {
+  const text = await textOf(path);
+  if (text === null) return null;
   const unreadable: Mark = { state: "opening", deaths: 0, reason: "" };
   try {
     const { state, deaths, reason } = JSON.parse(text) as Partial<Mark>;

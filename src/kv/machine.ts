@@ -204,7 +204,7 @@ export class KvMachine implements StateMachine<KvCommand, KvResult, KvQuery, KvA
   }
 
   scrub(isOver: () => boolean): ScrubStep {
-    return this.#scrub.step(this.#committer.checkpoint, isOver);
+    return this.#records.risk(() => this.#scrub.step(this.#committer.checkpoint, isOver));
   }
 
   /** Resolves when everything that a compaction lets go is freed; for tests and orderly measurements. */

@@ -93,6 +93,8 @@ export interface RecordStore {
   turn(): Promise<void>;
   /** Bytes of the store: all that it takes up, and in use. */
   size(): { readonly total: number; readonly inUse: number };
+  /** What `read` comes to nobody may have read for years, and it may end the process: the next start checks it then. */
+  risk<T>(read: () => T): T;
   /** Makes durable that the store is damaged: whoever opens it next sets it aside. */
   condemn(reason: string): Promise<void>;
   close(): Promise<void>;

@@ -308,10 +308,10 @@ test("a process that reads a store without end, or is ended by it, is told as da
 });
 
 test("a store that is marked, and one that was set aside", async () => {
-  const marked = (mark: string) =>
+  const marked = (mark: string, name = "mark") =>
     withStore((directory) => {
       mkdirSync(join(directory, "store.damaged-1"));
-      writeFileSync(join(directory, "store", "mark"), mark);
+      writeFileSync(join(directory, "store", name), mark);
     });
   const condemned = await marked('{"state":"condemned","deaths":0,"reason":"a record is missing"}\n');
   assert.match(
@@ -324,6 +324,8 @@ test("a store that is marked, and one that was set aside", async () => {
     assert.match(lines(young)[0]!, HIDDEN);
     assert.ok(young.notes.some(({ file, text }) => file.endsWith("mark") && /a process ended/.test(text)));
   }
+  const { notes } = await marked("1", "scrub");
+  assert.ok(notes.some(({ text }) => /^a process ended while it scrubbed/.test(text)));
   const gone = await inspected("compacted", (directory) => mkdirSync(join(directory, "store.damaged-2")));
   assert.equal(gone.state?.kind, "store");
   assert.match(lines(gone)[0]!, /^store.data\.mdb null: is missing.*there is no other member/);

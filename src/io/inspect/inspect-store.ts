@@ -121,7 +121,14 @@ async function copy(from: string, to: string): Promise<void> {
 const MARK = join("store", "mark");
 
 async function inspectMark(path: string, found: Inspection): Promise<void> {
-  const mark = (await StoreMark.read(join(path, "store"))).found;
+  const { found: mark, diedInScrub } = await StoreMark.read(join(path, "store"));
+  if (diedInScrub) {
+    found.note(
+      MARK,
+      null,
+      "a process ended while it scrubbed the store; the next start looks at the store first",
+    );
+  }
   if (mark === null) return;
   if (mark.state === "condemned") {
     const text = `the store was found damaged (${mark.reason}); the next start sets it aside and rebuilds it: `;
