@@ -2,6 +2,7 @@
 // of it, so that others, and this replica, may take it from here. Rule: whoever takes a frame checks it.
 import type { Slot } from "../paxos/ballot.js";
 import type { Disk } from "../wal/disk.js";
+import { readPart } from "../wal/unreadable.js";
 import { decodeFirstSector, isKnownFormat, isSame, SECTOR, type SnapshotInfo } from "./snapshot-format.js";
 
 export const DAMAGED = ".damaged";
@@ -33,7 +34,7 @@ export class BrokenSnapshots {
     const slot = Number(match[1]);
     const file = await this.#disk.open(name, false);
     try {
-      const first = decodeFirstSector(await file.read(0, SECTOR));
+      const first = decodeFirstSector(await readPart(file, 0, SECTOR));
       if (first !== null && (!isKnownFormat(first.format) || first.slot !== slot)) return;
       this.#found.set(name, { name, slot, bytes: await file.size(), info: first });
     } finally {
@@ -64,14 +65,17 @@ export class BrokenSnapshots {
     return null;
   }
 
-  /** Bytes of it, whole or not; fewer than `length` where the file ends, none when it is not there any more. */
+  /**
+   * Bytes of it, whole or not; fewer than `length` where the file ends or cannot be read, none when it is not there any
+   * more.
+   */
   async read(info: SnapshotInfo, offset: number, length: number): Promise<Uint8Array> {
     const broken = this.#find(info);
     // They are the operator's, who may remove them.
     if (broken === null || !(await this.#disk.list()).includes(broken.name)) return new Uint8Array(0);
     const file = await this.#disk.open(broken.name, false);
     try {
-      return await file.read(offset, length);
+      return await readPart(file, offset, length);
     } finally {
       await file.close();
     }

@@ -4,6 +4,7 @@ import { ByteReader, ByteWriter } from "../base/bytes.js";
 import { crc32 } from "../base/crc32.js";
 import type { ReplicaId, Slot } from "../paxos/ballot.js";
 import type { Disk } from "../wal/disk.js";
+import { readIntact } from "../wal/unreadable.js";
 import { SteppedFile } from "./snapshot-writer.js";
 
 export const FENCE_NAME = "diverged";
@@ -56,7 +57,9 @@ export class FenceFile {
 
 /** As it stands among the files `names`; null: there is none. Changes nothing. */
 export async function readFence(disk: Disk, names: readonly string[]): Promise<Fence | null> {
-  return names.includes(FENCE_NAME) ? decode(await disk.read(FENCE_NAME)) : null;
+  return names.includes(FENCE_NAME)
+    ? decode((await readIntact(disk, FENCE_NAME)) ?? new Uint8Array(0))
+    : null;
 }
 
 function encode({ slot, members }: Fence): Uint8Array {

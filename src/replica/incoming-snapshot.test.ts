@@ -113,6 +113,24 @@ test("a second end, in the course of going on, loses nothing that was whole", as
   });
 });
 
+test("a part of which a sector cannot be read begins anew; one whose other frames are missing goes on", async () => {
+  const source = await sourceOf(large);
+  const half = new MemoryDisk();
+  const incoming = await (await SnapshotFiles.open(half)).receive(source.info);
+  await feed(incoming, source.bytes, 200_000, FIRST_STATE + 3 * FRAME_BYTES + 1000);
+  await incoming.close();
+  for (const at of [0, FIRST_STATE + FRAME_BYTES, FIRST_STATE + 2 * FRAME_BYTES + 5000]) {
+    const disk = half.copy();
+    disk.loseSectors(name(20, ".part"), at, at + 1);
+    const files = await SnapshotFiles.open(disk);
+    const again = await files.receive(source.info);
+    assert.equal(again.offset, 0);
+    await feed(again, source.bytes, 200_000);
+    await again.finish();
+    assert.equal(await checkNewest(files, [large]), 20);
+  }
+});
+
 test("what was synced on the way outlasts the power; at most a mebibyte is not", async () => {
   const source = await sourceOf(large);
   const memory = new MemoryDisk();

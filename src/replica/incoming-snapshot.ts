@@ -6,6 +6,7 @@ import { bytesEqual, concatBytes } from "../base/bytes.js";
 import { isNoSpace } from "../base/no-space.js";
 import type { Slot } from "../paxos/ballot.js";
 import type { Disk, DiskFile } from "../wal/disk.js";
+import { readPart } from "../wal/unreadable.js";
 import {
   damaged,
   decodeFirstSector,
@@ -89,7 +90,12 @@ export class Incoming {
       if (name === wanted) left = await openPart(disk, name, info);
       else await disk.remove(name);
     }
-    if (left !== null) return new Incoming(info, ports, left, await rewritten(left, info));
+    if (left !== null) {
+      const row = await rewritten(left, info);
+      if (row !== null) return new Incoming(info, ports, left, row);
+      await left.close();
+      await disk.remove(wanted);
+    }
     const file = await disk.open(wanted, true);
     try {
       const stepped = new SteppedFile(file);
@@ -241,7 +247,7 @@ export class Incoming {
 /** Null: it was of something else, and is removed. */
 async function openPart(disk: Disk, name: string, info: SnapshotInfo): Promise<DiskFile | null> {
   const file = await disk.open(name, false);
-  const first = decodeFirstSector(await file.read(0, SECTOR));
+  const first = decodeFirstSector(await readPart(file, 0, SECTOR));
   // One that was checked before it could get its name has the first sector of a whole file already.
   if (first !== null && isKnownFormat(first.format) && isSame(first, info)) return file;
   await file.close();
@@ -251,9 +257,10 @@ async function openPart(disk: Disk, name: string, info: SnapshotInfo): Promise<D
 
 /**
  * Where to go on: behind the last whole frame. All of it is written once more, for what can be read of an earlier life
- * need not be on the disk, and no sync would bring it there after one that failed.
+ * need not be on the disk, and no sync would bring it there after one that failed. Null: there it cannot be read, and
+ * then a file system may not be able to write a part of a block either.
  */
-async function rewritten(file: DiskFile, info: SnapshotInfo): Promise<FrameRow> {
+async function rewritten(file: DiskFile, info: SnapshotInfo): Promise<FrameRow | null> {
   const stepped = new SteppedFile(file);
   await stepped.write(0, encodeFirstSector(partSector(info)));
   const walk = new FrameWalk(file, info.bytes);
@@ -261,5 +268,5 @@ async function rewritten(file: DiskFile, info: SnapshotInfo): Promise<FrameRow> 
     await stepped.write(frame.position, frame.raw);
   }
   await stepped.sync();
-  return walk;
+  return (await walk.isAtHole()) ? null : walk;
 }

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { diskWith, inChunks, load, name, sample } from "../../test/support/snapshot-samples.js";
 import { MemoryDisk } from "../wal/memory-disk.js";
+import { FENCE_NAME, FenceFile } from "./fence-file.js";
 import { SnapshotFiles } from "./snapshot-files.js";
 import {
   addToSum,
@@ -71,6 +72,40 @@ test("a file that is cut off anywhere, or goes on", async () => {
     assert.equal(await isNoticed(bytes.slice(0, length)), "at once", `${length} bytes`);
   }
   assert.equal(await isNoticed(Uint8Array.of(...bytes, 0)), "at once");
+});
+
+test("sectors that cannot be read: of a whole snapshot, and of a fence", async () => {
+  const { length } = await fileOf(3000);
+  for (let at = 0; at < length; at += SECTOR) {
+    const disk = await diskWith(sample(9, 3000));
+    disk.loseSectors(name(9), at, at + 1);
+    const files = await SnapshotFiles.open(disk);
+    const info = files.newest;
+    assert.equal(info === null, at === 0);
+    if (info === null) continue;
+    await assert.rejects(files.verify(info), SnapshotDamaged);
+    // What is before it can be had by a peer, who gets no byte in its place.
+    assert.equal((await files.read(info, 0, length)).length, at);
+    await files.setAside(info);
+    assert.equal((await files.broken.read(info, at, length)).length, 0);
+    assert.ok((await files.broken.read(info, at + SECTOR, length)).length > 0 || at + SECTOR >= length);
+  }
+  const disk = new MemoryDisk();
+  await (await FenceFile.open(disk)).write({ slot: 7, members: [1, 2] });
+  disk.loseSectors(FENCE_NAME, 0, 1);
+  assert.deepEqual((await FenceFile.open(disk)).found, { slot: 0, members: [] });
+});
+
+test("sectors that can be read no more while it is in use", async () => {
+  const disk = await diskWith(sample(9, 3000));
+  const files = await SnapshotFiles.open(disk);
+  const info = files.newest!;
+  disk.loseSectors(name(9), 3 * SECTOR, 4 * SECTOR);
+  let bytes = 0;
+  for await (const piece of files.pieces(info, 1000)) bytes += piece.length;
+  assert.equal(bytes, 3 * SECTOR);
+  disk.loseSectors(name(9), 0, 1);
+  await assert.rejects(files.verify(info), /its first sector is not the one that was read before/);
 });
 
 test("zeroed sectors", async () => {

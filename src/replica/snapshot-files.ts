@@ -6,6 +6,7 @@ import { isNoSpace } from "../base/no-space.js";
 import type { Slot } from "../paxos/ballot.js";
 import { DataDirectoryError } from "../wal/data-directory-error.js";
 import type { Disk, DiskFile } from "../wal/disk.js";
+import { readPart } from "../wal/unreadable.js";
 import { BrokenSnapshots, DAMAGED, PUT_ASIDE } from "./broken-snapshots.js";
 import { Incoming, removeOldParts } from "./incoming-snapshot.js";
 import {
@@ -209,12 +210,12 @@ export class SnapshotFiles {
     }
   }
 
-  /** Raw bytes of the file, for a peer, who checks them; fewer than `length` only at its end. */
+  /** Raw bytes of the file, for a peer, who checks them; fewer than `length` at its end, or before a bad sector. */
   read(info: SnapshotInfo, offset: number, length: number): Promise<Uint8Array> {
     return this.#using(info, async () => {
       const file: DiskFile = await this.#disk.open(snapshotName(info.slot), false);
       try {
-        return await file.read(offset, length);
+        return await readPart(file, offset, length);
       } finally {
         await file.close();
       }
@@ -223,8 +224,8 @@ export class SnapshotFiles {
 
   /**
    * The same from the first byte to the last, in pieces. The file is kept open: it goes on when the file is removed
-   * meanwhile, however long that takes. Fewer bytes than `info` says when it has become shorter. `areLent`: a piece is
-   * good until the next one is asked for, and no buffer is made for it.
+   * meanwhile, however long that takes. Fewer bytes than `info` says when it has become shorter, or cannot be read.
+   * `areLent`: a piece is good until the next one is asked for, and no buffer is made for it.
    */
   async *pieces(info: SnapshotInfo, length: number, areLent = false): AsyncGenerator<Uint8Array> {
     const file = await this.#using(info, () => this.#disk.open(snapshotName(info.slot), false));
@@ -232,7 +233,7 @@ export class SnapshotFiles {
     const memory = areLent ? [new Uint8Array(length), new Uint8Array(length)] : [];
     let count = 0;
     const read = () => {
-      const reading = file.read(offset, length, memory[count % 2]);
+      const reading = readPart(file, offset, length, memory[count % 2]);
       count += 1;
       // A failure is told when the piece is asked for.
       reading.catch(() => {});
@@ -334,7 +335,7 @@ function infoOf({ slot, bytes, sum }: SnapshotInfo): SnapshotInfo {
 async function readFirst(disk: Disk, name: string): Promise<FirstSector | null> {
   const file = await disk.open(name, false);
   try {
-    const first = decodeFirstSector(await file.read(0, SECTOR));
+    const first = decodeFirstSector(await readPart(file, 0, SECTOR));
     if (first !== null && first.format !== FORMAT) {
       throw new DataDirectoryError(
         `${name} has format ${first.format}, this version knows ${FORMAT}: start a version that knows it`,

@@ -4,6 +4,7 @@ import { ByteReader, ByteWriter, bytesEqual } from "../base/bytes.js";
 import { crc32 } from "../base/crc32.js";
 import type { Slot } from "../paxos/ballot.js";
 import type { DiskFile } from "../wal/disk.js";
+import { readPart } from "../wal/unreadable.js";
 
 export const SECTOR = 512;
 export const FORMAT = 1;
@@ -174,8 +175,19 @@ export class FrameWalk extends FrameRow {
     this.#end = end;
   }
 
+  /** Of the next frame, at most. */
+  get #reach(): number {
+    return Math.min(FRAME_BYTES, this.#end - this.position);
+  }
+
+  /** Whether what follows cannot be read; else it is damaged, or there is no more. */
+  async isAtHole(): Promise<boolean> {
+    const there = Math.min(this.#reach, (await this.#file.size()) - this.position);
+    return (await readPart(this.#file, this.position, there)).length < there;
+  }
+
   async next(): Promise<Frame | null> {
-    const bytes = await this.#file.read(this.position, Math.min(FRAME_BYTES, this.#end - this.position));
+    const bytes = await readPart(this.#file, this.position, this.#reach);
     return this.take(bytes) ?? null;
   }
 }
@@ -195,7 +207,7 @@ export async function* framesOf(file: DiskFile, info: SnapshotInfo): AsyncGenera
 }
 
 export async function checkFirstSector(file: DiskFile, first: FirstSector): Promise<void> {
-  const found = await file.read(0, SECTOR);
+  const found = await readPart(file, 0, SECTOR);
   if (!bytesEqual(found, encodeFirstSector(first))) {
     throw damaged(file.name, "its first sector is not the one that was read before");
   }

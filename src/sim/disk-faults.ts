@@ -138,7 +138,7 @@ export const DAMAGE_FAULTS: readonly Fault[] = [
     begin: (scene) => {
       const host = damageable(scene);
       if (host === null) return false;
-      host.isDamaged = true;
+      // Nothing is damaged: what fails is read at the next try, and nothing may count as lost.
       host.disk.manners.readError = 0.1;
       host.kill();
       scene.later(scene.duration / 4, () => {

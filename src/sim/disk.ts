@@ -1,5 +1,6 @@
 // A replica's disk over virtual time: slow or failing when a fault says so, and dead to a process that has died.
 // What a crash leaves is `MemoryDisk`'s business; what faults do to sectors that were written is decided here.
+import { ioError, isIoError } from "../base/io-error.js";
 import type { Random } from "../base/random.js";
 import type { Disk, DiskCallback, DiskFile } from "../wal/disk.js";
 import { MemoryDisk } from "../wal/memory-disk.js";
@@ -34,6 +35,8 @@ const SLOWEST_CLOCK = 1.25;
 const SECTOR = 512;
 /** A misdirected write lands at most so many sectors away. */
 const ASTRAY = 24;
+/** A read is in vain at most so often: whoever tries a third time has it, or the sector is lost. */
+const VAIN_READS = 2;
 /** After so many batches a missing one before them is missed: one of them is there. */
 const BATCHES_THAT_SHOW = 4;
 /** After so many one of them is there whatever sectors a fault ruins. */
@@ -46,6 +49,8 @@ export class SimDisk {
   readonly #reached: (what: string) => void;
   readonly #queue: EventQueue;
   manners: DiskManners;
+  /** Reads that were in vain since the disk was in order, by file and place. */
+  readonly #vain: Map<string, number>;
   /** When the last operation ends that began while the disk was slow, in true time. */
   slowUntil: number;
   /** Batches written to the log since one that was dropped or went elsewhere. */
@@ -58,6 +63,7 @@ export class SimDisk {
     this.#random = random;
     this.#reached = reached;
     this.manners = { ...GOOD };
+    this.#vain = new Map();
     this.slowUntil = 0;
     this.#batchesSinceLie = Number.POSITIVE_INFINITY;
     this.onSync = () => {};
@@ -85,6 +91,7 @@ export class SimDisk {
 
   heal(): void {
     this.manners = { ...GOOD };
+    this.#vain.clear();
   }
 
   /** The disk as one process sees it. */
@@ -95,7 +102,7 @@ export class SimDisk {
     const run = <T>(task: () => Promise<T>) => this.#run(life, task);
     return {
       list: () => run(() => memory.list()),
-      read: (name) => run(() => this.#read(() => memory.read(name))),
+      read: (name) => run(() => this.#read(name, () => memory.read(name))),
       open: async (name, create) => this.#file(life, await run(() => memory.open(name, create))),
       rename: (from, to) => run(() => memory.rename(from, to)),
       remove: (name) =>
@@ -117,12 +124,18 @@ export class SimDisk {
     });
   }
 
-  #read<T>(task: () => Promise<T>): Promise<T> {
-    if (this.manners.readError > 0 && this.#random.next() < this.manners.readError) {
+  async #read<T>(place: string, task: () => Promise<T>): Promise<T> {
+    const { readError } = this.manners;
+    const inVain = this.#vain.get(place) ?? 0;
+    if (readError > 0 && this.#random.next() < readError && inVain < VAIN_READS) {
+      this.#vain.set(place, inVain + 1);
       this.#reached("EIO on read");
-      return Promise.reject(new Error("EIO: i/o error, read"));
+      throw ioError("read");
     }
-    return task();
+    return task().catch((error: unknown) => {
+      if (isIoError(error)) this.#reached("EIO of a lost sector");
+      throw error;
+    });
   }
 
   #file(life: ProcessLife, file: DiskFile): DiskFile {
@@ -136,7 +149,8 @@ export class SimDisk {
     return {
       name: file.name,
       size: () => run(() => file.size()),
-      read: (position, length) => run(() => this.#read(() => file.read(position, length))),
+      read: (position, length) =>
+        run(() => this.#read(`${file.name} ${position}`, () => file.read(position, length))),
       write: (position, bytes, done) => {
         if (!life.isAlive) return;
         // At position 0 a segment is made ahead of its use, beside everything else: no batch begins there.

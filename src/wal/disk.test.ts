@@ -50,6 +50,35 @@ test("memory: a crash keeps what was synced and, of the rest, only whole sectors
   assert.deepEqual([...kept].sort(), ["11", "12", "21", "22"]);
 });
 
+test("memory: a sector that is lost cannot be read until all of it is written again, and that is durable", async () => {
+  const disk = new MemoryDisk();
+  disk.put("f", new Uint8Array(1024).fill(1));
+  disk.loseSectors("f", 600, 601);
+  let file = await disk.open("f", false);
+  const write = (position: number, length: number) =>
+    settled((done) => file.write(position, new Uint8Array(length).fill(2), done));
+  const staysLost = async () => {
+    assert.equal((await file.read(0, 512)).length, 512);
+    const codes: unknown[] = [];
+    for (const read of [() => disk.read("f"), () => file.read(500, 20), () => disk.copy().read("f")]) {
+      await read().catch((error: { code?: unknown }) => codes.push(error.code));
+    }
+    assert.deepEqual(codes, ["EIO", "EIO", "EIO"]);
+  };
+  await staysLost();
+  await write(0, 1000);
+  await staysLost();
+  await write(512, 512);
+  assert.equal((await file.read(0, 1024)).length, 1024);
+  disk.crash();
+  file = await disk.open("f", false);
+  await staysLost();
+  await write(512, 512);
+  await settled((done) => file.sync(done));
+  disk.crash();
+  assert.equal((await disk.read("f"))[600], 2);
+});
+
 test("memory: a crash without chance keeps exactly what was synced, names too", async () => {
   const disk = new MemoryDisk();
   const file = await disk.open("f", true);

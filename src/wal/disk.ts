@@ -4,7 +4,7 @@
 export interface Disk {
   /** Names of the files in the directory, sorted. */
   list(): Promise<string[]>;
-  /** Whole content; rejects when there is no such file. */
+  /** Whole content; rejects when there is no such file. A failure with code EIO is for `unreadable.ts`. */
   read(name: string): Promise<Uint8Array>;
   /** Opens for reading and writing; `create`: a new, empty file, which must not exist. */
   open(name: string, create: boolean): Promise<DiskFile>;

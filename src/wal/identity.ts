@@ -10,6 +10,7 @@ import type { Disk } from "./disk.js";
 import { checkLog, createLog, IDENTITY_NAME, isLogBlank } from "./open-log.js";
 import { PROMISE_NAMES, settled, writeSynced } from "./promise-file.js";
 import { RESERVE_NAMES } from "./room.js";
+import { readIntact } from "./unreadable.js";
 
 export { DataDirectoryError } from "./data-directory-error.js";
 
@@ -133,7 +134,7 @@ export async function makeRestored(
 /** As it stands in the directory; null: there is none. Throws `DataDirectoryError`. */
 export async function readIdentity(disk: Disk): Promise<IdentityFile | null> {
   const files = await disk.list();
-  return files.includes(IDENTITY_NAME) ? decodeIdentity(await disk.read(IDENTITY_NAME)) : null;
+  return files.includes(IDENTITY_NAME) ? decodeIdentity(await readIntact(disk, IDENTITY_NAME)) : null;
 }
 
 function checkIdentity(found: IdentityFile, { clusterId, replica }: DataDirectoryOptions): void {
@@ -178,7 +179,8 @@ export async function readGenesis(
     if (crc === 0) return null;
     throw new DataDirectoryError(`the file "${GENESIS_NAME}" of this data directory is missing: ${advice}`);
   }
-  const bytes = unsealed(await disk.read(GENESIS_NAME));
+  const all = await readIntact(disk, GENESIS_NAME);
+  const bytes = all === null ? null : unsealed(all);
   if (bytes !== null && (crc === 0 || crc === crc32(bytes))) return bytes;
   throw new DataDirectoryError(`the file "${GENESIS_NAME}" of this data directory is damaged: ${advice}`);
 }
@@ -227,9 +229,10 @@ function asciiBytes(text: string): Uint8Array {
   return bytes;
 }
 
-function decodeIdentity(bytes: Uint8Array): IdentityFile {
-  const [line = "", crc = ""] = (decodeUtf8(bytes) ?? "").split("\n");
-  if (crc32(bytes, 0, 0, line.length).toString(16) !== crc) {
+/** Null: it cannot be read. */
+function decodeIdentity(bytes: Uint8Array | null): IdentityFile {
+  const [line = "", crc = ""] = (bytes === null ? "" : (decodeUtf8(bytes) ?? "")).split("\n");
+  if (bytes === null || crc32(bytes, 0, 0, line.length).toString(16) !== crc) {
     throw new DataDirectoryError(
       `the file "${IDENTITY_NAME}" of this data directory is damaged: restore it; if it is gone for good, the ` +
         "replica's id must be replaced",

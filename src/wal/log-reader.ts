@@ -100,7 +100,10 @@ export class LogReader {
     const bytes = await this.#segments.read(last.segment, start, last.offset + last.length - start);
     if (bytes === null) return values;
     for (const { offset, length, crc } of run) {
-      const value = bytes.subarray(offset - start, offset - start + length);
+      let value = bytes.subarray(offset - start, offset - start + length);
+      // A sector before it cannot be read, perhaps one of no value of the run: nobody has tried to read this one yet.
+      if (value.length !== length && offset > start)
+        value = (await this.#segments.read(last.segment, offset, length)) ?? value;
       if (value.length !== length || crc32(value) !== crc) {
         this.damaged += 1;
         break;

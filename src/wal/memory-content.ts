@@ -32,6 +32,9 @@ export class MemoryContent {
   #zeroFrom: number;
   /** A reader has the bytes: they are copied before they change. */
   #isShared: boolean;
+  /** Sectors that the disk cannot read; and those of them that were written since, in the kernel. */
+  readonly #lost: Set<number>;
+  readonly #covered: Set<number>;
 
   constructor() {
     this.bytes = new Uint8Array(0);
@@ -42,6 +45,8 @@ export class MemoryContent {
     this.syncedLength = 0;
     this.#zeroFrom = 0;
     this.#isShared = false;
+    this.#lost = new Set();
+    this.#covered = new Set();
   }
 
   /** The same again, what is not on the disk included, but no sync under way; neither changes with the other. */
@@ -57,7 +62,25 @@ export class MemoryContent {
     copy.syncedLength = this.syncedLength;
     copy.#zeroFrom = this.#zeroFrom;
     copy.#isShared = true;
+    copy.loseAs(this);
+    for (const sector of this.#covered) copy.#covered.add(sector);
     return copy;
+  }
+
+  /** What of `other` cannot be read cannot be read here. */
+  loseAs(other: MemoryContent): void {
+    for (const sector of other.#lost) this.#lost.add(sector);
+  }
+
+  /** The sectors of these bytes cannot be read until they are written again, wholly. */
+  lose(from: number, to: number): void {
+    for (let sector = Math.floor(from / SECTOR); sector * SECTOR < to; sector += 1) this.#lost.add(sector);
+  }
+
+  canRead(from: number, to: number): boolean {
+    if (this.#lost.size === 0) return true;
+    for (const sector of this.#lost) if (sector * SECTOR < to && (sector + 1) * SECTOR > from) return false;
+    return true;
   }
 
   /** The bytes as they are now, for a reader. */
@@ -119,8 +142,14 @@ export class MemoryContent {
       this.#behind[sector] ??= sector * SECTOR >= zeroFrom ? ZEROS : this.#sector(sector);
       for (const flush of this.#flushes) this.#hold(flush, sector);
       this.#soil(sector);
+      this.#cover(sector, position, end);
     }
     this.bytes.set(bytes, position);
+  }
+
+  #cover(sector: number, from: number, end: number): void {
+    const isWhole = from <= sector * SECTOR && end >= Math.min((sector + 1) * SECTOR, this.length);
+    if (isWhole && this.#lost.delete(sector)) this.#covered.add(sector);
   }
 
   #hold(flush: Flush, sector: number): void {
@@ -154,6 +183,7 @@ export class MemoryContent {
     for (const sector of sectors) {
       // What was written since is dirty, or in a later flush, and then what was held is a copy.
       this.#behind[sector] = held?.get(sector);
+      this.#covered.delete(sector);
     }
   }
 
@@ -185,6 +215,7 @@ export class MemoryContent {
         length = Math.max(length, Math.min(from + SECTOR, this.length));
       } else {
         this.bytes.set(held.subarray(0, this.bytes.length - from), from);
+        if (this.#covered.has(sector)) this.#lost.add(sector);
         undone += 1;
       }
     });
@@ -198,6 +229,7 @@ export class MemoryContent {
     this.#behind.length = 0;
     this.#dirty = [];
     this.#flushes = [];
+    this.#covered.clear();
     this.syncedLength = this.length;
   }
 }

@@ -1,6 +1,7 @@
 // A disk in memory, for tests, the simulator and the browser. It knows what was synced: `crash` keeps that, and of the
 // rest, sector by sector, what chance decides; `kill` keeps everything, as a kernel does when a process dies.
 // `crashImage` is what a crash would leave.
+import { ioError } from "../base/io-error.js";
 import { noSpace } from "../base/no-space.js";
 import type { Random } from "../base/random.js";
 import type { Disk, DiskFile } from "./disk.js";
@@ -101,6 +102,17 @@ export class MemoryDisk implements Disk {
     return this.#content(name).expose();
   }
 
+  /** The sectors of these bytes cannot be read (EIO) until they are written again. */
+  loseSectors(name: string, from: number, to: number): void {
+    this.#content(name).lose(from, to);
+  }
+
+  /** Whether no sector of a file is lost. */
+  canRead(name: string): boolean {
+    const content = this.#content(name);
+    return content.canRead(0, content.length);
+  }
+
   /** Puts a file there, durable. */
   put(name: string, bytes: Uint8Array): void {
     const content = new MemoryContent();
@@ -113,7 +125,10 @@ export class MemoryDisk implements Disk {
   /** A disk with the same files, all of it durable. */
   copy(): MemoryDisk {
     const other = new MemoryDisk(this.#options);
-    for (const name of this.#files.keys()) other.put(name, this.bytesOf(name));
+    for (const [name, content] of this.#files) {
+      other.put(name, this.bytesOf(name));
+      other.#content(name).loseAs(content);
+    }
     return other;
   }
 
@@ -139,7 +154,9 @@ export class MemoryDisk implements Disk {
   }
 
   async read(name: string): Promise<Uint8Array> {
-    return this.#content(name).share();
+    const content = this.#content(name);
+    if (!content.canRead(0, content.length)) throw ioError("read");
+    return content.share();
   }
 
   async open(name: string, create: boolean): Promise<DiskFile> {
@@ -179,6 +196,7 @@ export class MemoryDisk implements Disk {
       size: async () => content.length,
       read: async (position, length, into) => {
         const end = Math.max(position, Math.min(position + length, content.length));
+        if (!content.canRead(position, end)) throw ioError("read");
         const bytes = content.part(position, end);
         into?.set(bytes);
         return into?.subarray(0, bytes.length) ?? bytes;

@@ -18,6 +18,7 @@ import { type LogEnd, Recovery } from "./recovery.js";
 import type { Room } from "./room.js";
 import { opensLife, SegmentFiles, segmentName, segmentsAmong } from "./segment-files.js";
 import type { SlotIndex } from "./slot-index.js";
+import { readAround } from "./unreadable.js";
 
 /** Written by `identity.ts` when the log exists: with it, a directory without a log has lost it. */
 export const IDENTITY_NAME = "identity";
@@ -36,10 +37,15 @@ export interface LogParts {
 
 /**
  * Writes the first promise into a directory that has no log. Safe to repeat after a crash. `compactedUpTo`: the log
- * begins after it, for what led to the state that is there is not in it.
+ * begins after it, for what led to the state that is there is not in it. `copies`: what was read of a promise that is
+ * there.
  */
-export async function createLog(disk: Disk, compactedUpTo: Slot = 0): Promise<void> {
-  const promises = await PromiseFiles.open(disk, await disk.list(), 0);
+export async function createLog(
+  disk: Disk,
+  compactedUpTo: Slot = 0,
+  copies: readonly (PromiseState | null)[] | null = null,
+): Promise<void> {
+  const promises = await PromiseFiles.open(disk, await disk.list(), 0, copies);
   await settled((done) => promises.write({ ...newestOf([]), compactedUpTo }, done));
   await promises.close();
   await disk.syncDirectory();
@@ -70,13 +76,13 @@ export async function openLog(disk: Disk, options: LogOptions): Promise<LogParts
   let files = await disk.list();
   let copies = await readPromises(disk, files);
   if (!files.includes(IDENTITY_NAME) && segmentsAmong(files).length === 0 && isUnreadable(copies)) {
-    await createLog(disk);
+    await createLog(disk, 0, copies);
     return openLog(disk, options);
   }
   const known = checkFiles(files, copies);
   if (known.highest === 0) {
     // What a killed first start left of the copies may not be on the disk; a segment without them is a lost log.
-    await createLog(disk, known.compactedUpTo);
+    await createLog(disk, known.compactedUpTo, copies);
     files = await disk.list();
     copies = await readPromises(disk, files);
   }
@@ -124,8 +130,8 @@ export async function recover(disk: Disk, known: PromiseState): Promise<Recovere
   const recovery = new Recovery(known);
   const sizes = new Map<number, SegmentSize>();
   for (let index = Math.max(known.lowest, 1); index <= known.highest; index += 1) {
-    const bytes = await disk.read(segmentName(index));
-    const used = recovery.segment(index, bytes, opensLife(bytes, index));
+    const { bytes, holes } = await readAround(disk, segmentName(index));
+    const used = recovery.segment(index, bytes, opensLife(bytes, index), holes);
     sizes.set(index, { bytes: bytes.length, used });
   }
   return { recovery, end: recovery.finish(), sizes };
@@ -153,7 +159,7 @@ async function prepare(disk: Disk, found: Found): Promise<LogParts> {
   // L5: before a new watermark could make the chosen value of a slot of the vote that is here (F3).
   index.compact(index.hiddenUpTo(found.appliedUpTo));
   // A6: a bad or lower copy first, so that a good one is there at every moment.
-  const promises = await PromiseFiles.open(disk, files, isBehind(copies[1] ?? null, known) ? 1 : 0);
+  const promises = await PromiseFiles.open(disk, files, isBehind(copies[1] ?? null, known) ? 1 : 0, copies);
   const { sequence } = known;
   const manifest = { lowest: Math.max(known.lowest, 1), sequence, compactedUpTo: index.compactedUpTo };
   await settled((done) => promises.write({ promised, highest: segments.index, ...manifest }, done));

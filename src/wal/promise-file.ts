@@ -7,6 +7,7 @@ import type { Ballot, Slot } from "../paxos/ballot.js";
 import { DataDirectoryError } from "./data-directory-error.js";
 import type { Disk, DiskCallback, DiskFile } from "./disk.js";
 import { UnderWay } from "./under-way.js";
+import { readIntact } from "./unreadable.js";
 
 export const PROMISE_NAMES = ["promise-a", "promise-b"] as const;
 const MAGIC = 0x504e5953;
@@ -102,7 +103,8 @@ export function isBehind(copy: PromiseState | null, known: PromiseState): boolea
 export async function readPromises(disk: Disk, files: readonly string[]): Promise<(PromiseState | null)[]> {
   const copies: (PromiseState | null)[] = [];
   for (const name of PROMISE_NAMES) {
-    copies.push(files.includes(name) ? decodePromise(await disk.read(name), name) : null);
+    const bytes = files.includes(name) ? await readIntact(disk, name) : null;
+    copies.push(bytes === null ? null : decodePromise(bytes, name));
   }
   return copies;
 }
@@ -116,13 +118,29 @@ export class PromiseFiles {
     this.#underWay = new UnderWay();
   }
 
-  /** Opens both, a missing one is made; the one at `first` (0 or 1) is the first to be written from now on. */
-  static async open(disk: Disk, names: readonly string[], first: number): Promise<PromiseFiles> {
+  /**
+   * Opens both, one that is missing or cannot be read is made anew; the one at `first` (0 or 1) is the first to be
+   * written from now on. `copies`: as they were read; where they were not, they are as good as any.
+   */
+  static async open(
+    disk: Disk,
+    names: readonly string[],
+    first: number,
+    copies: readonly (PromiseState | null)[] | null = null,
+  ): Promise<PromiseFiles> {
     const files: DiskFile[] = [];
+    let made = 0;
     for (const at of [first, 1 - first]) {
       const name = PROMISE_NAMES[at]!;
-      files.push(await disk.open(name, !names.includes(name)));
+      const isThere = names.includes(name);
+      const isBad = isThere && copies !== null && copies[at] === null;
+      // Not written in place: a file system may have to read what it cannot, to write a part of a block of its own.
+      if (isBad) await disk.remove(name);
+      if (!isThere || isBad) made += 1;
+      files.push(await disk.open(name, !isThere || isBad));
     }
+    // Its name must not be lost while the other copy, the only good one, is written.
+    if (made === 1) await disk.syncDirectory();
     // A life that was killed may not have synced it: while the first is written, this is the one that is good.
     await settled((done) => files[1]!.sync(done));
     return new PromiseFiles(files);

@@ -37,11 +37,15 @@ import {
 } from "./record-codec.js";
 import { FIRST_BATCH, segmentName } from "./segment-files.js";
 import { CHOSEN, SlotIndex, VOTE } from "./slot-index.js";
+import { spoil } from "./spoil.js";
+import type { Hole } from "./unreadable.js";
 
 /** A batch with a readable header, and the segment that it is in. */
 interface Batch {
   readonly header: BatchHeader;
   readonly bytes: Uint8Array;
+  /** Sectors of it cannot be read. */
+  readonly hasHole: boolean;
 }
 
 /** A place of the log that cannot be read. */
@@ -123,7 +127,7 @@ export class Recovery {
   }
 
   /** The segments of the log come here one by one, in order; returns how many bytes of batches can be found in it. */
-  segment(index: number, bytes: Uint8Array, opensLife: boolean): number {
+  segment(index: number, bytes: Uint8Array, opensLife: boolean, holes: readonly Hole[] = []): number {
     let at = FIRST_BATCH;
     let used = 0;
     let expected = true;
@@ -131,7 +135,8 @@ export class Recovery {
       const header = readHeader(bytes, at, index);
       if (header !== null) {
         const end = header.offset + header.length;
-        this.#take({ header, bytes: end > bytes.length ? padded(bytes, end) : bytes });
+        const batch = end > bytes.length ? padded(bytes, end) : bytes;
+        this.#take({ header, bytes: batch, hasHole: holes.length > 0 && spoil(batch, header, holes) });
         this.#tail = "zero";
         at = end;
         used += header.length;
@@ -140,7 +145,8 @@ export class Recovery {
       }
       const next = firstNonZero(bytes, at);
       if (next < 0) break;
-      // The first sector of a batch is never zero: where the next batch had to be, it says whether one was synced.
+      // The first sector of a batch is never zero: where the next batch had to be, it says whether one was synced. One
+      // that cannot be read is not zero either, and so it may have been.
       const torn = expected && next >= at + SECTOR;
       // Of a batch that opens a life a trace says nothing of the batch before: it was not synced first.
       const isTrace = !(torn && opensLife && at === FIRST_BATCH);
@@ -363,7 +369,9 @@ export class Recovery {
 
   /** Whether the last batch is damaged because a part of it never reached the disk. */
   #isUnsynced(batch: Batch): boolean {
-    const { header, bytes } = batch;
+    const { header, bytes, hasHole } = batch;
+    // A disk that loses a sector may give zeros for its neighbour: what zeros say of a write counts no more.
+    if (hasHole) return false;
     const list = readList(bytes, header);
     if (list === null) return isTorn(bytes, header);
     let offset = valuesOf(header);

@@ -10,6 +10,7 @@ import { settled, writeSynced } from "./promise-file.js";
 import { SECTOR } from "./record-codec.js";
 import type { Room } from "./room.js";
 import { UnderWay } from "./under-way.js";
+import { readPart } from "./unreadable.js";
 import { writeZeros } from "./zeros.js";
 
 const MAGIC = 0x534e5953;
@@ -139,10 +140,10 @@ export class SegmentFiles {
     return this.#sizes;
   }
 
-  /** Up to `length` bytes of a segment with batches; null after `close`, and of a segment that was retired. */
+  /** As `readPart` of a segment with batches; null after `close`, and of a segment that was retired. */
   async read(index: number, position: number, length: number): Promise<Uint8Array | null> {
     if (this.#isClosed || index < this.#lowest) return null;
-    const bytes = this.#opened(index).then((file) => file.read(position, length));
+    const bytes = this.#opened(index).then((file) => readPart(file, position, length));
     this.#reads.set(bytes, index);
     try {
       return await bytes;
