@@ -1,5 +1,6 @@
-// Damage to what was written: flipped bits, sectors that hold something else (PAR, FAST 2018, section 2). Never a
-// sector of zeros at the end of the log: that is a write that never was, and no log can tell.
+// Damage to what was written: flipped bits, sectors that hold something else, or that cannot be read until they are
+// written again (PAR, FAST 2018, section 2). Never a sector of zeros at the end of the log: that is a write that never
+// was, and no log can tell.
 import type { Random } from "../base/random.js";
 import type { Value } from "../paxos/value.js";
 import type { MemoryDisk } from "../wal/memory-disk.js";
@@ -10,60 +11,81 @@ const SECTOR = 512;
 const NEWEST_SECTORS = 8;
 const MOST_FLIPS = 8;
 const MOST_SECTORS = 4;
+/** So much of it shows as EIO: what is hit is the same, and so is what must survive it. */
+const UNREADABLE = 0.3;
+/** Digits of the dice that decide nothing else: all that is drawn stays what it was. */
+const LATE_DIGITS = 2 ** 20;
 
 /** Hurts the log, a snapshot or one copy of the promise; says how, for the trace. Null: nothing is written yet. */
 export function damage(disk: MemoryDisk, random: Random): string | null {
   const dice = random.next();
-  if (dice < 0.15) return hurtPromise(disk, random);
+  const loses = (dice * LATE_DIGITS) % 1 < UNREADABLE;
+  if (dice < 0.15) return hurtPromise(disk, random, loses);
   const isSnapshot = (name: string) => /^snapshot-\d+(\.part)?$/.test(name) && disk.bytesOf(name).length > 0;
   const snapshots = disk.names().filter(isSnapshot);
   if (dice < 0.35 && snapshots.length > 0) {
-    const bytes = disk.bytesOf(snapshots[random.below(snapshots.length)]!);
-    flipBit(bytes, 0, bytes.length, random);
-    return "a bit flip in a snapshot";
+    const name = snapshots[random.below(snapshots.length)]!;
+    const bytes = disk.bytesOf(name);
+    const at = flipBit(bytes, 0, bytes.length, random);
+    if (!loses) return "a bit flip in a snapshot";
+    disk.loseSectors(name, at, at + 1);
+    return "an unreadable sector of a snapshot";
   }
   const logs = disk.names().filter((name) => name.startsWith("log-") && usedOf(disk.bytesOf(name)) > SECTOR);
   if (logs.length === 0) return null;
   const isNew = random.next() < 0.7;
-  const bytes = disk.bytesOf(isNew ? logs.at(-1)! : logs[random.below(logs.length)]!);
+  const name = isNew ? logs.at(-1)! : logs[random.below(logs.length)]!;
+  const bytes = disk.bytesOf(name);
   const used = usedOf(bytes);
   const from = isNew ? Math.max(0, used - NEWEST_SECTORS * SECTOR) : 0;
   if (random.next() < 0.5) {
     // One alone can be tied to its slots, by what the batch after it repeats; of many the rest is lost too.
     const flips = random.next() < 0.5 ? 1 : 1 + random.below(MOST_FLIPS);
-    for (let i = 0; i < flips; i += 1) flipBit(bytes, from, used, random);
-    return "bit flips in the log";
+    for (let i = 0; i < flips; i += 1) {
+      const at = flipBit(bytes, from, used, random);
+      if (loses) disk.loseSectors(name, at, at + 1);
+    }
+    return loses ? UNREADABLE_LOG : "bit flips in the log";
   }
-  ruin(bytes, from, used, random);
-  return "ruined sectors of the log";
+  const ruined = ruin(bytes, from, used, random);
+  if (!loses) return "ruined sectors of the log";
+  disk.loseSectors(name, ruined.from, ruined.to);
+  return UNREADABLE_LOG;
 }
 
-function hurtPromise(disk: MemoryDisk, random: Random): string | null {
+const UNREADABLE_LOG = "unreadable sectors of the log";
+
+function hurtPromise(disk: MemoryDisk, random: Random, loses: boolean): string | null {
   const copies = disk.names().filter((name) => name.startsWith("promise-"));
   // The atlas: the other copy is a good one.
   if (copies.length < 2 || !copies.every((name) => isReadable(disk, name))) return null;
-  const bytes = disk.bytesOf(copies[random.below(copies.length)]!);
+  const name = copies[random.below(copies.length)]!;
+  const bytes = disk.bytesOf(name);
   flipBit(bytes, 0, bytes.length, random);
-  return "a bit flip in a promise";
+  if (!loses) return "a bit flip in a promise";
+  disk.loseSectors(name, 0, bytes.length);
+  return "an unreadable promise";
 }
 
 function isReadable(disk: MemoryDisk, name: string): boolean {
-  return decodePromise(disk.bytesOf(name), name) !== null;
+  return disk.canRead(name) && decodePromise(disk.bytesOf(name), name) !== null;
 }
 
-/** Not of the empty rest of a sector, which nobody reads. */
-function flipBit(bytes: Uint8Array, from: number, to: number, random: Random): void {
+/** Not of the empty rest of a sector, which nobody reads. Where the sector is. */
+function flipBit(bytes: Uint8Array, from: number, to: number, random: Random): number {
   const at = from + random.below(to - from);
   const sector = at - (at % SECTOR);
   const used = usedOf(bytes.subarray(sector, sector + SECTOR));
   if (used > 0) bytes[sector + random.below(used)]! ^= 1 << random.below(8);
+  return sector;
 }
 
-/** Some neighbouring sectors hold noise. */
-function ruin(bytes: Uint8Array, from: number, to: number, random: Random): void {
+/** Some neighbouring sectors hold noise; which. */
+function ruin(bytes: Uint8Array, from: number, to: number, random: Random): { from: number; to: number } {
   const first = Math.floor((from + random.below(to - from)) / SECTOR) * SECTOR;
   const end = Math.min(first + SECTOR * (1 + random.below(MOST_SECTORS)), Math.ceil(to / SECTOR) * SECTOR);
   for (let at = first; at < Math.min(end, bytes.length); at += 1) bytes[at] = 1 + random.below(255);
+  return { from: first, to: end };
 }
 
 /** The last sector of the log holds noise: of the last batch, which may be its only one. */
