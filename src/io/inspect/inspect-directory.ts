@@ -24,6 +24,7 @@ import { inspectLog } from "./inspect-log.js";
 import { inspectSnapshots } from "./inspect-snapshots.js";
 import { hasStore, inspectStore } from "./inspect-store.js";
 import { Inspection } from "./inspection.js";
+import { NotingDisk } from "./noting-disk.js";
 
 export type { Finding, Inspection } from "./inspection.js";
 
@@ -34,13 +35,13 @@ export type { Finding, Inspection } from "./inspection.js";
 export async function inspectDirectory(path: string, isDeep: boolean): Promise<Inspection> {
   const lock = await lockForReading(path);
   try {
-    return await inspect(path, NodeDisk.forReading(path), isDeep);
+    return await inspect(path, new NotingDisk(NodeDisk.forReading(path)), isDeep);
   } finally {
     await lock.release();
   }
 }
 
-async function inspect(path: string, disk: Disk, isDeep: boolean): Promise<Inspection> {
+async function inspect(path: string, disk: NotingDisk, isDeep: boolean): Promise<Inspection> {
   const files = await disk.list();
   await refuseOther(path, files);
   const found = new Inspection();
@@ -63,6 +64,7 @@ async function inspect(path: string, disk: Disk, isDeep: boolean): Promise<Inspe
     found.state = { kind: "snapshots", slot };
   }
   await inspectLog(disk, found, heldSlot(found));
+  disk.tell(found);
   listForeign(files, found);
   return found;
 }

@@ -13,6 +13,7 @@ import {
 import type { DamagedPlace } from "../../wal/recovery.js";
 import { isHeaderIntact, segmentName, segmentsAmong } from "../../wal/segment-files.js";
 import { FAULTY } from "../../wal/slot-index.js";
+import { readPart } from "../../wal/unreadable.js";
 import type { Inspection } from "./inspection.js";
 
 /** `heldSlot`: the slot of the machine's durable state; null: not known. */
@@ -69,7 +70,7 @@ async function checkHeaders(disk: Disk, known: PromiseState, found: Inspection):
   for (let index = Math.max(known.lowest, 1); index <= known.highest; index += 1) {
     const file = await disk.open(segmentName(index), false);
     try {
-      if (isHeaderIntact(await file.read(0, 512), index)) continue;
+      if (isHeaderIntact(await readPart(file, 0, 512), index)) continue;
       found.find(
         segmentName(index),
         0,

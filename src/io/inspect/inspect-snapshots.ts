@@ -8,6 +8,7 @@ import {
   type SnapshotInfo,
 } from "../../replica/snapshot-format.js";
 import type { Disk } from "../../wal/disk.js";
+import { readPart } from "../../wal/unreadable.js";
 import type { Inspection, SnapshotFacts } from "./inspection.js";
 
 const NAME = /^snapshot-(\d{16})$/;
@@ -68,7 +69,7 @@ async function look(
   try {
     const bytes = await file.size();
     const damage = (offset: number, text: string) => ({ bytes, fault: { offset, text, isDamage: true } });
-    const first = decodeFirstSector(await file.read(0, SECTOR));
+    const first = decodeFirstSector(await readPart(file, 0, SECTOR));
     if (first === null) return damage(0, "the first sector does not fit its checksum");
     if (first.format !== FORMAT) {
       const text = `it has format ${first.format}, this version knows ${FORMAT}: start a version that knows it`;
