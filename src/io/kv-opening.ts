@@ -31,7 +31,10 @@ export interface KvOpening {
   tell(fault: string): void;
 }
 
-/** The caller has locked `dataDir`. Rejects with `DataDirectoryError` when a damaged store cannot be rebuilt. */
+/**
+ * The caller has locked `dataDir`. Rejects with `DataDirectoryError` when a damaged store cannot be rebuilt, and with
+ * `UnknownStoreFormat` when it is not damaged, but of another version.
+ */
 export async function openKv(dataDir: string, options: KvOpening): Promise<KvMachine> {
   const directory = join(dataDir, STORE_NAME);
   await assertIsDirectory(directory);

@@ -1,11 +1,13 @@
 // Reads a whole store in a process of its own, which lmdb may end: `node lmdb-check.js DIRECTORY`. A line for every
-// slice says that it goes on; the last one says what is wrong, and the exit status is 3 then.
+// slice says that it goes on; the last one says what is wrong. The exit status is 3 then, and 4 for another version.
 import { pathToFileURL } from "node:url";
+import { UnknownStoreFormat } from "../kv/record-store.js";
 import { StateCorrupt } from "../machine/machine.js";
 import { LmdbRecordStore } from "./lmdb-record-store.js";
 import { UNWATCHED } from "./store-watch.js";
 
 export const DAMAGED_STATUS = 3;
+export const UNKNOWN_STATUS = 4;
 /** What a slice reads at most. */
 const SLICE_MS = 100;
 
@@ -28,8 +30,9 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
   try {
     await check(process.argv[2]!);
   } catch (error) {
-    if (!(error instanceof StateCorrupt)) throw error;
+    const isUnknown = error instanceof UnknownStoreFormat;
+    if (!(error instanceof StateCorrupt || isUnknown)) throw error;
     process.stdout.write(`${error.message}\n`);
-    process.exit(DAMAGED_STATUS);
+    process.exit(isUnknown ? UNKNOWN_STATUS : DAMAGED_STATUS);
   }
 }

@@ -87,7 +87,7 @@ describe("lmdb record store", () => {
     ["bytes of something else", () => Buffer.alloc(20_000, 7)],
     ["a few bytes", () => Buffer.from("not a store")],
     ["a store whose first page is zeroed", (store: Buffer) => store.fill(0, 0, 4096)],
-    ["a store of another version of lmdb", (store: Buffer) => withVersion(withVersion(store, 0), 4096)],
+    ["a store of which one page is of another version of lmdb", (store: Buffer) => withVersion(store, 0)],
     ["a store cut after its first page", (store: Buffer) => store.subarray(0, 4096)],
   ] as const) {
     test(`${name}: refused, and nothing is changed`, async () => {

@@ -1,8 +1,9 @@
 // Has a store that may end whoever opens it read by another process first. Only where the life before gives cause.
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { UnknownStoreFormat } from "../kv/record-store.js";
 import { DataDirectoryError } from "../wal/data-directory-error.js";
-import { DAMAGED_STATUS } from "./lmdb-check.js";
+import { DAMAGED_STATUS, UNKNOWN_STATUS } from "./lmdb-check.js";
 import { isOutOfMemory, isSignalOfDamage, memoryFlags, reasonOfEnd } from "./reader-process.js";
 
 const PROGRAM = fileURLToPath(new URL("./lmdb-check.js", import.meta.url));
@@ -11,7 +12,10 @@ const SILENT_MS = 60_000;
 /** Time in which this process stood still counts as one part of it. */
 const PARTS = 60;
 
-/** What is wrong with the store in `directory`; null: nothing. Rejects with `DataDirectoryError` where nobody knows. */
+/**
+ * What is wrong with the store in `directory`; null: nothing. Rejects with `UnknownStoreFormat`, and with
+ * `DataDirectoryError` where nobody knows.
+ */
 export function checkInChild(
   directory: string,
   program = PROGRAM,
@@ -44,7 +48,8 @@ export function checkInChild(
     child.on("close", (status, signal) => {
       clearInterval(timer);
       if (status === 0) resolve(null);
-      else if (status === DAMAGED_STATUS) resolve(said.trim().split("\n").at(-1)!);
+      else if (status === DAMAGED_STATUS) resolve(lastLineOf(said));
+      else if (status === UNKNOWN_STATUS) reject(new UnknownStoreFormat(lastLineOf(said)));
       else if (silentParts >= PARTS) resolve("it cannot be read to its end");
       else if (isSignalOfDamage(signal, wasOutOfMemory))
         resolve(`a process that read it was ended by ${signal}`);
@@ -58,4 +63,8 @@ export function checkInChild(
       }
     });
   });
+}
+
+function lastLineOf(text: string): string {
+  return text.trim().split("\n").at(-1)!;
 }

@@ -1,12 +1,13 @@
 // A file of a newer version is refused, never skipped: by its name, with the format found and the one known, and before
 // anything on the disk has changed.
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { ByteReader } from "../../src/base/bytes.js";
 import { crc32 } from "../../src/base/crc32.js";
 import { sha256 } from "../../src/base/sha256.js";
+import { inspectDirectory } from "../../src/io/inspect/inspect-directory.js";
 import { LmdbRecordStore } from "../../src/io/lmdb-record-store.js";
 import { KvMachine } from "../../src/kv/machine.js";
 import { SEAL_BYTES, sealedCopy } from "../../src/kv/record-store.js";
@@ -17,7 +18,7 @@ import { MemoryDisk } from "../../src/wal/memory-disk.js";
 import { readHeader } from "../../src/wal/record-codec.js";
 import { inChunks } from "../support/snapshot-samples.js";
 import { clusterOf } from "./directories.js";
-import { GOLDEN, goldenDisk } from "./golden-disk.js";
+import { copyGolden, GOLDEN, goldenDisk } from "./golden-disk.js";
 import { inScratch, load } from "./store.js";
 
 function viewOf(bytes: Uint8Array): DataView {
@@ -154,6 +155,22 @@ test("a head of the store of an unknown format", () =>
       message: "the head of the store has format 9, this version knows 2: start a version that knows it",
     });
     await records.close();
+  }));
+
+test("a file of the store that another version of lmdb wrote: told as such, not as damage", () =>
+  inScratch(async (scratch) => {
+    const directory = copyGolden("killed", join(scratch, "data"));
+    mkdirSync(join(directory, "store"));
+    await load(join(directory, "store"), readFileSync(join(GOLDEN, "store.hex"), "utf8"));
+    const path = join(directory, "store", "data.mdb");
+    const bytes = readFileSync(path);
+    for (const page of [0, 4096]) bytes.writeUInt32LE(3, page + 28);
+    writeFileSync(path, bytes);
+    const told = (await inspectDirectory(directory, true)).findings.filter(({ file }) => /store/.test(file));
+    const sentence =
+      "the file of the store has format 3 of lmdb, this version knows 2: start a version that knows it";
+    assert.deepEqual(told, [{ file: join("store", "data.mdb"), offset: null, text: sentence }]);
+    assert.deepEqual(readFileSync(path), bytes);
   }));
 
 test("the state in a snapshot of an unknown format", async () => {

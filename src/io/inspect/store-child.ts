@@ -36,7 +36,7 @@ async function report(directory: string, isDeep: boolean): Promise<StoreReport> 
   try {
     records = await LmdbRecordStore.open(directory);
   } catch (error) {
-    return { ...NOTHING, faults: [sentence(error)] };
+    return { ...NOTHING, faults: [sentence(error)], isUnknown: error instanceof UnknownStoreFormat };
   }
   try {
     const bytes = records.head();
