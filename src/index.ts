@@ -38,8 +38,8 @@ export interface CreateReplicaOptions<Command, Result, Query, Answer> {
   /** A directory of this replica alone; made when it is not there. */
   readonly dataDir: string;
   /**
-   * The state machine; or what opens it, called with the path of the locked data directory, and with what makes a
-   * sentence for the operator a `fault` of the replica.
+   * The state machine; or what opens it, called with the path of the data directory, which is locked then and this
+   * replica's, and with what makes a sentence for the operator a `fault` of the replica.
    */
   readonly machine:
     | StateMachine<Command, Result, Query, Answer>
@@ -122,7 +122,8 @@ export function createReplica<Command, Result, Query, Answer>(
       options.token ?? "synod",
       [...members].map(([member, address]) => ({ id: member, address })),
     ),
-    openStorage: () => openStorage(dataDir, typeof machine === "function" ? machine : () => machine),
+    openStorage: (prepare) =>
+      openStorage(dataDir, typeof machine === "function" ? machine : () => machine, prepare),
     network: new TcpNetwork({ listen, members: addresses, counters }),
     clock: new NodeClock(),
     randomHex,

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { isNoSpace, noSpace } from "../base/no-space.js";
 import { jsonMachine } from "../machine/json-machine.js";
+import { DataDirectoryError } from "../wal/data-directory-error.js";
 import { openStorage } from "./storage.js";
 
 const counter = () =>
@@ -13,6 +14,9 @@ const counter = () =>
 const full = () => {
   throw noSpace("no space left on device, write");
 };
+
+/** Finds nothing to refuse. */
+const whole = async () => {};
 
 async function withDirectory(run: (directory: string) => Promise<void>): Promise<void> {
   const directory = await mkdtemp(join(tmpdir(), "synod-storage-"));
@@ -22,7 +26,7 @@ async function withDirectory(run: (directory: string) => Promise<void>): Promise
 
 test("without room a new directory is refused", () =>
   withDirectory(async (directory) => {
-    await assert.rejects(openStorage(directory, full), {
+    await assert.rejects(openStorage(directory, full, whole), {
       name: "DataDirectoryError",
       message: /there is no room for a new data directory .*free some room/,
     });
@@ -32,15 +36,24 @@ test("without room a new directory is refused", () =>
 test("without room one that is known is to be tried again, and then has the reserve", () =>
   withDirectory(async (directory) => {
     for (const name of ["identity", "reserve"]) await writeFile(join(directory, name), "");
-    await assert.rejects(openStorage(directory, full), isNoSpace);
+    await assert.rejects(openStorage(directory, full, whole), isNoSpace);
     assert.deepEqual(await readdir(directory), ["identity"]);
-    await (await openStorage(directory, counter)).release();
+    await (await openStorage(directory, counter, whole)).release();
+  }));
+
+test("what is refused is refused before the machine is opened, and let go of", () =>
+  withDirectory(async (directory) => {
+    const refuse = () => Promise.reject(new DataDirectoryError("of another cluster"));
+    const opened = () => assert.fail("it was opened");
+    await assert.rejects(openStorage(directory, opened, refuse), { message: "of another cluster" });
+    assert.deepEqual(await readdir(directory), []);
+    await (await openStorage(directory, counter, whole)).release();
   }));
 
 test("a directory whose lock file, or all of it, was removed meanwhile is let go of all the same", () =>
   withDirectory(async (directory) => {
     for (const gone of [join(directory, "lock"), directory]) {
-      const { release } = await openStorage(directory, counter);
+      const { release } = await openStorage(directory, counter, whole);
       await rm(gone, { recursive: true });
       await release();
     }

@@ -1,18 +1,21 @@
-// The data directory of a replica on this machine: locked, then opened, so that two processes never share one.
+// The data directory of a replica on this machine: locked, looked at, then opened. Rule: two processes never share one,
+// and nothing of one that is refused has changed.
 import { readdir, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { isNoSpace } from "../base/no-space.js";
 import type { StateMachine } from "../machine/machine.js";
 import type { Storage } from "../replica/opening.js";
 import { DataDirectoryError } from "../wal/data-directory-error.js";
+import type { Disk } from "../wal/disk.js";
 import { IDENTITY_NAME } from "../wal/open-log.js";
 import { RESERVE_NAME } from "../wal/room.js";
 import { lockDirectory } from "./directory-lock.js";
 import { NodeDisk } from "./node-disk.js";
 
 /**
- * `openMachine` is called when the lock is held, with the path of the directory, and with what tells faults to the
- * operator. Rejects as it does, or with `DataDirectoryError`; with `isNoSpace` when it is to be tried again.
+ * `openMachine` is called when the lock is held and `prepare` has found nothing to refuse, with the path of the
+ * directory, and with what tells faults to the operator. Rejects as they do, or with `DataDirectoryError`; with
+ * `isNoSpace` when it is to be tried again.
  */
 export async function openStorage<C, R, Q, A>(
   dataDir: string,
@@ -20,11 +23,13 @@ export async function openStorage<C, R, Q, A>(
     dataDir: string,
     tell: (fault: string) => void,
   ) => StateMachine<C, R, Q, A> | Promise<StateMachine<C, R, Q, A>>,
+  prepare: (disk: Disk) => Promise<void>,
 ): Promise<Storage<C, R, Q, A>> {
   const path = resolve(dataDir);
   const lock = await lockDirectory(path);
   try {
     const disk = await NodeDisk.open(path);
+    await prepare(disk);
     const faults: string[] = [];
     const machine = await openMachine(path, (fault) => faults.push(fault));
     return { disk, machine, faults, release: () => lock.release() };

@@ -10,7 +10,7 @@ import type { DriverEvents, DriverOptions } from "./driver-options.js";
 import { DueTimer } from "./due-timer.js";
 import { Unavailable } from "./errors.js";
 import { LogServer } from "./log-server.js";
-import { type Opened, open, type Storage } from "./opening.js";
+import { type Opened, open, prepare, type Storage } from "./opening.js";
 import { Peers } from "./peers.js";
 import type { Proposals } from "./proposals.js";
 import type { Reads } from "./reads.js";
@@ -125,7 +125,7 @@ export class Driver<C, R, Q, A> {
   /** Reads the disk and brings the machine up to it. Rejects with what is wrong with the directory. */
   async open(): Promise<void> {
     const { openStorage, id: self, cluster, clock, network } = this.#options;
-    this.#storage = await openStorage();
+    this.#storage = await openStorage((disk) => prepare(disk, this.#options));
     this.space = await Space.open(this.#storage.disk, this.#storage.machine, {
       clock,
       self,

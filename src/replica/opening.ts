@@ -101,23 +101,33 @@ export interface Opened<C, R, Q, A> {
   saveGenesis(bytes: Uint8Array): Promise<void>;
 }
 
+/** Whose directory it must be. */
+export type Owner = Pick<OpeningOptions<unknown>, "id" | "cluster" | "randomHex">;
+
+/** What `open` would refuse is refused before anything of the machine is opened (`DataDirectory.prepare`). */
+export async function prepare(disk: Disk, owner: Owner): Promise<void> {
+  await DataDirectory.prepare(disk, ownedBy(owner, await clusterIn(disk, owner.cluster)));
+}
+
+/** Of a directory that was made of a backup, what the backup was is part of it. */
+async function clusterIn(disk: Disk, given: ClusterConfig): Promise<ClusterConfig> {
+  const restored = (await readIdentity(disk))?.restored;
+  return restored === undefined ? given : restoredConfig(given, restored.sum);
+}
+
+function ownedBy({ id, randomHex }: Owner, cluster: ClusterConfig): DataDirectoryOptions {
+  return { clusterId: clusterIdOf(cluster), replica: id, randomHex: () => randomHex(16), checkGenesis };
+}
+
 /** Rejects with what is wrong with the directory, as a sentence. */
 export async function open<C, R, Q, A>(
   { disk, machine, faults = [] }: Storage<C, R, Q, A>,
   options: OpeningOptions<R>,
 ): Promise<Opened<C, R, Q, A>> {
-  const { id, clock, randomHex, segmentBytes } = options;
-  const restored = (await readIdentity(disk))?.restored;
-  const cluster = restored === undefined ? options.cluster : restoredConfig(options.cluster, restored.sum);
-  const clusterId = clusterIdOf(cluster);
-  const { room } = options;
-  const directory = await openDirectory(disk, room, {
-    clusterId,
-    replica: id,
-    randomHex: () => randomHex(16),
-    checkGenesis,
-  });
-  const { diskId, incarnation } = directory.identity;
+  const { id, clock, randomHex, segmentBytes, room } = options;
+  const cluster = await clusterIn(disk, options.cluster);
+  const directory = await openDirectory(disk, room, ownedBy(options, cluster));
+  const { clusterId, diskId, incarnation, restored } = directory.identity;
   const fence = await FenceFile.open(disk);
   const heldMachine = await hold(
     machine,

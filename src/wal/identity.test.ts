@@ -14,11 +14,13 @@ async function refuses(disk: MemoryDisk, words: RegExp, given = options): Promis
   const before = new Map<string, string>();
   for (const name of await disk.list()) before.set(name, disk.bytesOf(name).join());
   const { writes } = disk;
-  await assert.rejects(DataDirectory.open(disk, given), (error: Error) => {
-    assert.ok(error instanceof DataDirectoryError);
-    assert.match(error.message, words);
-    return true;
-  });
+  for (const step of ["prepare", "open"] as const) {
+    await assert.rejects(DataDirectory[step](disk, given), (error: Error) => {
+      assert.ok(error instanceof DataDirectoryError);
+      assert.match(error.message, words);
+      return true;
+    });
+  }
   assert.equal(disk.writes, writes);
   assert.deepEqual(await disk.list(), [...before.keys()]);
   for (const [name, content] of before) assert.equal(disk.bytesOf(name).join(), content);
@@ -86,8 +88,23 @@ test("missing or damaged files are refused, never taken for a first start", asyn
   await refuses(foreign, /holds photo.jpg but no file "identity"/);
 });
 
+test("one that is whole is not changed by what prepares it, and a new one has a log then and no owner", async () => {
+  const disk = new MemoryDisk();
+  await DataDirectory.prepare(disk, options);
+  assert.deepEqual(await disk.list(), ["promise-a", "promise-b"]);
+  disk.crash();
+  assert.deepEqual(await disk.list(), ["promise-a", "promise-b"]);
+  // Whoever got its flags wrong may correct them as long as there is no identity.
+  const other = { ...options, clusterId: "00000000000000bb" };
+  await DataDirectory.prepare(disk, other);
+  await DataDirectory.open(disk, other);
+  const { writes } = disk;
+  await DataDirectory.prepare(disk, other);
+  assert.equal(disk.writes, writes);
+});
+
 test("a first start may die anywhere, and the next one is still a first start or has the whole identity", async () => {
-  for (let dieAt = 1; dieAt < 40; dieAt += 1) {
+  for (let dieAt = 1; dieAt < 60; dieAt += 1) {
     let operations = 0;
     let over = false;
     const disk: MemoryDisk = new MemoryDisk({
@@ -96,9 +113,9 @@ test("a first start may die anywhere, and the next one is still a first start or
         if (over || operations < dieAt) queueMicrotask(task);
       },
     });
-    const first = DataDirectory.open(disk, options).then((directory) =>
-      directory.saveGenesis(text("genesis")),
-    );
+    const first = DataDirectory.prepare(disk, options)
+      .then(() => DataDirectory.open(disk, options))
+      .then((directory) => directory.saveGenesis(text("genesis")));
     await Promise.race([first, new Promise((resolve) => setImmediate(resolve))]);
     const died = operations >= dieAt;
     over = true;

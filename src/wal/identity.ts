@@ -70,17 +70,20 @@ export class DataDirectory {
   }
 
   /**
+   * Refuses what `open` refuses, before anything else of the directory is used, and changes nothing then. Of an empty
+   * one the log is begun when it resolves: what is made in it from then on is of a first start, however that ends.
+   */
+  static async prepare(disk: Disk, options: DataDirectoryOptions): Promise<void> {
+    const found = await findOurs(disk, options);
+    if (found.old === null) await createLog(disk);
+  }
+
+  /**
    * Opens the directory, or makes a new one of an empty one; this start is counted, durably, before it resolves.
    * Rejects with `DataDirectoryError` for another cluster, another replica, a newer format, or missing files.
    */
   static async open(disk: Disk, options: DataDirectoryOptions): Promise<DataDirectory> {
-    const files = await disk.list();
-    const old = await readIdentity(disk);
-    if (old !== null) checkIdentity(old, options);
-    else await checkNew(disk, files);
-    if (old !== null) await checkLog(disk);
-    const genesis = await readGenesis(disk, files, old?.genesisCrc ?? 0);
-    if (genesis !== null) options.checkGenesis?.(genesis);
+    const { old, genesis } = await findOurs(disk, options);
     // Its name may be of a life that died before that was durable, and the identity is to say that it is there.
     if (genesis !== null && old?.genesisCrc === 0) await disk.syncDirectory();
     // The log first: once the identity is there, a directory without a log is one that has lost it.
@@ -135,6 +138,24 @@ export async function makeRestored(
 export async function readIdentity(disk: Disk): Promise<IdentityFile | null> {
   const files = await disk.list();
   return files.includes(IDENTITY_NAME) ? decodeIdentity(await readIntact(disk, IDENTITY_NAME)) : null;
+}
+
+interface Ours {
+  /** Null: the directory is new. */
+  readonly old: IdentityFile | null;
+  readonly genesis: Uint8Array | null;
+}
+
+/** Changes nothing. Throws `DataDirectoryError` for what is not this replica's, or not whole. */
+async function findOurs(disk: Disk, options: DataDirectoryOptions): Promise<Ours> {
+  const files = await disk.list();
+  const old = await readIdentity(disk);
+  if (old !== null) checkIdentity(old, options);
+  else await checkNew(disk, files);
+  if (old !== null) await checkLog(disk);
+  const genesis = await readGenesis(disk, files, old?.genesisCrc ?? 0);
+  if (genesis !== null) options.checkGenesis?.(genesis);
+  return { old, genesis };
 }
 
 function checkIdentity(found: IdentityFile, { clusterId, replica }: DataDirectoryOptions): void {

@@ -54,8 +54,8 @@ function newReplica({ id, dataDir, ports }: MemberPlan): KvReplica {
       quorum: "majority",
       digestInterval: DEFAULT_DIGEST_INTERVAL,
     },
-    openStorage: () =>
-      openStorage(dataDir, (path, tell) => openKv(path, { isAlone: false, pace: PACE, tell })),
+    openStorage: (prepare) =>
+      openStorage(dataDir, (path, tell) => openKv(path, { isAlone: false, pace: PACE, tell }), prepare),
     network: new TcpNetwork({ listen: members.get(id)!, members, counters }),
     clock: new NodeClock(),
     randomHex,
