@@ -14,10 +14,8 @@ import { LmdbRecordStore } from "./lmdb-record-store.js";
 import { NodeDisk } from "./node-disk.js";
 import { checkInChild } from "./store-check.js";
 import { StoreMark, syncDirectory } from "./store-mark.js";
+import { STORE_NAME } from "./whole-directory.js";
 
-const STORE_NAME = "store";
-/** The names of stores that were set aside. */
-export const SET_ASIDE = /^store\.damaged-\d+$/;
 /** Damaged stores that are kept, for who wants to look at them. */
 const KEPT = 2;
 /** So many deaths of young processes in a row, and the store is suspected. */

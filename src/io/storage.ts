@@ -11,10 +11,11 @@ import { IDENTITY_NAME } from "../wal/open-log.js";
 import { RESERVE_NAME } from "../wal/room.js";
 import { lockDirectory } from "./directory-lock.js";
 import { NodeDisk } from "./node-disk.js";
+import { assertWhole } from "./whole-directory.js";
 
 /**
- * `openMachine` is called when the lock is held and `prepare` has found nothing to refuse, with the path of the
- * directory, and with what tells faults to the operator. Rejects as they do, or with `DataDirectoryError`; with
+ * `openMachine` is called when the lock is held and neither `prepare` nor `assertWhole` has refused, with the path of
+ * the directory, and with what tells faults to the operator. Rejects as they do, or with `DataDirectoryError`; with
  * `isNoSpace` when it is to be tried again.
  */
 export async function openStorage<C, R, Q, A>(
@@ -29,6 +30,7 @@ export async function openStorage<C, R, Q, A>(
   const lock = await lockDirectory(path);
   try {
     const disk = await NodeDisk.open(path);
+    await assertWhole(path, disk);
     await prepare(disk);
     const faults: string[] = [];
     const machine = await openMachine(path, (fault) => faults.push(fault));

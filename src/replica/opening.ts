@@ -16,7 +16,13 @@ import { Sessions } from "../paxos/sessions.js";
 import type { RecoveredState } from "../paxos/state.js";
 import { DataDirectoryError } from "../wal/data-directory-error.js";
 import type { Disk } from "../wal/disk.js";
-import { DataDirectory, type DataDirectoryOptions, GENESIS_NAME, readIdentity } from "../wal/identity.js";
+import {
+  DataDirectory,
+  type DataDirectoryOptions,
+  GENESIS_NAME,
+  identityMissing,
+  readIdentity,
+} from "../wal/identity.js";
 import { compactedUpToOf, IDENTITY_NAME } from "../wal/open-log.js";
 import type { Room } from "../wal/room.js";
 import { Wal } from "../wal/wal.js";
@@ -125,6 +131,7 @@ export async function open<C, R, Q, A>(
   options: OpeningOptions<R>,
 ): Promise<Opened<C, R, Q, A>> {
   const { id, clock, randomHex, segmentBytes, room } = options;
+  await assertOwned(disk, machine.durable?.held().slot ?? 0);
   const cluster = await clusterIn(disk, options.cluster);
   const directory = await openDirectory(disk, room, ownedBy(options, cluster));
   const { clusterId, diskId, incarnation, restored } = directory.identity;
@@ -174,6 +181,12 @@ export async function open<C, R, Q, A>(
     room,
     saveGenesis: (bytes) => room.allocate("the genesis", () => directory.saveGenesis(bytes)),
   };
+}
+
+/** A state that outlives its process is of whoever the identity names: without one, nobody knows what it voted for. */
+async function assertOwned(disk: Disk, heldUpTo: Slot): Promise<void> {
+  if (heldUpTo === 0 || (await readIdentity(disk)) !== null) return;
+  throw identityMissing([`the state after slot ${heldUpTo}`]);
 }
 
 /** Where there are no peers, what is neither in the machine nor in the log is nowhere. Nothing has changed on disk. */

@@ -182,10 +182,14 @@ async function checkNew(disk: Disk, files: readonly string[]): Promise<void> {
   ];
   const others = files.filter((name) => !leftovers.includes(name));
   if (others.length === 0 && (await isLogBlank(disk))) return;
-  const found = others.length > 0 ? others.slice(0, 3).join(", ") : PROMISE_NAMES.join(", ");
-  throw new DataDirectoryError(
-    `this data directory holds ${found} but no file "${IDENTITY_NAME}": restore that file; if it is gone for good, ` +
-      "the replica's id must be replaced",
+  throw identityMissing(others.length > 0 ? others : PROMISE_NAMES);
+}
+
+/** Of a directory that holds `found`, which is of a member, and does not say of which. */
+export function identityMissing(found: readonly string[]): DataDirectoryError {
+  return new DataDirectoryError(
+    `this data directory holds ${found.slice(0, 3).join(", ")} but no file "${IDENTITY_NAME}": restore that file; if it is ` +
+      "gone for good, the replica's id must be replaced; a new cluster starts with empty directories",
   );
 }
 

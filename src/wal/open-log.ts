@@ -56,7 +56,18 @@ export async function isLogBlank(disk: Disk): Promise<boolean> {
   const files = await disk.list();
   if (segmentsAmong(files).length > 0) return false;
   const copies = await readPromises(disk, files);
-  return copies.every((copy) => copy === null || (copy.promised === 0 && copy.highest === 0));
+  return copies.every((copy) => copy === null || isBlank(copy));
+}
+
+/** One that begins after a slot is not: it is of a directory that was made with a state. */
+function isBlank({ promised, highest, compactedUpTo }: PromiseState): boolean {
+  return promised === 0 && highest === 0 && compactedUpTo === 0;
+}
+
+/** Whether the log of `disk` is one that `createLog` has made, and nothing has come into it. */
+export async function isLogBegun(disk: Disk): Promise<boolean> {
+  if (!(await isLogBlank(disk))) return false;
+  return !isUnreadable(await readPromises(disk, await disk.list()));
 }
 
 /** Slots up to it are gone from the log of `disk`; 0: it reaches back to its begin, or there is none. */

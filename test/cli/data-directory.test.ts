@@ -71,3 +71,17 @@ test("in use by another process, and free again after it", async () => {
   next.process.kill("SIGINT");
   assert.equal(await next.ended, 0);
 });
+
+test("of which only the store is left", async () => {
+  const data = join(directory, "data");
+  for (const name of readdirSync(data)) if (name !== "store") rmSync(join(data, name));
+  const files = fingerprint();
+  const sentence =
+    /^Error: --data-dir .*data: this data directory holds store but no file "identity": restore that file; if it/;
+  await refused(serve(0), sentence);
+  assert.deepEqual(fingerprint(), files);
+  const check = start(process.execPath, [PROGRAM, "check", data]);
+  assert.equal(await check.ended, 1);
+  assert.match(check.lines[0]!, /^identity: is missing; restore it; if it is gone for good/);
+  assert.deepEqual(fingerprint(), files);
+});

@@ -7,6 +7,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   statSync,
@@ -161,6 +162,58 @@ test("wrong use is told, and leaves nothing behind", () => {
   );
   assert.ok(!existsSync(join(directory, "new")));
 });
+
+/** Ends the process that loads it when a file is about to get the name that DIES_AT ends with. */
+const DEATH = `
+import fs from "node:fs/promises";
+import { syncBuiltinESMExports } from "node:module";
+const { rename } = fs;
+fs.rename = (from, to) => {
+  if (to.endsWith(process.env.DIES_AT)) process.kill(process.pid, "SIGKILL");
+  return rename(from, to);
+};
+syncBuiltinESMExports();
+`;
+
+for (const [when, name] of [
+  ["while it builds", "killed/restoring/identity"],
+  ["while it puts the parts in their places", "killed/store"],
+] as const) {
+  test(`a restore that is killed ${when}: no member starts on it, and it can be run again`, async () => {
+    const flags = ["--initial-advertise-peer-urls", url(3), "--initial-cluster-token", "killed"];
+    const death = join(directory, "death.mjs");
+    writeFileSync(death, DEATH);
+    const restore = [PROGRAM, "snapshot", "restore", "one.snap", "--data-dir", "killed", ...flags];
+    const { signal } = spawnSync(process.execPath, ["--import", death, ...restore], {
+      cwd: directory,
+      env: { ...process.env, DIES_AT: name },
+    });
+    assert.equal(signal, "SIGKILL");
+    const dataDir = join(directory, "killed");
+    // The lock's file is only for people, and goes with the next who has the lock.
+    const names = () => readdirSync(dataDir, { recursive: true }).filter((file) => file !== "lock");
+    const left = names();
+    const listen = [...flags, "--listen-peer-urls", url(3)];
+    const refused = serve(0, "killed", ...listen);
+    const isReady = refused.line("ready").catch(() => refused.ended);
+    assert.equal(await Promise.race([isReady, refused.ended]), 1);
+    assert.match(
+      refused.lines.at(-1)!,
+      /^Error: --data-dir .*killed: a restore into this data directory did not finish .*: run synod snapshot restore again/,
+    );
+    const { status, out } = synod("check", "killed");
+    assert.equal(status, 1);
+    assert.match(out, /^restoring: a restore into this data directory did not finish .*\n1 finding\n$/);
+    assert.deepEqual(names(), left);
+    done("snapshot", "restore", "one.snap", "--data-dir", "killed", ...flags);
+    assert.equal(done("check", "killed"), "ok\n");
+    const member = serve(0, "killed", ...listen);
+    await member.line("ready");
+    assert.equal(done("get", "b"), "b\n3\n");
+    await ended(member, "SIGTERM");
+    rmSync(dataDir, { recursive: true });
+  });
+}
 
 test("three members restored from one file serve it on; one of another file is kept out", async () => {
   const members = CLIENTS.map((i) => `${"abc"[i]}=${url(i + 3)}`).join(",");

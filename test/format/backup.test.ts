@@ -24,6 +24,8 @@ import { decodeTrailer, encodeTrailer } from "../../src/kv/backup-format.js";
 import { KvMachine } from "../../src/kv/machine.js";
 import { RunningDigest } from "../../src/kv/running-digest.js";
 import { clusterIdOf, defaultConfig, restoredConfig } from "../../src/paxos/genesis.js";
+import { IDENTITY_NAME } from "../../src/wal/open-log.js";
+import { PROMISE_NAMES } from "../../src/wal/promise-file.js";
 import { freePorts } from "../free-port.js";
 import { GOLDEN } from "./golden-disk.js";
 
@@ -180,19 +182,83 @@ async function startOn(dataDir: string, port: number): Promise<string> {
   }
 }
 
-test("a crash while the files get their places: refused, or whole", async () => {
+const UNFINISHED =
+  /restore into this data directory did not finish \(it holds "restoring"\): run synod snapshot/;
+
+/** What a restore that was killed leaves when only `placed` have their places; `unmade` were not there yet. */
+async function killedRestore(name: string, placed: number, unmade: string[], more: object): Promise<string> {
+  await restoreBackup(options(name, more));
+  const dataDir = join(scratch, name);
+  mkdirSync(join(dataDir, "restoring"));
+  for (const file of PLACES.slice(placed)) renameSync(join(dataDir, file), join(dataDir, "restoring", file));
+  for (const file of unmade) rmSync(join(dataDir, "restoring", file), { recursive: true });
+  return dataDir;
+}
+
+const DEATHS: readonly (readonly [string, number, string[]])[] = [
+  ["before there is a store", 0, PLACES],
+  ["with the state, before there is a log", 0, [IDENTITY_NAME, ...PROMISE_NAMES]],
+  ["before there is an identity", 0, [IDENTITY_NAME]],
+  ["when all is made", 0, []],
+  ["when the identity has its place", 1, []],
+  ["when the store has its place, too", 2, []],
+];
+
+for (const [when, placed, unmade] of DEATHS) {
+  test(`a restore that is killed ${when}: refused, told, and made anew`, async () => {
+    const port = await freePorts([0]);
+    const own = { members: [{ id: 1, address: `127.0.0.1:${port}` }], replica: 1 };
+    const dataDir = await killedRestore(`killed-${placed}-${unmade.length}`, placed, unmade, own);
+    const before = readdirSync(dataDir, { recursive: true });
+    assert.match(await startOn(dataDir, port), UNFINISHED);
+    const { findings } = await inspectDirectory(dataDir, true);
+    assert.deepEqual(
+      findings.map(({ file }) => file),
+      ["restoring"],
+    );
+    assert.match(findings[0]!.text, UNFINISHED);
+    assert.deepEqual(readdirSync(dataDir, { recursive: true }), before);
+    await restoreBackup({ ...options("", own), dataDir });
+    assert.deepEqual(readdirSync(dataDir).sort(), [...PLACES].sort());
+    assert.equal(await startOn(dataDir, port), "revision 7");
+  });
+}
+
+test("a restore that is killed when one promise has its place, or all: whole", async () => {
   const port = await freePorts([0]);
-  const own = [{ id: 1, address: `127.0.0.1:${port}` }];
-  for (let placed = 1; placed <= PLACES.length; placed += 1) {
-    const name = `crash-${placed}`;
-    await restoreBackup(options(name, { members: own, replica: 1 }));
-    const dataDir = join(scratch, name);
-    mkdirSync(join(dataDir, "restoring"));
-    for (const file of PLACES.slice(placed))
-      renameSync(join(dataDir, file), join(dataDir, "restoring", file));
-    const outcome = await startOn(dataDir, port);
-    if (placed < 3) assert.match(outcome, /promise-a and promise-b missing.*must be replaced/);
-    else assert.equal(outcome, "revision 7");
-    await assert.rejects(restoreBackup(options(name)), /is not empty/);
+  const own = { members: [{ id: 1, address: `127.0.0.1:${port}` }], replica: 1 };
+  for (const placed of [3, 4]) {
+    const dataDir = await killedRestore(`whole-${placed}`, placed, [], own);
+    await assert.rejects(restoreBackup({ ...options("", own), dataDir }), /is not empty/);
+    assert.equal(await startOn(dataDir, port), "revision 7");
+    const { findings, leftOver } = await inspectDirectory(dataDir, true);
+    assert.deepEqual(
+      [findings, leftOver.map(({ file, text }) => `${file}: ${text}`)],
+      [
+        [],
+        ["restoring: left by a restore that was stopped when all it needs had its place; it may be removed"],
+      ],
+    );
+    // Without its promise it is a member that has lost its votes, not one that never had any.
+    for (const name of PROMISE_NAMES) rmSync(join(dataDir, name));
+    assert.match(await startOn(dataDir, port), /promise-a and promise-b missing.*must be replaced/);
+    await assert.rejects(restoreBackup({ ...options("", own), dataDir }), /is not empty/);
+    for (const name of readdirSync(dataDir)) if (/^(log|genesis)/.test(name)) rmSync(join(dataDir, name));
+    assert.match(
+      await startOn(dataDir, port),
+      /must be replaced|"genesis" of this data directory is missing/,
+    );
+    await assert.rejects(restoreBackup({ ...options("", own), dataDir }), /is not empty/);
   }
+});
+
+test("a member that was started on half a restore, and a directory that only has the name", async () => {
+  const dataDir = await killedRestore("started", 0, [], {});
+  renameSync(join(dataDir, "restoring", PROMISE_NAMES[0]), join(dataDir, PROMISE_NAMES[0]));
+  const { findings } = await inspectDirectory(dataDir, true);
+  assert.match(findings[0]!.text, /did not finish, and a member was started here all the same/);
+  await assert.rejects(restoreBackup({ ...options(""), dataDir }), /is not empty/);
+  mkdirSync(join(scratch, "mine", "restoring", "photos"), { recursive: true });
+  await assert.rejects(restoreBackup(options("mine")), /is not empty \(it holds restoring\)/);
+  assert.deepEqual(readdirSync(join(scratch, "mine", "restoring")), ["photos"]);
 });

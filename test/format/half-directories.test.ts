@@ -2,12 +2,17 @@
 // and nothing in it is changed.
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { createReplica } from "../../src/index.js";
+import { inspectDirectory } from "../../src/io/inspect/inspect-directory.js";
 import { openKv } from "../../src/io/kv-opening.js";
+import { LmdbRecordStore } from "../../src/io/lmdb-record-store.js";
+import { NodeDisk } from "../../src/io/node-disk.js";
+import { KvMachine } from "../../src/kv/machine.js";
 import { put } from "../../src/kv/requests-for-tests.js";
+import { makeRestored } from "../../src/wal/identity.js";
 import { freePorts } from "../free-port.js";
 import { inScratch } from "./store.js";
 
@@ -97,3 +102,113 @@ for (const [what, harm] of STORES) {
       assert.deepEqual(fingerprint(dataDir), files);
     }));
 }
+
+const ANONYMOUS = (what: string) =>
+  `this data directory holds ${what} but no file "identity": restore that file; if it is gone for good, the replica's ` +
+  "id must be replaced; a new cluster starts with empty directories";
+
+/** Removes all but `kept`, as who wants to begin anew may do. */
+function reset(dataDir: string, ...kept: string[]): void {
+  for (const name of readdirSync(dataDir)) {
+    if (!kept.includes(name)) rmSync(join(dataDir, name), { recursive: true });
+  }
+}
+
+test("only the store is left of a member: refused, as it is, and told by who looks at it", () =>
+  inScratch(async (scratch) => {
+    const dataDir = join(scratch, "data");
+    await makeMember(dataDir);
+    reset(dataDir, "store");
+    const files = fingerprint(dataDir);
+    // As a member of three, too: three of them would begin a cluster with three states.
+    for (const members of [1, 3]) assert.equal(await refusal(dataDir, { members }), ANONYMOUS("store"));
+    const { findings } = await inspectDirectory(dataDir, true);
+    assert.deepEqual(
+      findings.map(({ file }) => file),
+      ["identity", "log"],
+    );
+    assert.deepEqual(fingerprint(dataDir), files);
+  }));
+
+test("only the store is left of a member in whose directory a restore was stopped: not taken for half a restore", () =>
+  inScratch(async (scratch) => {
+    const dataDir = join(scratch, "data");
+    await makeMember(dataDir);
+    reset(dataDir, "store");
+    mkdirSync(join(dataDir, "restoring"));
+    assert.equal(await refusal(dataDir), ANONYMOUS("store"));
+  }));
+
+test("only a store that was set aside is left of a member: refused", () =>
+  inScratch(async (scratch) => {
+    const dataDir = join(scratch, "data");
+    await makeMember(dataDir);
+    renameSync(join(dataDir, "store"), join(dataDir, "store.damaged-1"));
+    reset(dataDir, "store.damaged-1");
+    assert.equal(await refusal(dataDir), ANONYMOUS("store.damaged-1"));
+  }));
+
+test("a restored directory without its identity is not a new one", () =>
+  inScratch(async (scratch) => {
+    const dataDir = join(scratch, "data");
+    const restored = { slot: 9, sum: "0123456789abcdef".repeat(4) };
+    const whose = { clusterId: "00000000deadbeef", replica: 1, diskId: "fedcba9876543210".repeat(2) };
+    await makeRestored(await NodeDisk.open(dataDir), { ...whose, restored });
+    rmSync(join(dataDir, "identity"));
+    assert.equal(await refusal(dataDir), ANONYMOUS("promise-a, promise-b"));
+  }));
+
+test("a state that a machine of one's own keeps is refused without an identity, wherever it is", () =>
+  inScratch(async (scratch) => {
+    const dataDir = join(scratch, "data");
+    const start = () =>
+      createReplica({
+        id: 1,
+        members: { 1: `127.0.0.1:${port}` },
+        dataDir,
+        machine: async (path) => KvMachine.open(await LmdbRecordStore.open(join(path, "state"))),
+      });
+    const first = start();
+    await first.ready();
+    await first.propose(put("key", "value"));
+    await first.close();
+    reset(dataDir, "state");
+    const again = start();
+    await assert.rejects(again.started(), {
+      message: /holds the state after slot \d+ but no file "identity"/,
+    });
+    await again.close();
+    assert.deepEqual(readdirSync(dataDir).sort(), ["promise-a", "promise-b", "state"]);
+  }));
+
+test("a first start that dies before it has an identity is begun again, with other flags if need be", () =>
+  inScratch(async (scratch) => {
+    for (const flags of [{}, { token: "other" }]) {
+      const dataDir = join(scratch, `data-${flags.token ?? "own"}`);
+      const first = createReplica({
+        id: 1,
+        members: { 1: `127.0.0.1:${port}` },
+        token: "own",
+        dataDir,
+        machine: async (path) => {
+          const machine = await openKv(path, { isAlone: true, tell: () => {} });
+          await machine.close();
+          throw new Error("it dies right here");
+        },
+      });
+      await assert.rejects(first.started(), /dies right here/);
+      await first.close();
+      assert.deepEqual(readdirSync(dataDir).sort(), ["promise-a", "promise-b", "store"]);
+      const again = replicaOn(dataDir, flags);
+      await again.ready();
+      await again.close();
+    }
+  }));
+
+test("what is none of ours does not keep a new member from its directory", () =>
+  inScratch(async (scratch) => {
+    const dataDir = join(scratch, "data");
+    // As a file system has it, and as a volume for the store alone is mounted.
+    for (const name of ["lost+found", "store"]) mkdirSync(join(dataDir, name), { recursive: true });
+    await makeMember(dataDir);
+  }));

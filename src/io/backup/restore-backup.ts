@@ -1,6 +1,6 @@
 // A backup becomes the data directory of a member of a new cluster. Rule: the state of a backup is only ever met by
 // members that began with the same backup, for its sum is in the cluster id; and a directory that a crash left half
-// made is refused.
+// made is refused by every start (`assertWhole`), and made anew by the next restore.
 import { mkdir, readdir, rename, rm, rmdir } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { KvMachine } from "../../kv/machine.js";
@@ -16,16 +16,14 @@ import { lockDirectory } from "../directory-lock.js";
 import { LmdbRecordStore } from "../lmdb-record-store.js";
 import { NodeDisk } from "../node-disk.js";
 import { randomHex } from "../random-hex.js";
+import { isHalfRestored, STORE_NAME, WORKSHOP } from "../whole-directory.js";
 import { type Backup, checkBackup, withState } from "./backup-file.js";
 
-/** Where everything is made before it gets its place. */
-const WORKSHOP = "restoring";
-const STORE = "store";
-/**
- * The identity first: a directory with it and without its promise is refused. The promise last: with it, all is
- * there. A store without an identity would count as that of a new and empty member.
- */
-export const PLACES = [IDENTITY_NAME, STORE, ...PROMISE_NAMES];
+/** The identity first: it says that the store is of no member. The promise last: with it, all is there. */
+export const PLACES = [IDENTITY_NAME, STORE_NAME, ...PROMISE_NAMES];
+
+/** All that a restore makes. */
+const MADE = [...PLACES, `${IDENTITY_NAME}.new`, WORKSHOP];
 
 export interface RestoreOptions {
   readonly file: string;
@@ -53,6 +51,7 @@ export async function restoreBackup(
   const lock = await lockDirectory(path);
   try {
     await refuseUsed(path);
+    await clearUnfinished(path);
     await buildOrClear(join(path, WORKSHOP), backup, clusterId, options.replica);
     await place(path);
   } finally {
@@ -72,10 +71,26 @@ async function refuseUsed(path: string): Promise<void> {
     throw new DataDirectoryError(`${path} ${what}: give a directory that is empty, or not there yet`);
   }
   const others = names.filter((name) => name !== LOCK_NAME);
-  if (others.length === 0) return;
+  if (others.length === 0 || (await isUnfinished(path, others))) return;
   throw new DataDirectoryError(
     `${path} is not empty (it holds ${others.slice(0, 3).join(", ")}): give a directory that is, or that is not there yet`,
   );
+}
+
+/** Whether what is there is all of a restore that was killed: only that may be removed. */
+async function isUnfinished(path: string, names: readonly string[]): Promise<boolean> {
+  if (!(await isHalfRestored(path, NodeDisk.forReading(path)))) return false;
+  const made = await readdir(join(path, WORKSHOP));
+  return [...names, ...made].every((name) => MADE.includes(name));
+}
+
+/** The workshop last, and the identity after the store: to the end it is seen what was left here. */
+async function clearUnfinished(path: string): Promise<void> {
+  const disk = NodeDisk.forReading(path);
+  for (const name of [STORE_NAME, IDENTITY_NAME, WORKSHOP]) {
+    await rm(join(path, name), { recursive: true, force: true });
+    await disk.syncDirectory();
+  }
 }
 
 async function buildOrClear(...work: Parameters<typeof build>): Promise<void> {
@@ -90,12 +105,12 @@ async function buildOrClear(...work: Parameters<typeof build>): Promise<void> {
 async function build(path: string, backup: Backup, clusterId: string, replica: ReplicaId): Promise<void> {
   const { slot } = backup.snapshot;
   await mkdir(path, { mode: 0o700 });
-  const machine = await KvMachine.open(await LmdbRecordStore.open(join(path, STORE)));
+  const machine = await KvMachine.open(await LmdbRecordStore.open(join(path, STORE_NAME)));
   await withState(backup, (chunks) => machine.restore(chunks));
   // Of the sessions of the old cluster nobody is left: its replicas are not those who have their ids now.
   await machine.commit(slot, encodeMeta({ sessions: new Sessions(), noted: null }));
   await machine.close();
-  await NodeDisk.forReading(join(path, STORE)).syncDirectory();
+  await NodeDisk.forReading(join(path, STORE_NAME)).syncDirectory();
   const restored = { slot, sum: backup.sum };
   const disk = await NodeDisk.open(path);
   await makeRestored(disk, { clusterId, replica, diskId: randomHex(16), restored });

@@ -20,6 +20,7 @@ import { PROMISE_NAMES } from "../../wal/promise-file.js";
 import { segmentsAmong } from "../../wal/segment-files.js";
 import { lockForReading } from "../directory-lock.js";
 import { NodeDisk } from "../node-disk.js";
+import { hasState, isHalfRestored, UNFINISHED, WORKSHOP } from "../whole-directory.js";
 import { inspectLog } from "./inspect-log.js";
 import { inspectSnapshots } from "./inspect-snapshots.js";
 import { hasStore, inspectStore } from "./inspect-store.js";
@@ -43,8 +44,13 @@ export async function inspectDirectory(path: string, isDeep: boolean): Promise<I
 
 async function inspect(path: string, disk: NotingDisk, isDeep: boolean): Promise<Inspection> {
   const files = await disk.list();
-  await refuseOther(path, files);
   const found = new Inspection();
+  if (await isHalfRestored(path, disk)) {
+    found.find(WORKSHOP, null, UNFINISHED);
+    return found;
+  }
+  await refuseOther(path, files);
+  await inspectWorkshop(path, found);
   found.identity = await told(found, IDENTITY_NAME, () => readIdentity(disk));
   if (!files.includes(IDENTITY_NAME)) {
     found.find(
@@ -125,7 +131,7 @@ async function inspectFence(disk: Disk, files: readonly string[], found: Inspect
 async function refuseOther(path: string, files: readonly string[]): Promise<void> {
   const isOurs = (name: string) =>
     name === IDENTITY_NAME || (PROMISE_NAMES as readonly string[]).includes(name);
-  if (files.some(isOurs) || segmentsAmong(files).length > 0) return;
+  if (files.some(isOurs) || segmentsAmong(files).length > 0 || (await hasState(path))) return;
   const below: string[] = [];
   for (const entry of await readdir(path, { withFileTypes: true })) {
     if (entry.isDirectory() && (await isFile(join(path, entry.name, IDENTITY_NAME)))) below.push(entry.name);
@@ -139,6 +145,26 @@ async function refuseOther(path: string, files: readonly string[]): Promise<void
           .join(", ")}`;
   throw new DataDirectoryError(
     `${path} holds no data of a replica: it has no file "${IDENTITY_NAME}"${hint}`,
+  );
+}
+
+/** What is left of a restore in a directory that a member was started on, or may be. */
+async function inspectWorkshop(path: string, found: Inspection): Promise<void> {
+  const left = await readdir(join(path, WORKSHOP)).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT" || error.code === "ENOTDIR") return null;
+    throw error;
+  });
+  if (left === null) return;
+  if (left.every((name) => (PROMISE_NAMES as readonly string[]).includes(name))) {
+    const text = "left by a restore that was stopped when all it needs had its place; it may be removed";
+    found.leftOver.push({ file: WORKSHOP, offset: null, text });
+    return;
+  }
+  found.find(
+    WORKSHOP,
+    null,
+    "a restore did not finish, and a member was started here all the same: the state of the snapshot is not in it; " +
+      "restore the snapshot into an empty directory",
   );
 }
 

@@ -5,9 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { DataDirectoryError } from "../../wal/data-directory-error.js";
-import { SET_ASIDE } from "../kv-opening.js";
 import { isOutOfMemory, isSignalOfDamage, memoryFlags, reasonOfEnd } from "../reader-process.js";
 import { StoreMark } from "../store-mark.js";
+import { SET_ASIDE } from "../whole-directory.js";
 import type { Inspection } from "./inspection.js";
 import type { StoreReport } from "./store-child.js";
 
