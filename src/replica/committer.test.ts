@@ -47,6 +47,19 @@ function fixture() {
   return { committer, commits, ports, log, executor, store };
 }
 
+test("what was held and is damaged is committed again at once, though nothing has changed", () => {
+  const { committer, commits, log, executor, store } = fixture();
+  executor.appliedUpTo = log.syncedChosenUpTo = 5;
+  committer.hasten(0);
+  store.finish[0]!();
+  return Promise.resolve().then(() => {
+    committer.lost(5, 10);
+    assert.deepEqual(commits, [5]);
+    committer.lost(3, 10);
+    assert.deepEqual([commits, committer.heldUpTo], [[5, 5], 3]);
+  });
+});
+
 test("100 ms after the first change, with everything executed until then", async () => {
   const { committer, commits, log, executor, store, ports } = fixture();
   committer.poke(0);

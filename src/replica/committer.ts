@@ -108,6 +108,12 @@ export class Committer {
     this.poke(now);
   }
 
+  /** What was held is damaged: only what is up to `heldUpTo` is held, until the next commit, which is soon. */
+  lost(heldUpTo: Slot, now: number): void {
+    this.#heldUpTo = Math.min(this.#heldUpTo, heldUpTo);
+    this.hasten(now);
+  }
+
   /** Nothing is committed from now on until `resume`; resolves when nothing is. */
   async suspend(): Promise<void> {
     this.#isSuspended = true;

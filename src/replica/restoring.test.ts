@@ -55,9 +55,19 @@ test("it waits while a snapshot comes, and stops for good when the state is ther
   assert.equal(restoring.deadline, Number.POSITIVE_INFINITY);
 });
 
+const ADVICE = /restore the cluster from a backup$/;
+
+test("who is only behind is never advised to restore a backup, nor is anyone the first time", () => {
+  for (const held of [9, 10]) {
+    const { restoring, said } = restoringOf(held);
+    for (let i = 0; i < 4; i += 1) restoring.stuck(info(20), 512);
+    const isAdvice = said.map((text) => ADVICE.test(text));
+    assert.deepEqual(isAdvice, held === 9 ? [false, true] : [false]);
+  }
+});
+
 test("what nobody has is an alarm, told once for each place, until the state is there", () => {
   const { restoring, state, said } = restoringOf(9);
-  restoring.stuck(info(20), 512);
   restoring.stuck(info(20), 512);
   restoring.stuck(info(12), 700);
   restoring.stuck(info(20), 900);

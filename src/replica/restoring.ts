@@ -28,7 +28,7 @@ export class Restoring {
   /** Of those who are linked. */
   #next: number;
   #waitMs: number;
-  /** Of snapshots that were fetched in vain, by name: what nobody had. */
+  /** Of snapshots that were fetched in vain, by name: what nobody had; the last word of it when that was so again. */
   readonly #missing: Map<string, string>;
 
   constructor(ports: RestoringPorts, now: number) {
@@ -69,13 +69,17 @@ export class Restoring {
     this.#ports.send([to], { kind: "snapshotRequest", slot, bytes: 0, sum: 0, offset: 0 });
   }
 
-  /** Nobody had the bytes from `offset` on. */
+  /** Nobody had the bytes from `offset` on; who has a good state has been told, and makes another one. */
   stuck({ slot, bytes, sum }: SnapshotInfo, offset: number): void {
     const name = `${slot} ${bytes} ${sum}`;
-    const text =
-      `no replica that can be reached has bytes ${offset} and following of the snapshot of slot ${slot} as they were: ` +
-      "start those that are away; if none is, restore the cluster from a backup";
-    if (this.#missing.get(name) === text) return;
+    const what = `no replica that can be reached has bytes ${offset} and following of the snapshot of slot ${slot} as they were: `;
+    const first = `${what}it is asked for again, and those with a good state make another one`;
+    const last = `${what}start those that are away; if none is, and none serves, restore the cluster from a backup`;
+    const said = this.#missing.get(name);
+    // Whose log reaches back is only behind: what it misses is the state of others.
+    const isAgain = this.#isNeeded && (said === first || said === last);
+    const text = isAgain ? last : first;
+    if (said === text) return;
     this.#missing.set(name, text);
     this.#ports.onFault(text);
   }

@@ -178,3 +178,18 @@ test("a first sector that changes while the file is held", async () => {
   await assert.rejects(files.verify(files.newest!), SnapshotDamaged);
   await assert.rejects(files.load(files.newest!), SnapshotDamaged);
 });
+
+test("one that is found damaged is put aside, but not another that got its name meanwhile; nor is it removed then", async () => {
+  for (const isReplaced of [false, true]) {
+    const disk = await diskWith(sample(9, 1000));
+    const files = await SnapshotFiles.open(disk);
+    const info = files.newest!;
+    disk.bytesOf(name(9))[700]! ^= 1;
+    const verify = files.verify.bind(files);
+    const replace = () => files.write(9, sample(9, 0).meta, inChunks(sample(8, 1000).state));
+    files.verify = (info) => verify(info).finally(() => (isReplaced ? replace() : undefined));
+    assert.ok((await files.check(info)) instanceof SnapshotDamaged);
+    await Promise.all([files.remove(info), files.remove(info)]);
+    assert.deepEqual(disk.names(), isReplaced ? [] : [name(9, ".damaged")]);
+  }
+});

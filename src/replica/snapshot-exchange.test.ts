@@ -1,7 +1,7 @@
 // Who offers a snapshot, of which slot, and when it is given up: sender and receiver, each with a disk of its own.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { name, sample, write } from "../../test/support/snapshot-samples.js";
+import { diskWith, name, sample, write } from "../../test/support/snapshot-samples.js";
 import { MemoryDisk } from "../wal/memory-disk.js";
 import type { PeerMessage } from "../wire/peer-message.js";
 import type { SnapshotChunkMessage, SnapshotRequestMessage } from "../wire/snapshot-messages.js";
@@ -13,10 +13,18 @@ const settled = async () => {
   for (let i = 0; i < 50; i += 1) await new Promise(setImmediate);
 };
 
-async function senderOf(areMachines: boolean) {
-  const files = await SnapshotFiles.open(new MemoryDisk());
+async function senderOf(areMachines: boolean, disk = new MemoryDisk()) {
+  const files = await SnapshotFiles.open(disk);
   const sent: PeerMessage[] = [];
-  const state = { appliedUpTo: 20, isTrusted: true, captures: 0, hastened: 0 };
+  const state = {
+    appliedUpTo: 20,
+    isTrusted: true,
+    captures: 0,
+    hastened: 0,
+    lost: 0,
+    now: 0,
+    faults: [] as string[],
+  };
   const sender = new SnapshotSender({
     files,
     areMachines,
@@ -32,17 +40,20 @@ async function senderOf(areMachines: boolean) {
     hasten: () => {
       state.hastened += 1;
     },
+    onLost: () => {
+      state.lost += 1;
+    },
     isTrusted: () => state.isTrusted,
     send: (_to, message) => void sent.push(message),
-    now: () => 0,
-    onFault: (text) => assert.fail(text),
+    now: () => state.now,
+    onFault: (text) => void state.faults.push(text),
     onFailed: (error) => assert.fail(error),
     onNoRoom: (error) => assert.fail(error),
   });
   const ask = (slot: number) =>
     sender.asked(9, { kind: "snapshotRequest", slot, bytes: 0, sum: 0, offset: 0 });
   const slots = () => sent.splice(0).map((message) => ("slot" in message ? message.slot : message.kind));
-  return { sender, files, state, ask, slots, sent };
+  return { sender, files, state, ask, slots, sent, disk };
 }
 
 test("one that is asked for a slot makes a snapshot of it or a later one, when it has got there", async () => {
@@ -95,6 +106,87 @@ test("a state that is not to be trusted is neither offered nor sent, not even wh
   sender.asked(9, { kind: "snapshotRequest", ...info, offset: 0 });
   await settled();
   assert.deepEqual([slots(), state.captures], [[], 0]);
+});
+
+/** A byte of the state, on the disk. */
+function rot(disk: MemoryDisk, slot: number, at = 700): void {
+  disk.bytesOf(name(slot))[at]! ^= 1;
+}
+
+test("who is told that a piece came damaged reads its file, puts it aside, and makes and offers another one", async () => {
+  const { sender, files, state, slots, disk } = await senderOf(false);
+  const info = await write(files, sample(10, 500));
+  const complain = () => sender.asked(9, { kind: "snapshotRequest", ...info, offset: info.bytes });
+  // A word is no proof.
+  complain();
+  await settled();
+  assert.deepEqual([slots(), disk.names(), state.faults], [[10], [name(10)], []]);
+  rot(disk, 10);
+  sender.offer(9);
+  await settled();
+  assert.deepEqual(slots(), [10], "nobody has said so since");
+  state.now = 59_999;
+  complain();
+  await settled();
+  assert.deepEqual([slots(), state.faults], [[], []], "it is read once in a minute at most");
+  state.now = 60_000;
+  complain();
+  sender.offer(8);
+  assert.deepEqual(slots(), [], "while it is read it is offered to nobody");
+  await settled();
+  assert.deepEqual([slots(), state.captures, disk.names()], [[20, 20], 1, [name(10, ".damaged"), name(20)]]);
+  assert.match(state.faults.join(), /^the snapshot snapshot-0{14}10 is damaged.*is put aside/);
+  assert.equal(sender.keepFrom, 20);
+});
+
+test("a file that an earlier life has left is read before it is offered", async () => {
+  for (const isRotten of [false, true]) {
+    const disk = await diskWith(sample(20, 500));
+    if (isRotten) rot(disk, 20);
+    const { sender, state, slots } = await senderOf(false, disk);
+    sender.offer(9);
+    assert.deepEqual(slots(), []);
+    await settled();
+    assert.deepEqual([slots(), state.captures, state.faults.length], isRotten ? [[20], 1, 1] : [[20], 0, 0]);
+    sender.offer(9);
+    assert.deepEqual(slots(), [20]);
+  }
+});
+
+test("nor is it given to who asks for a snapshot of this moment", async () => {
+  const disk = await diskWith(sample(20, 500));
+  rot(disk, 20);
+  const { sender, files, state } = await senderOf(false, disk);
+  assert.equal((await sender.fresh()).slot, 20);
+  assert.equal(state.captures, 1);
+  await files.verify(files.newest!);
+});
+
+test("one that cannot be read is read again as a whole, and told", async () => {
+  const { sender, files, state, sent } = await senderOf(false);
+  const info = await write(files, sample(20, 500));
+  const { verify } = files;
+  files.read = () => Promise.reject(new Error("EIO"));
+  files.verify = () => Promise.reject(new Error("EIO"));
+  const ask = () => sender.asked(9, { kind: "snapshotRequest", ...info, offset: 0 });
+  ask();
+  await settled();
+  assert.deepEqual(state.faults.splice(0), ["the snapshot of slot 20 cannot be read: EIO"]);
+  files.verify = verify.bind(files);
+  ask();
+  await settled();
+  assert.deepEqual(state.faults, ["the snapshot of slot 20 cannot be read: EIO"]);
+  assert.equal(sent.at(-1)!.kind, "snapshotOffer");
+});
+
+test("where the files are the machine's it is told of one that is put aside, and an older one is offered", async () => {
+  const { sender, files, state, slots, disk } = await senderOf(true);
+  await write(files, sample(10, 500));
+  const info = await write(files, sample(20, 500));
+  rot(disk, 20);
+  sender.asked(9, { kind: "snapshotRequest", ...info, offset: info.bytes });
+  await settled();
+  assert.deepEqual([slots(), state.lost, state.hastened], [[10], 1, 0]);
 });
 
 async function receiverOf() {

@@ -20,6 +20,7 @@ import {
   META,
   payloadOf,
   SECTOR,
+  SnapshotDamaged,
   type SnapshotInfo,
   wholeSector,
 } from "./snapshot-format.js";
@@ -41,7 +42,7 @@ interface Held {
   /** Under way: the name stays this file's until they are done. */
   readonly uses: Set<Promise<unknown>>;
   /** All of it was written or checked in this life. */
-  readonly isChecked: boolean;
+  isChecked: boolean;
 }
 
 export class SnapshotFiles {
@@ -49,8 +50,8 @@ export class SnapshotFiles {
   readonly #held: Map<Slot, Held>;
   #isWriting: boolean;
   #isReceiving: boolean;
-  /** The last file that was given a name, or is about to be. */
-  #placed: Promise<unknown>;
+  /** The last step that changes names, or is about to. */
+  #renamed: Promise<unknown>;
   /** Names under which damaged files were put aside in this life, for the operator; two files are kept. */
   readonly damaged: string[];
   readonly broken: BrokenSnapshots;
@@ -60,7 +61,7 @@ export class SnapshotFiles {
     this.#held = new Map();
     this.#isWriting = false;
     this.#isReceiving = false;
-    this.#placed = Promise.resolve();
+    this.#renamed = Promise.resolve();
     this.damaged = [];
     this.broken = new BrokenSnapshots(disk);
   }
@@ -146,16 +147,21 @@ export class SnapshotFiles {
     }
   }
 
-  /** Gives a file its name, one file after the other; one of the same slot is replaced, once nobody is at it. */
+  /** Gives a file its name; one of the same slot is replaced, once nobody is at it. */
   #place(from: string, first: FirstSector): Promise<void> {
-    const placed = this.#placed.then(async () => {
+    return this.#inTurn(async () => {
       await this.#letGo(first.slot);
       await this.#disk.rename(from, snapshotName(first.slot));
       await this.#disk.syncDirectory();
       this.#held.set(first.slot, { first, uses: new Set(), isChecked: true });
     });
-    this.#placed = Promise.allSettled([placed]);
-    return placed;
+  }
+
+  /** One file after the other. */
+  #inTurn(step: () => Promise<void>): Promise<void> {
+    const done = this.#renamed.then(step);
+    this.#renamed = Promise.allSettled([done]);
+    return done;
   }
 
   /** Takes it off the list, and waits for those who are at it. */
@@ -184,7 +190,7 @@ export class SnapshotFiles {
     }
   }
 
-  /** Whether this life has written it, or received and checked it. */
+  /** Whether this life has written it, or has checked it. */
   isChecked(info: SnapshotInfo): boolean {
     const held = this.#held.get(info.slot);
     return held?.isChecked === true && isSame(held.first, info);
@@ -192,8 +198,25 @@ export class SnapshotFiles {
 
   /** Reads and checks all of it; throws `SnapshotDamaged`. */
   async verify(info: SnapshotInfo): Promise<void> {
+    const held = this.#held.get(info.slot);
     const frames = this.#frames(info);
     while (!(await frames.next()).done);
+    if (held !== undefined) held.isChecked = true;
+  }
+
+  /** The same; what is damaged is put aside. Resolves with what is wrong with it, or why it cannot be read, or null. */
+  async check(info: SnapshotInfo): Promise<Error | null> {
+    const held = this.#held.get(info.slot);
+    try {
+      await this.verify(info);
+      return null;
+    } catch (error) {
+      // Another of its slot may have got the name meanwhile.
+      const isHeld = () => this.#held.get(info.slot) === held;
+      if (error instanceof SnapshotDamaged)
+        await this.#inTurn(async () => (isHeld() ? this.setAside(info) : undefined));
+      return error as Error;
+    }
   }
 
   /** A walk keeps its file open: it goes on when the file is removed meanwhile. */
@@ -300,11 +323,16 @@ export class SnapshotFiles {
     }
   }
 
-  /** Waits for reads under way. */
-  async remove(info: SnapshotInfo): Promise<void> {
-    await this.#letGo(info.slot);
-    await this.#disk.remove(snapshotName(info.slot));
-    await this.#disk.syncDirectory();
+  /** Waits for reads under way. Nothing happens when it has been removed or put aside meanwhile. */
+  remove({ slot }: SnapshotInfo): Promise<void> {
+    const isHeld = this.#held.has(slot);
+    const free = this.#letGo(slot);
+    return this.#inTurn(async () => {
+      await free;
+      if (!isHeld || this.#held.has(slot)) return;
+      await this.#disk.remove(snapshotName(slot));
+      await this.#disk.syncDirectory();
+    });
   }
 
   /**

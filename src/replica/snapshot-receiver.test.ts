@@ -101,6 +101,9 @@ test("an offered one that turns out damaged there is taken from others, from tha
   await serve(3000);
   assert.equal(state.installed, 1);
   assert.ok(state.asked.includes(`3 at ${EDGES[1]}`), state.asked.join());
+  // Each is told once, and only what it has sent.
+  const told = state.asked.filter((asked) => asked.endsWith(` at ${whole.bytes}`));
+  assert.deepEqual(told, [`2 at ${whole.bytes}`]);
   assert.ok(!state.asked.includes(`3 at 0`));
 });
 
@@ -196,9 +199,10 @@ test("what came meanwhile goes with a damaged piece before it", async () => {
   assert.equal(receiver.bytes, cut);
   assert.deepEqual(
     sent.map(({ to, message }) => `${to} at ${message.offset}`),
-    ["2 at 0", `2 at ${cut}`, `3 at ${EDGES[0]}`],
+    // The end: that what came was damaged.
+    ["2 at 0", `2 at ${cut}`, `2 at ${whole.bytes}`, `3 at ${EDGES[0]}`],
   );
-  sent.splice(0, 2);
+  sent.splice(0, 3);
   await serve(1000);
   assert.equal(state.installed, 1);
 });

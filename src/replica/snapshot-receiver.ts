@@ -1,6 +1,7 @@
 // Fetches the state from a peer when what is missing here is gone from the logs (L4): piece by piece, one asked for
 // while the one before is written, and asked for again when it does not come. Another peer's word counts only when the
-// first one is silent, and where a frame came damaged: then the others are asked for it, one after the other.
+// first one is silent, and where a frame came damaged: then the others are asked for it, one after the other, and the
+// one that sent it is told, for its file may be damaged while its state is not.
 import { isNoSpace } from "../base/no-space.js";
 import type { ReplicaId, Slot } from "../paxos/ballot.js";
 import type { PeerMessage } from "../wire/peer-message.js";
@@ -160,7 +161,14 @@ export class SnapshotReceiver {
     const isGood = data.length > 0 && (await incoming.append(data));
     if (isGood) fetch.heardAt = this.#ports.now();
     if (incoming.frames > before) fetch.tried.clear();
-    if (!isGood) fetch.tried.add(from);
+    if (isGood) return;
+    fetch.tried.add(from);
+    if (from !== OWN) this.#complain(fetch, from);
+  }
+
+  /** Nobody needs what is behind the end: who asks for that says that what was before it came damaged. */
+  #complain({ info }: Fetch, from: ReplicaId): void {
+    this.#ports.send([from], { kind: "snapshotRequest", ...info, offset: info.bytes });
   }
 
   /** Asks for the next piece, or has all of them. */
@@ -255,6 +263,7 @@ export class SnapshotReceiver {
         const { info, from, incoming } = fetch;
         if (error instanceof SnapshotDamaged) {
           this.#ports.onFault(`the snapshot of slot ${info.slot} from replica ${from}: ${error.message}`);
+          this.#complain(fetch, from);
         } else if (isNoSpace(error)) {
           this.#ports.onNoRoom(error);
         } else {

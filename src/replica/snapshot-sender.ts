@@ -1,10 +1,12 @@
 // Serves replicas that are behind the log (L4): offers a snapshot, makes one where there is none, sends the pieces
-// asked for. Rule: while somebody may be fetching one, the log is kept from its slot on, for that is what comes next.
+// asked for. Rule: while somebody may be fetching one, the log is kept from its slot on, for that is what comes next;
+// and one that comes damaged is not offered for ever: it is read here, and another one made in its place.
 import { isNoSpace } from "../base/no-space.js";
 import type { ReplicaId, Slot } from "../paxos/ballot.js";
 import type { PeerMessage } from "../wire/peer-message.js";
 import type { SnapshotRequestMessage } from "../wire/snapshot-messages.js";
 import { Unavailable } from "./errors.js";
+import { SnapshotCheck } from "./snapshot-check.js";
 import type { SnapshotFiles } from "./snapshot-files.js";
 import { isSame, type SnapshotInfo } from "./snapshot-format.js";
 import type { StateSnapshot } from "./status.js";
@@ -33,6 +35,8 @@ export interface SnapshotSenderPorts {
   capture(): Captured | null;
   /** Where the files are the machine's: has it write one soon, after which `made` is called. */
   hasten(): void;
+  /** Where the files are the machine's: one was damaged, and is put aside. */
+  onLost(): void;
   /** Whether the state here may be given to others. */
   isTrusted(): boolean;
   send(to: readonly ReplicaId[], message: PeerMessage): void;
@@ -51,6 +55,7 @@ export class SnapshotSender {
   /** To be offered the snapshot that is being made. */
   #waiting: Map<ReplicaId, Slot>;
   #making: Promise<void> | null;
+  readonly #check: SnapshotCheck;
   /** Peers to whom a piece is on its way. */
   readonly #serving: Set<ReplicaId>;
   /** Pieces sent in this life. */
@@ -61,6 +66,17 @@ export class SnapshotSender {
     this.#usedAt = new Map();
     this.#waiting = new Map();
     this.#making = null;
+    this.#check = new SnapshotCheck({
+      files: ports.files,
+      now: () => ports.now(),
+      onFault: (text) => ports.onFault(text),
+      onDamaged: ({ slot }) => {
+        this.#usedAt.delete(slot);
+        if (ports.areMachines) ports.onLost();
+      },
+      onChecked: () => this.#offerAll(),
+      onFailed: (error) => ports.onFailed(error),
+    });
     this.#serving = new Set();
     this.pieces = 0;
     // An earlier life may have offered it.
@@ -99,9 +115,18 @@ export class SnapshotSender {
     const { newest } = this.#ports.files;
     // The log must go on from it.
     if (newest === null || newest.slot < Math.max(atLeast, this.#ports.compactedUpTo())) return false;
+    if (this.#isDoubtful(newest)) {
+      this.#waiting.set(to, atLeast);
+      return true;
+    }
     this.#usedAt.set(newest.slot, this.#ports.now());
     this.#ports.send([to], { kind: "snapshotOffer", ...newest });
     return true;
+  }
+
+  /** It is being read: what an earlier life has left may have rotted since. */
+  #isDoubtful(info: SnapshotInfo): boolean {
+    return this.#check.isOf(info) || (!this.#ports.files.isChecked(info) && this.#check.begin(info));
   }
 
   /** Where there is nothing better, what is whole of a damaged one may help. */
@@ -109,6 +134,13 @@ export class SnapshotSender {
     for (const info of this.#ports.files.broken.all) {
       if (info.slot >= atLeast) this.#ports.send([to], { kind: "snapshotOffer", ...info });
     }
+  }
+
+  /** Those who wait are offered what there is, or what is made then. */
+  #offerAll(): void {
+    const waiting = this.#waiting;
+    this.#waiting = new Map();
+    for (const [to, atLeast] of waiting) this.offer(to, atLeast);
   }
 
   /** Those who wait are offered what there is now; who gets nothing asks again. */
@@ -147,6 +179,7 @@ export class SnapshotSender {
   async fresh(): Promise<StateSnapshot> {
     const { files, appliedUpTo } = this.#ports;
     const wanted = appliedUpTo();
+    if (files.newest !== null && this.#isDoubtful(files.newest)) await this.#check.idle();
     // One that is being made may be of an older state.
     for (let tried = 0; tried < 2 && (files.newest?.slot ?? 0) < wanted; tried += 1) {
       await this.#making;
@@ -183,8 +216,9 @@ export class SnapshotSender {
     if (!this.#ports.areMachines) this.#usedAt.set(slot, this.#ports.now());
   }
 
-  /** Resolves when no snapshot is being made. */
+  /** Resolves when no snapshot is being made or checked. */
   async idle(): Promise<void> {
+    await this.#check.idle();
     await this.#making;
   }
 
@@ -198,7 +232,11 @@ export class SnapshotSender {
       return;
     }
     this.#usedAt.set(slot, now());
-    if (this.#serving.has(from) || offset >= bytes) return;
+    if (offset >= bytes) {
+      if (isHeld) this.#doubted(info, from);
+      return;
+    }
+    if (this.#serving.has(from)) return;
     this.#serving.add(from);
     const read = isHeld
       ? files.read(info, offset, PIECE_BYTES)
@@ -211,9 +249,17 @@ export class SnapshotSender {
       },
       (error: Error) => {
         this.#serving.delete(from);
+        if (isHeld && this.#doubted(info, from)) return;
         this.#ports.onFault(`the snapshot of slot ${slot} cannot be read: ${error.message}`);
       },
     );
+  }
+
+  /** It came damaged to `from`, or cannot be read. Whether it is being read now. */
+  #doubted(info: SnapshotInfo, from: ReplicaId): boolean {
+    const isRead = this.#check.begin(info);
+    if (isRead) this.#waiting.set(from, 0);
+    return isRead;
   }
 
   /** Lets go of what nobody has asked for for long. */

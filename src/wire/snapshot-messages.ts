@@ -16,7 +16,7 @@ export interface SnapshotOfferMessage extends SnapshotName {
   readonly kind: "snapshotOffer";
 }
 
-/** Asks for the piece from `offset` on. */
+/** Asks for the piece from `offset` on; from the end on: a piece that came from there was damaged. */
 export interface SnapshotRequestMessage extends SnapshotName {
   readonly kind: "snapshotRequest";
   readonly offset: number;
