@@ -22,6 +22,7 @@ async function senderOf(areMachines: boolean, disk = new MemoryDisk()) {
     captures: 0,
     hastened: 0,
     lost: 0,
+    isLacking: false,
     now: 0,
     faults: [] as string[],
   };
@@ -40,6 +41,7 @@ async function senderOf(areMachines: boolean, disk = new MemoryDisk()) {
     hasten: () => {
       state.hastened += 1;
     },
+    isLacking: () => state.isLacking,
     onLost: () => {
       state.lost += 1;
     },
@@ -187,6 +189,62 @@ test("where the files are the machine's it is told of one that is put aside, and
   sender.asked(9, { kind: "snapshotRequest", ...info, offset: info.bytes });
   await settled();
   assert.deepEqual([slots(), state.lost, state.hastened], [[10], 1, 0]);
+});
+
+const slotsOf = (files: SnapshotFiles) => files.all.map(({ slot }) => slot);
+
+test("of the machine's files one that is fetched stays, until a minute after it was asked for last", async () => {
+  const { sender, files, state, disk } = await senderOf(true);
+  const info = await write(files, sample(10, 500));
+  const ask = (from: number, wanted = info) =>
+    sender.asked(from, { kind: "snapshotRequest", ...wanted, offset: 0 });
+  const commit = async (slot: number) => {
+    const written = await write(files, sample(slot, 500));
+    await files.removeOld();
+    return written;
+  };
+  const tidy = async (now: number) => {
+    state.now = now;
+    assert.ok(sender.deadline <= now);
+    sender.tidy(now);
+    await settled();
+    return slotsOf(files);
+  };
+  ask(8);
+  ask(9);
+  await settled();
+  for (const slot of [20, 30, 40]) await commit(slot);
+  assert.deepEqual([slotsOf(files), sender.keepFrom], [[10, 30, 40], 10]);
+  // A later life of this replica finds it, and keeps it likewise.
+  const later = await senderOf(true, disk.copy());
+  await later.files.removeOld();
+  assert.deepEqual([slotsOf(later.files), later.sender.keepFrom], [[10, 30, 40], 10]);
+  // One for each that fetches.
+  ask(8, files.all[1]);
+  await settled();
+  await commit(50);
+  const sixth = await commit(60);
+  assert.deepEqual(slotsOf(files), [10, 30, 50, 60]);
+  assert.deepEqual(await tidy(59_999), [10, 30, 50, 60]);
+  ask(9, sixth);
+  assert.deepEqual(await tidy(60_999), [50, 60]);
+});
+
+test("a file that is fetched and that the machine needs no more goes when something else has no room", async () => {
+  const { sender, files, state } = await senderOf(true);
+  const info = await write(files, sample(10, 500));
+  sender.asked(9, { kind: "snapshotRequest", ...info, offset: 0 });
+  await settled();
+  for (const slot of [20, 30]) await write(files, sample(slot, 500));
+  await files.removeOld();
+  state.isLacking = true;
+  sender.tidy(999);
+  assert.equal(sender.deadline, 1000);
+  await settled();
+  assert.deepEqual(slotsOf(files), [10, 20, 30]);
+  sender.tidy(1000);
+  await settled();
+  assert.deepEqual(slotsOf(files), [20, 30]);
 });
 
 async function receiverOf() {

@@ -29,7 +29,7 @@ import { SteppedFile, writeFrames } from "./snapshot-writer.js";
 const NAME = /^snapshot-\d{16}$/;
 const DIVERGED = ".diverged";
 const NEW = /^snapshot-\d{16}\.new$/;
-/** Damaged ones that are kept. */
+/** Damaged ones that are kept, and whole ones of a machine that has its state in them. */
 const KEPT = 2;
 
 function snapshotName(slot: Slot): string {
@@ -55,6 +55,8 @@ export class SnapshotFiles {
   /** Names under which damaged files were put aside in this life, for the operator; two files are kept. */
   readonly damaged: string[];
   readonly broken: BrokenSnapshots;
+  /** Slots of those that others are fetching: `removeOld` leaves them. */
+  fetched: ReadonlySet<Slot>;
 
   private constructor(disk: Disk) {
     this.#disk = disk;
@@ -64,6 +66,7 @@ export class SnapshotFiles {
     this.#renamed = Promise.resolve();
     this.damaged = [];
     this.broken = new BrokenSnapshots(disk);
+    this.fetched = new Set();
   }
 
   /**
@@ -321,6 +324,11 @@ export class SnapshotFiles {
       if (name.endsWith(DIVERGED) && NAME.test(name.slice(0, -DIVERGED.length)))
         await this.#disk.remove(name);
     }
+  }
+
+  /** The newest two stay, and what is fetched. */
+  async removeOld(): Promise<void> {
+    for (const info of this.all.slice(0, -KEPT)) if (!this.fetched.has(info.slot)) await this.remove(info);
   }
 
   /** Waits for reads under way. Nothing happens when it has been removed or put aside meanwhile. */

@@ -27,6 +27,7 @@ async function make() {
       return { slot, meta: Uint8Array.of(slot), chunks };
     },
     hasten: () => {},
+    isLacking: () => false,
     onLost: () => {},
     isTrusted: () => true,
     send: () => {},

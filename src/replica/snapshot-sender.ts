@@ -15,6 +15,8 @@ import type { StateSnapshot } from "./status.js";
 const PIECE_BYTES = 256 << 10;
 /** One that nobody has asked for for so long is not needed any more, nor the log after it. */
 const KEPT_MS = 60_000;
+/** How often it is looked whether one that the machine would remove takes room that something else needs. */
+const LOOK_MS = 1000;
 const NEVER = Number.POSITIVE_INFINITY;
 
 /** The state of this moment. */
@@ -35,6 +37,8 @@ export interface SnapshotSenderPorts {
   capture(): Captured | null;
   /** Where the files are the machine's: has it write one soon, after which `made` is called. */
   hasten(): void;
+  /** The log, the state or the reserve has no room. */
+  isLacking(): boolean;
   /** Where the files are the machine's: one was damaged, and is put aside. */
   onLost(): void;
   /** Whether the state here may be given to others. */
@@ -52,6 +56,9 @@ export class SnapshotSender {
   readonly #ports: SnapshotSenderPorts;
   /** When a snapshot was last offered or asked for, by its slot. */
   readonly #usedAt: Map<Slot, number>;
+  /** Of those that are the machine's: which each replica has asked for last, and when; below 0: in an earlier life. */
+  readonly #fetched: Map<ReplicaId, { readonly slot: Slot; readonly at: number }>;
+  #lookAt: number;
   /** To be offered the snapshot that is being made. */
   #waiting: Map<ReplicaId, Slot>;
   #making: Promise<void> | null;
@@ -64,6 +71,8 @@ export class SnapshotSender {
   constructor(ports: SnapshotSenderPorts) {
     this.#ports = ports;
     this.#usedAt = new Map();
+    this.#fetched = new Map();
+    this.#lookAt = NEVER;
     this.#waiting = new Map();
     this.#making = null;
     this.#check = new SnapshotCheck({
@@ -79,8 +88,12 @@ export class SnapshotSender {
     });
     this.#serving = new Set();
     this.pieces = 0;
-    // An earlier life may have offered it.
-    if (!ports.areMachines) for (const { slot } of ports.files.all) this.#usedAt.set(slot, ports.now());
+    // An earlier life may have offered it; of the machine's it has kept an older one only for somebody.
+    const { all } = ports.files;
+    for (const { slot } of ports.areMachines ? all.slice(0, -2) : all) {
+      this.#usedAt.set(slot, ports.now());
+      if (ports.areMachines) this.#keep(-slot, slot);
+    }
   }
 
   /** The log must be kept after this slot; Infinity: nobody fetches anything. */
@@ -94,9 +107,9 @@ export class SnapshotSender {
   get deadline(): number {
     let earliest = NEVER;
     // It would be over at once, again and again, while one that takes long is made.
-    if (this.#making !== null || this.#usedAt.size === 0) return earliest;
+    if (this.#making !== null) return earliest;
     for (const at of this.#usedAt.values()) earliest = Math.min(earliest, at + KEPT_MS);
-    return earliest;
+    return Math.min(earliest, this.#lookAt);
   }
 
   /** `to` needs slots that are gone from the log here, or the whole state after slot `atLeast`. */
@@ -236,6 +249,7 @@ export class SnapshotSender {
       if (isHeld) this.#doubted(info, from);
       return;
     }
+    if (isHeld && this.#ports.areMachines) this.#keep(from, slot);
     if (this.#serving.has(from)) return;
     this.#serving.add(from);
     const read = isHeld
@@ -262,8 +276,28 @@ export class SnapshotSender {
     return isRead;
   }
 
+  /** One for each replica that fetches at most, or many that come and go would fill the disk. */
+  #keep(from: ReplicaId, slot: Slot): void {
+    const now = this.#ports.now();
+    this.#fetched.set(from, { slot, at: now });
+    this.#lookAt = Math.min(this.#lookAt, now + LOOK_MS);
+    this.#ports.files.fetched = new Set([...this.#fetched.values()].map((fetched) => fetched.slot));
+  }
+
+  #look(now: number): void {
+    if (now < this.#lookAt) return;
+    const { files, isLacking, onFailed } = this.#ports;
+    for (const [from, { at }] of this.#fetched) {
+      if (isLacking() || now >= at + KEPT_MS) this.#fetched.delete(from);
+    }
+    this.#lookAt = this.#fetched.size === 0 ? NEVER : now + LOOK_MS;
+    files.fetched = new Set([...this.#fetched.values()].map(({ slot }) => slot));
+    files.removeOld().catch((error: Error) => onFailed(error));
+  }
+
   /** Lets go of what nobody has asked for for long. */
   tidy(now: number): void {
+    this.#look(now);
     const { files, areMachines } = this.#ports;
     for (const [slot, at] of this.#usedAt) {
       if (now < at + KEPT_MS || this.#making !== null) continue;

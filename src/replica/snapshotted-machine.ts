@@ -1,5 +1,6 @@
 // Makes a volatile machine a durable one: its state is kept in snapshot files, and after a start the log is replayed
-// from the newest good one on. Rule: two are kept, so that damage of the newest is survived while the log reaches back.
+// from the newest good one on. Rule: two are kept, so that damage of the newest is survived while the log reaches back;
+// and one that another replica is fetching, as long as there is room.
 import { assert } from "../base/assert.js";
 import type { DurableState, StateMachine } from "../machine/machine.js";
 import type { Slot } from "../paxos/ballot.js";
@@ -104,7 +105,7 @@ export class SnapshottedMachine<Command, Result, Query, Answer>
     // One that was just restored from a peer's is there: the state after a slot is the same everywhere.
     if (this.#files.newest?.slot !== state.slot) await this.#files.write(state.slot, state.meta, chunks);
     this.#held = state;
-    for (const info of this.#files.all.slice(0, -2)) await this.#files.remove(info);
+    await this.#files.removeOld();
   }
 
   uncommittedBytes(): number {

@@ -93,6 +93,7 @@ export class StateTransfer<C, R, Q, A> {
         return { slot, meta: executor.meta(), chunks: room.guarded(held.machine.snapshot()) };
       },
       hasten: () => committer.hasten(ports.clock.now()),
+      isLacking: () => opened.room.isLacking,
       onLost: () => committer.lost(held.snapshots.newest?.slot ?? 0, ports.clock.now()),
       isTrusted: () => ports.isTrusted(),
     });

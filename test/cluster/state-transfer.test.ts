@@ -171,3 +171,33 @@ test("commands go on while a snapshot is on its way, and what is asked at the on
   await assertSame(c, c.ids);
   await c.closeAll();
 });
+
+/** A piece of a snapshot takes `ms` to arrive. */
+function slowPieces(c: Pick<Cluster, "hub" | "clock">, ms: number): void {
+  const network = c.hub.network.bind(c.hub);
+  c.hub.network = (id) => {
+    const made = network(id);
+    const send: typeof made.send = (to, message) => {
+      if (message.kind !== "snapshotChunk") made.send(to, message);
+      else c.clock.at(c.clock.now() + ms, () => made.send(to, message));
+    };
+    return { ...made, send };
+  };
+}
+
+test("a snapshot of a volatile machine arrives however many newer ones are written meanwhile", async () => {
+  const c = newCluster();
+  slowPieces(c, 400);
+  const { leader, behind } = await leaveBehind(c, 150, 300);
+  await c.start(behind);
+  const writtenAt = new Set<string>();
+  for (let i = 0; i < 4000 && counter(c, behind, "snapshotsInstalled") === 0; i += 1) {
+    await c.clock.settle(c.replica(leader).propose({ key: i % 150, text: `${i} `.padEnd(LONG, "y") }));
+    await c.clock.pass(5);
+    for (const name of c.disks.get(leader)!.names()) if (/^snapshot-\d+$/.test(name)) writtenAt.add(name);
+  }
+  assert.equal(counter(c, behind, "snapshotsInstalled"), 1);
+  assert.ok(writtenAt.size > 4, `${writtenAt.size} were written`);
+  await assertSame(c, c.ids);
+  await c.closeAll();
+});
