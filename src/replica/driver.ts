@@ -259,7 +259,7 @@ export class Driver<C, R, Q, A> {
     const turns = new Turns({
       core,
       log: wal,
-      network,
+      network: { send: (to, message) => this.#transfer!.send(to, message) },
       clock,
       requests: [this.#proposals, this.#reads, executor],
       onChosen: (entries) => {

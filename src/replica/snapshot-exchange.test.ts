@@ -1,12 +1,10 @@
-// Who offers a snapshot, of which slot, and when it is given up: sender and receiver, each with a disk of its own.
+// Which snapshots are offered and sent, what becomes of one that came damaged, and how long one is kept.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { diskWith, name, sample, write } from "../../test/support/snapshot-samples.js";
 import { MemoryDisk } from "../wal/memory-disk.js";
 import type { PeerMessage } from "../wire/peer-message.js";
-import type { SnapshotChunkMessage, SnapshotRequestMessage } from "../wire/snapshot-messages.js";
 import { SnapshotFiles } from "./snapshot-files.js";
-import { SnapshotReceiver } from "./snapshot-receiver.js";
 import { SnapshotSender } from "./snapshot-sender.js";
 
 const settled = async () => {
@@ -97,6 +95,20 @@ test("where there is nothing whole, damaged ones are offered that reach as far a
   state.isTrusted = false;
   ask(15);
   assert.deepEqual(slots(), []);
+});
+
+test("what is asked for while a piece is read is sent after it, the last of it, and nothing twice", async () => {
+  const { sender, files, sent } = await senderOf(false);
+  const info = await write(files, sample(20, 50_000));
+  const ask = (offset: number) => sender.asked(9, { kind: "snapshotRequest", ...info, offset });
+  for (const offset of [512, 900, 700]) ask(offset);
+  await settled();
+  const offsets = () => sent.splice(0).map((message) => "offset" in message && message.offset);
+  assert.deepEqual(offsets(), [512, 700]);
+  ask(800);
+  ask(800);
+  await settled();
+  assert.deepEqual(offsets(), [800]);
 });
 
 test("a state that is not to be trusted is neither offered nor sent, not even what was begun", async () => {
@@ -245,95 +257,4 @@ test("a file that is fetched and that the machine needs no more goes when someth
   sender.tidy(1000);
   await settled();
   assert.deepEqual(slotsOf(files), [20, 30]);
-});
-
-async function receiverOf() {
-  const source = await SnapshotFiles.open(new MemoryDisk());
-  const info = await write(source, sample(20, 5000));
-  const disk = new MemoryDisk();
-  const files = await SnapshotFiles.open(disk);
-  const asked: SnapshotRequestMessage[] = [];
-  const state = { now: 0, installed: 0 };
-  const receiver = new SnapshotReceiver({
-    files,
-    isWanted: () => true,
-    linked: () => [2],
-    onBroken: ({ slot }) => assert.fail(`the snapshot of slot ${slot} is broken`),
-    install: async () => {
-      state.installed += 1;
-    },
-    send: (_to, message) => void asked.push(message as SnapshotRequestMessage),
-    now: () => state.now,
-    onFault: (text) => assert.fail(text),
-    onFailed: (error) => assert.fail(error),
-    checkRoom: () => {},
-    onNoRoom: (error) => assert.fail(error),
-  });
-  const piece = async (offset: number, length: number): Promise<SnapshotChunkMessage> => {
-    return { kind: "snapshotChunk", ...info, offset, data: await source.read(info, offset, length) };
-  };
-  const offer = () => receiver.offered(2, { kind: "snapshotOffer", ...info });
-  return { receiver, disk, info, asked, state, piece, offer };
-}
-
-test("what is given up is removed, and begins anew with the next offer", async () => {
-  for (const isBusy of [false, true]) {
-    const { receiver, disk, info, asked, state, piece, offer } = await receiverOf();
-    offer();
-    await settled();
-    receiver.chunk(2, await piece(0, 2000));
-    if (!isBusy) await settled();
-    receiver.giveUp();
-    await settled();
-    assert.deepEqual([disk.names(), receiver.isFetching], [[], false]);
-    const before = asked.length;
-    receiver.chunk(2, await piece(2000, 4000));
-    receiver.elapse(10_000);
-    await settled();
-    assert.equal(asked.length, before);
-    offer();
-    await settled();
-    assert.equal(asked.at(-1)!.offset, 0);
-    receiver.chunk(2, await piece(0, info.bytes));
-    await settled();
-    assert.deepEqual([state.installed, disk.names()], [1, [name(20)]]);
-  }
-});
-
-test("the last piece of what is given up installs nothing", async () => {
-  const { receiver, info, state, piece, offer } = await receiverOf();
-  offer();
-  await settled();
-  const all = await piece(0, info.bytes);
-  receiver.chunk(2, all);
-  receiver.giveUp();
-  await settled();
-  assert.equal(state.installed, 0);
-});
-
-test("what is given up as another one takes its place is not begun", async () => {
-  for (const isGivenUp of [true, false]) {
-    const { receiver, disk, info, asked, state, piece, offer } = await receiverOf();
-    offer();
-    await settled();
-    receiver.chunk(2, await piece(0, 2000));
-    await settled();
-    state.now = 2000;
-    asked.splice(0);
-    receiver.offered(3, { kind: "snapshotOffer", ...info, slot: 21 });
-    if (isGivenUp) receiver.giveUp();
-    await settled();
-    const expected = isGivenUp ? [0, 0, false] : [1, 1, true];
-    assert.deepEqual([asked.length, disk.names().length, receiver.isFetching], expected);
-  }
-});
-
-test("one who sends nothing for two seconds is not waited for", async () => {
-  const { receiver, state, offer } = await receiverOf();
-  assert.equal(receiver.isFetching, false);
-  offer();
-  await settled();
-  assert.equal(receiver.isFetching, true);
-  state.now = 2000;
-  assert.equal(receiver.isFetching, false);
 });

@@ -11,6 +11,8 @@ import type { SnapshotFiles } from "./snapshot-files.js";
 import { isSame, SMALLEST_FILE, SnapshotDamaged, type SnapshotInfo } from "./snapshot-format.js";
 
 const AGAIN_MS = 500;
+/** It is longer each time that nothing comes, up to this: what was asked for may be on its way, on a slow link. */
+const LONGEST_MS = 4_000;
 /** From one that has sent nothing for so long it is not waited for any more. */
 const SILENT_MS = 2_000;
 /** What nobody has whole is not tried again for so long. */
@@ -53,6 +55,8 @@ interface Fetch {
   /** It is not wanted any more. */
   isVoid: boolean;
   askedAt: number;
+  /** After so long it is asked for again. */
+  waitMs: number;
   /** Of the piece that was asked for last. */
   askedOffset: number;
   heardAt: number;
@@ -86,7 +90,7 @@ export class SnapshotReceiver {
   /** When `elapse` has something to do. */
   get deadline(): number {
     const fetch = this.#fetch;
-    return fetch === null || fetch.isBusy ? NEVER : fetch.askedAt + AGAIN_MS;
+    return fetch === null || fetch.isBusy ? NEVER : fetch.askedAt + fetch.waitMs;
   }
 
   offered(from: ReplicaId, { slot, bytes, sum }: SnapshotOfferMessage): void {
@@ -97,9 +101,19 @@ export class SnapshotReceiver {
       const isShunned = this.#shunned !== null && isSame(this.#shunned, info);
       if (!isShunned || this.#ports.now() >= this.#shunnedUntil) this.#begin(from, info);
     } else if (!fetch.isBusy && this.#ports.now() >= fetch.heardAt + SILENT_MS) {
-      if (isSame(fetch.info, info)) this.#ask(fetch, from);
+      if (isSame(fetch.info, info)) this.#goOnWith(fetch, from);
       else this.#run(fetch, () => this.#change(fetch, from, info));
     }
+  }
+
+  /** Another one has as long as the first: if each offer counted, none of many would have the time to send a piece. */
+  #goOnWith(fetch: Fetch, from: ReplicaId): void {
+    const now = this.#ports.now();
+    if (from !== fetch.from) {
+      fetch.heardAt = now;
+      fetch.waitMs = AGAIN_MS;
+    } else if (now < fetch.askedAt + AGAIN_MS) return;
+    this.#ask(fetch, from);
   }
 
   #begin(from: ReplicaId, info: SnapshotInfo): void {
@@ -112,6 +126,7 @@ export class SnapshotReceiver {
       isBusy: false,
       isVoid: false,
       askedAt: now,
+      waitMs: AGAIN_MS,
       askedOffset: -1,
       heardAt: now,
       waiting: null,
@@ -159,11 +174,14 @@ export class SnapshotReceiver {
     this.#ports.checkRoom();
     const before = incoming.frames;
     const isGood = data.length > 0 && (await incoming.append(data));
-    if (isGood) fetch.heardAt = this.#ports.now();
     if (incoming.frames > before) fetch.tried.clear();
-    if (isGood) return;
-    fetch.tried.add(from);
-    if (from !== OWN) this.#complain(fetch, from);
+    if (isGood) {
+      fetch.heardAt = this.#ports.now();
+      fetch.waitMs = AGAIN_MS;
+    } else {
+      fetch.tried.add(from);
+      if (from !== OWN) this.#complain(fetch, from);
+    }
   }
 
   /** Nobody needs what is behind the end: who asks for that says that what was before it came damaged. */
@@ -216,6 +234,13 @@ export class SnapshotReceiver {
   get isFetching(): boolean {
     const fetch = this.#fetch;
     return fetch !== null && (fetch.isBusy || this.#ports.now() < fetch.heardAt + SILENT_MS);
+  }
+
+  /** From whom the value of `slot` is on its way; 0: from nobody. */
+  sourceOf(slot: Slot): ReplicaId {
+    const fetch = this.#fetch;
+    if (fetch === null || !this.isFetching || slot > fetch.info.slot) return 0;
+    return this.#ports.linked().includes(fetch.from) ? fetch.from : 0;
   }
 
   /** Resolves when no step is under way. */
@@ -289,10 +314,11 @@ export class SnapshotReceiver {
   /** Asks again for what does not come. */
   elapse(now: number): void {
     const fetch = this.#fetch;
-    if (fetch === null || fetch.isBusy || now < fetch.askedAt + AGAIN_MS) return;
+    if (fetch === null || fetch.isBusy || now < fetch.askedAt + fetch.waitMs) return;
     const { incoming, from } = fetch;
     // Whoever offered it is waited for until somebody else offers one; the others may not have it.
     if (incoming === null || fetch.tried.size === 0) {
+      fetch.waitMs = Math.min(2 * fetch.waitMs, LONGEST_MS);
       this.#ask(fetch, from);
       return;
     }

@@ -6,12 +6,13 @@ import type { ReplicaId, Slot } from "../paxos/ballot.js";
 import type { PeerMessage } from "../wire/peer-message.js";
 import type { SnapshotRequestMessage } from "../wire/snapshot-messages.js";
 import { Unavailable } from "./errors.js";
+import { PiecePace } from "./piece-pace.js";
 import { SnapshotCheck } from "./snapshot-check.js";
 import type { SnapshotFiles } from "./snapshot-files.js";
 import { isSame, type SnapshotInfo } from "./snapshot-format.js";
 import type { StateSnapshot } from "./status.js";
 
-/** One is under way at a time, so that commands and heartbeats get through between them. */
+/** At most. One is under way at a time, so that commands and heartbeats get through between them. */
 const PIECE_BYTES = 256 << 10;
 /** One that nobody has asked for for so long is not needed any more, nor the log after it. */
 const KEPT_MS = 60_000;
@@ -63,8 +64,9 @@ export class SnapshotSender {
   #waiting: Map<ReplicaId, Slot>;
   #making: Promise<void> | null;
   readonly #check: SnapshotCheck;
-  /** Peers to whom a piece is on its way. */
-  readonly #serving: Set<ReplicaId>;
+  /** Peers for whom a piece is read, and what they asked for last meanwhile: what came before it may be of no use. */
+  readonly #serving: Map<ReplicaId, SnapshotRequestMessage | null>;
+  readonly #paces: Map<ReplicaId, PiecePace>;
   /** Pieces sent in this life. */
   pieces: number;
 
@@ -86,7 +88,8 @@ export class SnapshotSender {
       onChecked: () => this.#offerAll(),
       onFailed: (error) => ports.onFailed(error),
     });
-    this.#serving = new Set();
+    this.#serving = new Map();
+    this.#paces = new Map();
     this.pieces = 0;
     // An earlier life may have offered it; of the machine's it has kept an older one only for somebody.
     const { all } = ports.files;
@@ -192,7 +195,8 @@ export class SnapshotSender {
   async fresh(): Promise<StateSnapshot> {
     const { files, appliedUpTo } = this.#ports;
     const wanted = appliedUpTo();
-    if (files.newest !== null && this.#isDoubtful(files.newest)) await this.#check.idle();
+    const { newest } = files;
+    if (newest !== null && newest.slot >= wanted && this.#isDoubtful(newest)) await this.#check.idle();
     // One that is being made may be of an older state.
     for (let tried = 0; tried < 2 && (files.newest?.slot ?? 0) < wanted; tried += 1) {
       await this.#making;
@@ -235,8 +239,9 @@ export class SnapshotSender {
     await this.#making;
   }
 
-  asked(from: ReplicaId, { slot, bytes, sum, offset }: SnapshotRequestMessage): void {
+  asked(from: ReplicaId, message: SnapshotRequestMessage): void {
     const { files, now, isTrusted } = this.#ports;
+    const { slot, bytes, sum, offset } = message;
     if (!isTrusted()) return;
     const info = { slot, bytes, sum };
     const isHeld = files.all.some((held) => isSame(held, info));
@@ -250,16 +255,20 @@ export class SnapshotSender {
       return;
     }
     if (isHeld && this.#ports.areMachines) this.#keep(from, slot);
-    if (this.#serving.has(from)) return;
-    this.#serving.add(from);
-    const read = isHeld
-      ? files.read(info, offset, PIECE_BYTES)
-      : files.broken.read(info, offset, PIECE_BYTES);
+    if (this.#serving.has(from)) {
+      this.#serving.set(from, message);
+      return;
+    }
+    this.#serving.set(from, null);
+    const pace = this.#paces.get(from) ?? new PiecePace(PIECE_BYTES);
+    this.#paces.set(from, pace);
+    const length = pace.next(info, offset, now());
+    const read = isHeld ? files.read(info, offset, length) : files.broken.read(info, offset, length);
     read.then(
       (data) => {
-        this.#serving.delete(from);
         this.pieces += 1;
         this.#ports.send([from], { kind: "snapshotChunk", ...info, offset, data });
+        this.#served(from, message);
       },
       (error: Error) => {
         this.#serving.delete(from);
@@ -267,6 +276,12 @@ export class SnapshotSender {
         this.#ports.onFault(`the snapshot of slot ${slot} cannot be read: ${error.message}`);
       },
     );
+  }
+
+  #served(from: ReplicaId, message: SnapshotRequestMessage): void {
+    const next = this.#serving.get(from) ?? null;
+    this.#serving.delete(from);
+    if (next !== null && (next.offset !== message.offset || !isSame(next, message))) this.asked(from, next);
   }
 
   /** It came damaged to `from`, or cannot be read. Whether it is being read now. */

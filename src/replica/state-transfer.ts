@@ -4,6 +4,7 @@
 import { isNoSpace } from "../base/no-space.js";
 import type { ReplicaId, Slot } from "../paxos/ballot.js";
 import type { Event } from "../paxos/event.js";
+import type { Message } from "../paxos/message.js";
 import type { SnapshotMessage } from "../wire/snapshot-messages.js";
 import { install } from "./installing.js";
 import type { Opened } from "./opening.js";
@@ -152,6 +153,12 @@ export class StateTransfer<C, R, Q, A> {
         this.#receiver.chunk(from, message);
         return;
     }
+  }
+
+  /** Sends for the core. Whose snapshot comes is asked alone: each of the others would write its state for it. */
+  send(to: readonly ReplicaId[], message: Message): void {
+    const source = message.kind === "learn" ? this.#receiver.sourceOf(message.fromSlot) : 0;
+    this.#ports.network.send(source === 0 ? to : [source], message);
   }
 
   /** `to` needs slots that are gone from the log here. */

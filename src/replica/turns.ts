@@ -6,7 +6,7 @@ import type { Ballot, ReplicaId, Slot } from "../paxos/ballot.js";
 import type { Event } from "../paxos/event.js";
 import type { ChosenEntry, Message } from "../paxos/message.js";
 import { type Envelope, type LogRecord, type Notice, Outbox, type Synced } from "../paxos/outbox.js";
-import type { Clock, Network } from "./ports.js";
+import type { Clock } from "./ports.js";
 
 /** The protocol as the driver sees it: `Paxos`. */
 export interface Core {
@@ -25,7 +25,7 @@ export interface TurnPorts {
   readonly log: {
     append(turn: number, promise: Ballot, records: readonly LogRecord[], urgent: boolean): void;
   };
-  readonly network: Pick<Network, "send">;
+  readonly network: { send(to: readonly ReplicaId[], message: Message): void };
   readonly clock: Clock;
   /** Where callers' wishes are taken from, in this order. */
   readonly requests: readonly { take(): readonly Event[] }[];

@@ -2,10 +2,10 @@
 // makes another one, and nobody is told to restore the cluster from a backup.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { KvMachine } from "../../src/kv/machine.js";
-import { MemoryMedium, MemoryRecordStore } from "../../src/kv/memory-record-store.js";
 import { jsonMachine } from "../../src/machine/json-machine.js";
+import { kvCluster } from "../support/kv-cluster.js";
 import { MemoryCluster } from "../support/memory-cluster.js";
+import { name } from "../support/snapshot-samples.js";
 
 const SNAPSHOT = /^snapshot-\d+$/;
 /** In the second frame. */
@@ -30,22 +30,6 @@ function volatileCluster() {
   return { c, put };
 }
 
-function kvCluster() {
-  const c = new MemoryCluster({
-    ...SMALL_LOG,
-    machine: () => KvMachine.open(new MemoryRecordStore(new MemoryMedium())),
-  });
-  const put = (at: number, i: number) => {
-    const value = Buffer.alloc(LONG, 65 + (i % 26));
-    const request = { key: Buffer.from(`k${i % 50}`), value, lease: 0n };
-    return c.replica(at).propose({
-      kind: "put",
-      request: { ...request, prevKv: false, ignoreValue: false, ignoreLease: false },
-    });
-  };
-  return { c, put };
-}
-
 interface Scene<C, R, Q, A> {
   readonly c: MemoryCluster<C, R, Q, A>;
   put(at: number, i: number): Promise<unknown>;
@@ -64,10 +48,14 @@ async function leaveBehind<C, R, Q, A>({ c, put }: Scene<C, R, Q, A>) {
 }
 
 function rotAll<C, R, Q, A>(c: MemoryCluster<C, R, Q, A>, id: number): number {
-  const disk = c.disks.get(id)!;
-  const names = disk.names().filter((name) => SNAPSHOT.test(name));
-  for (const name of names) disk.bytesOf(name)[ROTTEN_BYTE]! ^= 1;
+  const names = snapshotsOf(c, id);
+  for (const name of names) c.disks.get(id)!.bytesOf(name)[ROTTEN_BYTE]! ^= 1;
   return names.length;
+}
+
+function snapshotsOf<C, R, Q, A>(c: MemoryCluster<C, R, Q, A>, id: number): string[] {
+  const names = c.disks.get(id)!.names();
+  return names.filter((name) => SNAPSHOT.test(name));
 }
 
 async function assertHeals<C, R, Q, A>(c: MemoryCluster<C, R, Q, A>, leader: number, behind: number) {
@@ -81,7 +69,7 @@ async function assertHeals<C, R, Q, A>(c: MemoryCluster<C, R, Q, A>, leader: num
 }
 
 test("a durable machine makes another snapshot of its state", async () => {
-  const scene = kvCluster();
+  const scene = kvCluster(3, LONG);
   const { c } = scene;
   const { leader, behind, third } = await leaveBehind(scene);
   await c.crash(third);
@@ -99,6 +87,9 @@ test("a volatile machine, whose files are all that it has on disk, writes its st
   const scene = volatileCluster();
   const { c, put } = scene;
   const { leader, behind, third } = await leaveBehind(scene);
+  // The newest is of the very state that the leader has: nothing else has it written anew.
+  const isNewest = () => snapshotsOf(c, leader).includes(name(c.replica(leader).status().appliedUpTo));
+  for (let i = 0; !isNewest(); i += 1) await c.clock.settle(put(leader, i));
   await c.crash(third);
   assert.equal(rotAll(c, leader), 2);
   await c.start(behind);

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { jsonMachine } from "../../src/machine/json-machine.js";
 import { MemoryCluster } from "../support/memory-cluster.js";
+import { slowPieces } from "../support/slow-pieces.js";
 
 interface Put {
   readonly key: number;
@@ -171,19 +172,6 @@ test("commands go on while a snapshot is on its way, and what is asked at the on
   await assertSame(c, c.ids);
   await c.closeAll();
 });
-
-/** A piece of a snapshot takes `ms` to arrive. */
-function slowPieces(c: Pick<Cluster, "hub" | "clock">, ms: number): void {
-  const network = c.hub.network.bind(c.hub);
-  c.hub.network = (id) => {
-    const made = network(id);
-    const send: typeof made.send = (to, message) => {
-      if (message.kind !== "snapshotChunk") made.send(to, message);
-      else c.clock.at(c.clock.now() + ms, () => made.send(to, message));
-    };
-    return { ...made, send };
-  };
-}
 
 test("a snapshot of a volatile machine arrives however many newer ones are written meanwhile", async () => {
   const c = newCluster();
