@@ -105,6 +105,8 @@ export interface Opened<C, R, Q, A> {
   readonly faults: readonly string[];
   readonly room: Room;
   saveGenesis(bytes: Uint8Array): Promise<void>;
+  /** What of the directory's own files is damaged is written again; says which. */
+  repairFiles(): Promise<string[]>;
 }
 
 /** Whose directory it must be. */
@@ -180,6 +182,7 @@ export async function open<C, R, Q, A>(
     bootstrap: new Bootstrap(id, diskId, cluster, directory.genesis, hasVoted),
     room,
     saveGenesis: (bytes) => room.allocate("the genesis", () => directory.saveGenesis(bytes)),
+    repairFiles: () => room.allocate("what is repaired", () => directory.repair()),
   };
 }
 

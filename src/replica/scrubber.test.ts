@@ -14,6 +14,7 @@ interface World {
   /** When the machine was asked for a step, and the log for a piece. */
   readonly steps: number[];
   readonly pieces: number[];
+  readonly files: number[];
   /** Runs until `time`. */
   until(time: number): Promise<void>;
 }
@@ -41,6 +42,7 @@ function world(records: number, perStep: number, slots: number): World {
     broken: [],
     steps: [],
     pieces: [],
+    files: [],
     scrubber: new Scrubber({
       durable,
       log: {
@@ -51,6 +53,7 @@ function world(records: number, perStep: number, slots: number): World {
           return { next: from + count, bytes: count * 1_000 };
         },
       },
+      checkFiles: async () => void w.files.push(w.now),
       appliedUpTo: () => slots,
       isBusy: () => w.isBusy,
       now: () => clock.now(),
@@ -79,6 +82,9 @@ test("everything is checked within a day, whatever its size, and not before the 
     const w = world(records, 700, slots);
     await w.until(DAY);
     assert.ok(w.steps[0]! >= 60_000 && w.pieces[0]! >= 60_000);
+    // Once a pass over the log, before it.
+    assert.equal(w.files[0], w.pieces[0]);
+    assert.ok(w.files.length >= 2 && w.files.length <= 3, `${w.files.length} looks at files`);
     assert.ok(w.scrubber.passes >= 1 && w.scrubber.passes <= 3, `${w.scrubber.passes} passes`);
     assert.ok(w.scrubber.checkedRecords >= records);
     assert.ok(w.scrubber.checkedLogBytes >= slots * 1_000 && w.scrubber.checkedLogBytes <= slots * 3_000);
@@ -92,7 +98,7 @@ test("while the state is replaced it waits", async () => {
   const w = world(1_000, 100, 10);
   w.isBusy = true;
   await w.until(DAY);
-  assert.equal(w.steps.length, 0);
+  assert.deepEqual([w.steps.length, w.files.length], [0, 0]);
   w.isBusy = false;
   await w.until(2 * DAY);
   assert.ok(w.scrubber.passes >= 1);
@@ -113,6 +119,7 @@ test("damage ends the replica, once; a log that cannot be read does, too", async
       },
     },
     log: { size: 1, check: () => Promise.reject(new Error("EIO")) },
+    checkFiles: async () => {},
     appliedUpTo: () => 1,
     isBusy: () => false,
     now: () => now,

@@ -1,6 +1,6 @@
 // Reads what is on disk and seldom read, so that damage is found while others still have what is lost (design 2.10):
-// the machine's state, and the chosen values that the log keeps. Rule: a slice is short, and a pass takes half a day,
-// however much there is, so that everything is read once a day and nobody notices.
+// the machine's state, the chosen values that the log keeps, and what only a start reads. Rule: a slice is short, and a
+// pass takes half a day, however much there is, so that everything is read once a day and nobody notices.
 import type { DurableState } from "../machine/machine.js";
 import type { Slot } from "../paxos/ballot.js";
 
@@ -23,6 +23,8 @@ export interface ScrubbedLog {
 export interface ScrubberPorts {
   readonly durable: DurableState;
   readonly log: ScrubbedLog;
+  /** What only a start reads: what of it is damaged is made good, and told. Once a pass. */
+  checkFiles(): Promise<void>;
   /** Values of higher slots are still in use. */
   appliedUpTo(): Slot;
   /** The state is being replaced, or the replica has stopped. */
@@ -38,6 +40,7 @@ export class Scrubber {
   #logAt: number;
   #nextSlot: Slot;
   #isReadingLog: boolean;
+  #step: Promise<void>;
   /** In this life. */
   checkedRecords: number;
   checkedLogBytes: number;
@@ -50,6 +53,7 @@ export class Scrubber {
     this.#logAt = first;
     this.#nextSlot = 1;
     this.#isReadingLog = false;
+    this.#step = Promise.resolve();
     this.checkedRecords = 0;
     this.checkedLogBytes = 0;
     this.passes = 0;
@@ -73,6 +77,11 @@ export class Scrubber {
     if (now >= this.#logAt && !this.#isReadingLog) this.#checkLog(now);
   }
 
+  /** Resolves when it reads and writes no files. */
+  async idle(): Promise<void> {
+    await this.#step;
+  }
+
   #checkMachine(now: number): void {
     const { durable, isBusy, onBroken } = this.#ports;
     if (isBusy()) {
@@ -92,21 +101,25 @@ export class Scrubber {
   }
 
   #checkLog(now: number): void {
-    const { log, appliedUpTo, onBroken } = this.#ports;
+    const { log, appliedUpTo, isBusy, checkFiles, onBroken } = this.#ports;
     const upTo = appliedUpTo();
     this.#isReadingLog = true;
-    log.check(this.#nextSlot, upTo, LOG_SLICE_BYTES).then(
-      ({ next, bytes }) => {
-        this.#isReadingLog = false;
-        this.checkedLogBytes += bytes;
-        this.#nextSlot = next > upTo ? 1 : next;
-        this.#logAt = now + (next > upTo ? PASS_MS : pauseAfter(bytes / Math.max(log.size, 1)));
-      },
-      (error: Error) => {
-        this.#logAt = NEVER;
-        onBroken(error);
-      },
-    );
+    const isBegin = this.#nextSlot === 1 && !isBusy();
+    const before = isBegin ? checkFiles() : Promise.resolve();
+    this.#step = before
+      .then(() => log.check(this.#nextSlot, upTo, LOG_SLICE_BYTES))
+      .then(
+        ({ next, bytes }) => {
+          this.#isReadingLog = false;
+          this.checkedLogBytes += bytes;
+          this.#nextSlot = next > upTo ? 1 : next;
+          this.#logAt = now + (next > upTo ? PASS_MS : pauseAfter(bytes / Math.max(log.size, 1)));
+        },
+        (error: Error) => {
+          this.#logAt = NEVER;
+          onBroken(error);
+        },
+      );
   }
 }
 

@@ -233,6 +233,15 @@ export class SnapshotSender {
     if (!this.#ports.areMachines) this.#usedAt.set(slot, this.#ports.now());
   }
 
+  /** Reads the files that a machine keeps, for nobody else does before they are needed. */
+  async scrub(): Promise<void> {
+    if (!this.#ports.areMachines) return;
+    for (const info of this.#ports.files.all) {
+      await this.#check.idle();
+      if (this.#check.begin(info)) await this.#check.idle();
+    }
+  }
+
   /** Resolves when no snapshot is being made or checked. */
   async idle(): Promise<void> {
     await this.#check.idle();

@@ -63,6 +63,7 @@ export class StateTransfer<C, R, Q, A> {
     this.#scrubber = new Scrubber({
       durable: held.durable,
       log: wal,
+      checkFiles: () => this.#checkFiles(),
       appliedUpTo: () => executor.appliedUpTo,
       isBusy: () => this.#isStopped || executor.isReplacing,
       now: () => ports.clock.now(),
@@ -117,6 +118,22 @@ export class StateTransfer<C, R, Q, A> {
       },
       ports.clock.now(),
     );
+  }
+
+  async #checkFiles(): Promise<void> {
+    const { wal, repairFiles } = this.#opened;
+    wal.restate();
+    await this.#sender.scrub();
+    try {
+      for (const name of await repairFiles()) {
+        this.#ports.onFault(
+          `the file "${name}" of the data directory was damaged or gone: it is written again`,
+        );
+      }
+    } catch (error) {
+      // It has stopped while it waited for room: the next life reads them first of all.
+      if (!isNoSpace(error)) throw error;
+    }
   }
 
   /** When `elapse` has something to do. */
@@ -271,6 +288,7 @@ export class StateTransfer<C, R, Q, A> {
   /** Resolves when nothing is under way; what was received stays for the next life. */
   async close(): Promise<void> {
     await this.#receiver.close();
+    await this.#scrubber.idle();
     await this.#sender.idle();
   }
 }

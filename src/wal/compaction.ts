@@ -31,6 +31,8 @@ export class Compaction {
   #durable: Manifest;
   /** What was asked for; at least what is durable. */
   #wanted: Slot;
+  /** The copies are to be written once more, though they say nothing new. */
+  #isRestated: boolean;
   /** Where the log may begin later than it does, ascending. */
   #starts: SegmentStart[];
   #waiters: Waiter[];
@@ -40,6 +42,7 @@ export class Compaction {
   constructor(durable: Manifest, starts: readonly SegmentStart[]) {
     this.#durable = durable;
     this.#wanted = durable.compactedUpTo;
+    this.#isRestated = false;
     this.#starts = starts.filter(({ segment }) => segment > durable.lowest);
     this.#waiters = [];
     this.#refusal = null;
@@ -49,9 +52,9 @@ export class Compaction {
     return this.#durable.compactedUpTo;
   }
 
-  /** More was asked for than is durable. */
+  /** More was asked for than is durable, or that once more. */
   get isDue(): boolean {
-    return this.#wanted > this.#durable.compactedUpTo;
+    return this.#isRestated || this.#wanted > this.#durable.compactedUpTo;
   }
 
   /** A new segment is the active one. */
@@ -62,6 +65,10 @@ export class Compaction {
   /** No record that counts speaks of a slot above `maxSlot`: what damage hides there is void. */
   lower(maxSlot: Slot): void {
     this.#starts = lowered(this.#starts, maxSlot);
+  }
+
+  restate(): void {
+    this.#isRestated = this.#refusal === null;
   }
 
   request(upTo: Slot): Promise<void> {
@@ -85,6 +92,7 @@ export class Compaction {
   /** Both copies say it. */
   written(manifest: Manifest): void {
     this.#durable = manifest;
+    this.#isRestated = false;
     this.#starts = this.#starts.filter(({ segment }) => segment > manifest.lowest);
     const waiters = this.#waiters;
     this.#waiters = waiters.filter(({ upTo }) => upTo > manifest.compactedUpTo);
@@ -93,6 +101,7 @@ export class Compaction {
 
   /** Takes no more; what was asked for before goes on. */
   close(): void {
+    this.#isRestated = false;
     this.#refusal ??= (upTo) => notCompacted(upTo, "the log is closed");
   }
 

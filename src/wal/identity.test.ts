@@ -47,6 +47,36 @@ test("the genesis is durable once saved, and there is only one", async () => {
   await assert.rejects(again.saveGenesis(text("another")), DataDirectoryError);
 });
 
+test("what of both files has rotted, or is gone, is written again from what is known, and nothing else", async () => {
+  const disk = new MemoryDisk();
+  const directory = await DataDirectory.open(disk, options);
+  const [good] = [disk.bytesOf("identity").slice()];
+  // While the cluster forms more may be on the disk than is known.
+  disk.put("identity", text("rotten"));
+  assert.deepEqual(await directory.repair(), []);
+  disk.put("identity", good);
+  await directory.saveGenesis(text("genesis"));
+  const files = new Map(["genesis", "identity"].map((name) => [name, disk.bytesOf(name).slice()]));
+  const { writes } = disk;
+  assert.deepEqual(await directory.repair(), []);
+  assert.equal(disk.writes, writes);
+  for (const [name, bytes] of files) {
+    for (const spoil of ["rot", "loss", "bad sector"] as const) {
+      if (spoil === "rot")
+        disk.put(
+          name,
+          bytes.map((byte, i) => (i === 3 ? byte ^ 1 : byte)),
+        );
+      if (spoil === "loss") await disk.remove(name);
+      if (spoil === "bad sector") disk.loseSectors(name, 0, 1);
+      assert.deepEqual(await directory.repair(), [name]);
+      disk.crash();
+      assert.deepEqual(disk.bytesOf(name), bytes);
+    }
+  }
+  assert.deepEqual((await DataDirectory.open(disk, options)).genesis, text("genesis"));
+});
+
 test("a directory of another cluster, another replica or a newer format is refused, unchanged", async () => {
   const disk = new MemoryDisk();
   await DataDirectory.open(disk, options);

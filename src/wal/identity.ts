@@ -119,6 +119,26 @@ export class DataDirectory {
     );
     this.#genesis = kept;
   }
+
+  /** What of both files has rotted since, or is gone, is written again; says which. To be called once at a time. */
+  async repair(): Promise<string[]> {
+    const repaired: string[] = [];
+    const genesis = this.#genesis;
+    // While the cluster forms there may be more on the disk than is known here.
+    if (genesis === null) return repaired;
+    const files: readonly (readonly [string, Uint8Array])[] = [
+      [GENESIS_NAME, sealed(genesis)],
+      [IDENTITY_NAME, encodeIdentity({ ...this.identity, genesisCrc: crc32(genesis) })],
+    ];
+    for (const [name, bytes] of files) {
+      const isThere = (await this.#disk.list()).includes(name);
+      const found = isThere ? await readIntact(this.#disk, name) : null;
+      if (found !== null && bytesEqual(found, bytes)) continue;
+      await replaceFile(this.#disk, name, bytes);
+      repaired.push(name);
+    }
+    return repaired;
+  }
 }
 
 /**

@@ -203,18 +203,18 @@ export class Wal {
     return done;
   }
 
-  /**
-   * The slot to compact up to so that segments go which speak of no slot above `heldUpTo`, as many as leave `tailBytes`
-   * of log with values that can be read; 0: none would go.
-   */
+  /** Has both copies of the promise written once more, for a disk may lose what was written long ago. */
+  restate(): void {
+    this.#compaction.restate();
+    this.#next();
+  }
+
+  /** What `Compaction.compactable` says of this log. */
   compactable(heldUpTo: Slot, tailBytes: number): Slot {
     return this.#compaction.compactable(heldUpTo, tailBytes, this.#segments.sizes);
   }
 
-  /**
-   * Orderly: everything appended is synced and the end is marked, so that the next start need not doubt it; but for
-   * what has no room.
-   */
+  /** Orderly: all that was appended and has room is synced, and marked so that the next start need not doubt it. */
   async close(): Promise<void> {
     if (this.#closing) return;
     this.flush();
