@@ -22,6 +22,14 @@ export const WAL_MUTANTS: readonly Mutant[] = [
     replace: "if (missing < Infinity)",
   },
   {
+    name: "M8 unreadable",
+    what: "sectors of the log that cannot be read count as never written",
+    file: "src/wal/unreadable.ts",
+    find: "bytes.fill(FILL, at, to);",
+    replace: "bytes.fill(0, at, to);",
+    also: [{ file: "src/wal/unreadable.ts", find: "holes.push({ from: at, to });", replace: "" }],
+  },
+  {
     name: "M23",
     what: "a file is renamed without a sync of its directory",
     file: "src/wal/identity.ts",
