@@ -1,17 +1,35 @@
 // `npm run bitflips -- --flips N --seed S`: N single-bit flips in the stores of a cluster of three. Exit status 1 when
-// one was answered wrongly, or a replica did not serve again by itself.
+// one was answered wrongly, or a replica did not serve again by itself; 2: wrong usage.
 import { parseArgs } from "node:util";
 import { Flips } from "./flips.js";
 
-const { values } = parseArgs({
-  options: { flips: { type: "string", default: "1000" }, seed: { type: "string", default: "1" } },
-});
-const wanted = Number(values.flips);
-const seed = Number(values.seed);
-if (!Number.isSafeInteger(wanted) || wanted < 1 || !Number.isSafeInteger(seed)) {
-  console.error("usage: npm run bitflips -- [--flips N] [--seed S]");
-  process.exit(2);
+const OPTIONS = {
+  flips: { type: "string", default: "1000" },
+  seed: { type: "string", default: "1" },
+} as const;
+
+/** Throws an `Error` when the arguments make no sense. */
+function readPlan(): { wanted: number; seed: number } {
+  const { values } = parseArgs({ options: OPTIONS });
+  const wanted = Number(values.flips);
+  const seed = Number(values.seed);
+  if (!Number.isSafeInteger(wanted) || wanted < 1) {
+    throw new Error(`--flips ${values.flips} is not a number from 1`);
+  }
+  if (!Number.isSafeInteger(seed)) throw new Error(`--seed ${values.seed} is not a whole number`);
+  return { wanted, seed };
 }
+
+function planOrExit(): { wanted: number; seed: number } {
+  try {
+    return readPlan();
+  } catch (error) {
+    console.error(`Error: ${(error as Error).message}\nUsage: npm run bitflips -- [--flips N] [--seed S]`);
+    process.exit(2);
+  }
+}
+
+const { wanted, seed } = planOrExit();
 const flips = await Flips.start(seed);
 try {
   while (flips.counts.flips < wanted) {

@@ -107,10 +107,12 @@ function endWith(campaign: Campaign, remove: () => void): void {
   process.once("SIGTERM", () => void end("SIGTERM", 143));
 }
 
+const USAGE = "npm run chaos -- [--cycles N] [--seed S] [--folder DIR] [--small-log] [--planted BUG]";
+
 try {
   const plan = readPlan();
   process.exitCode = await run(plan);
 } catch (error) {
-  console.error(`Error: ${(error as Error).message}`);
+  console.error(`Error: ${(error as Error).message}\nUsage: ${USAGE}`);
   process.exitCode = 2;
 }

@@ -111,9 +111,12 @@ async function runAll({ campaign, workers, limit, mutants }: Plan): Promise<numb
   return caught === mutants.length ? 0 : 1;
 }
 
+const USAGE =
+  "npm run mutants -- [--only NAMES | --quickest N] [--seeds A-B] [--walks N] [--workers W] [--limit SECONDS]";
+
 const plan = planOrUsage();
 if (typeof plan === "string") {
-  console.error(`Error: ${plan}`);
+  console.error(`Error: ${plan}\nUsage: ${USAGE}`);
   process.exitCode = 2;
 } else {
   process.exitCode = await runAll(plan);
