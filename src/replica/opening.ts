@@ -182,7 +182,7 @@ export async function open<C, R, Q, A>(
     bootstrap: new Bootstrap(id, diskId, cluster, directory.genesis, hasVoted),
     room,
     saveGenesis: (bytes) => room.allocate("the genesis", () => directory.saveGenesis(bytes)),
-    repairFiles: () => room.allocate("what is repaired", () => directory.repair()),
+    repairFiles: () => directory.repair(),
   };
 }
 

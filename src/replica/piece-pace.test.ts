@@ -139,3 +139,20 @@ test("a piece that is asked for again is shorter, and none is shorter or longer 
   pace.next(other, 0, 0);
   assert.equal(pace.next(other, LEAST, 300), 2 * LEAST);
 });
+
+test("a way that has become longer is got used to", () => {
+  const pace = new PiecePace(MOST);
+  const info = { slot: 1, bytes: 1e9, sum: 1 };
+  let at = 0;
+  let now = 0;
+  const send = (ms: number) => {
+    const length = pace.next(info, at, now);
+    at += length;
+    now += ms;
+    return length;
+  };
+  send(2);
+  for (let i = 0; i < 40; i += 1) send(2 + 101);
+  // By now the quickest of the last ones is another one.
+  assert.equal(send(103), MOST);
+});

@@ -6,6 +6,8 @@ import { isSame, type SnapshotInfo } from "./snapshot-format.js";
 const LEAST_BYTES = 16 << 10;
 /** Longer than the quickest has taken: it was too long. */
 const SLOW_MS = 100;
+/** After so many the quickest is looked for anew: a peer may be farther away by now, or busier. */
+const FORGOTTEN = 32;
 
 interface Piece {
   readonly info: SnapshotInfo;
@@ -20,6 +22,8 @@ export class PiecePace {
   #sentAt: number;
   /** What a piece takes on the way there, and the question back, at least: however far away a peer is. */
   #leastMs: number;
+  /** Pieces since it was looked for. */
+  #count: number;
 
   constructor(mostBytes: number) {
     this.#mostBytes = mostBytes;
@@ -27,12 +31,13 @@ export class PiecePace {
     this.#last = null;
     this.#sentAt = 0;
     this.#leastMs = Number.POSITIVE_INFINITY;
+    this.#count = 0;
   }
 
   /** How many bytes to send from `offset` on, as is asked for. */
   next(info: SnapshotInfo, offset: number, now: number): number {
     const last = this.#last;
-    if (last === null || !isSame(last.info, info)) this.#leastMs = Number.POSITIVE_INFINITY;
+    if (last === null || !isSame(last.info, info)) this.#forget();
     else if (offset === last.offset) this.#change(1 / 2);
     else if (offset === last.offset + last.length) this.#took(now - this.#sentAt);
     this.#last = { info, offset, length: this.#bytes };
@@ -41,9 +46,16 @@ export class PiecePace {
   }
 
   #took(ms: number): void {
+    if (this.#count >= FORGOTTEN) this.#forget();
+    this.#count += 1;
     this.#leastMs = Math.min(this.#leastMs, ms);
     if (ms > this.#leastMs + SLOW_MS) this.#change(1 / 2);
     else if (ms < this.#leastMs + SLOW_MS / 2) this.#change(2);
+  }
+
+  #forget(): void {
+    this.#leastMs = Number.POSITIVE_INFINITY;
+    this.#count = 0;
   }
 
   #change(factor: number): void {

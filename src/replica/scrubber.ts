@@ -102,9 +102,13 @@ export class Scrubber {
 
   #checkLog(now: number): void {
     const { log, appliedUpTo, isBusy, checkFiles, onBroken } = this.#ports;
+    const isBegin = this.#nextSlot === 1;
+    if (isBegin && isBusy()) {
+      this.#logAt = now + FIRST_AFTER_MS;
+      return;
+    }
     const upTo = appliedUpTo();
     this.#isReadingLog = true;
-    const isBegin = this.#nextSlot === 1 && !isBusy();
     const before = isBegin ? checkFiles() : Promise.resolve();
     this.#step = before
       .then(() => log.check(this.#nextSlot, upTo, LOG_SLICE_BYTES))

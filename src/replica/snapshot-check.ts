@@ -20,15 +20,17 @@ export interface SnapshotCheckPorts {
 
 export class SnapshotCheck {
   readonly #ports: SnapshotCheckPorts;
-  /** What is read, or was the last time. */
+  /** What is read, or was the last time, and when that was over. */
   #info: SnapshotInfo | null;
   #at: number;
+  #isStopped: boolean;
   #reading: Promise<void> | null;
 
   constructor(ports: SnapshotCheckPorts) {
     this.#ports = ports;
     this.#info = null;
     this.#at = 0;
+    this.#isStopped = false;
     this.#reading = null;
   }
 
@@ -37,22 +39,29 @@ export class SnapshotCheck {
     return this.#reading !== null && this.#info !== null && isSame(this.#info, info);
   }
 
-  /** Begins to read it, unless that was done a while ago, or another one is read. Whether it is being read now. */
-  begin(info: SnapshotInfo): boolean {
+  /**
+   * Begins to read it, unless that was done a while ago, or another one is read. Whether it is being read now. Where
+   * nobody waits for it there is a `pause` between two parts.
+   */
+  begin(info: SnapshotInfo, pause: () => Promise<void> = async () => {}): boolean {
     if (this.#reading !== null) return this.isOf(info);
-    const now = this.#ports.now();
-    if (this.#info !== null && isSame(this.#info, info) && now < this.#at + AGAIN_MS) return false;
+    const isSoon = this.#info !== null && isSame(this.#info, info) && this.#ports.now() < this.#at + AGAIN_MS;
+    if (isSoon || this.#isStopped) return false;
     this.#info = info;
-    this.#at = now;
-    this.#reading = this.#read(info);
+    this.#reading = this.#read(info, pause);
     return true;
   }
 
-  async #read(info: SnapshotInfo): Promise<void> {
-    const { files, onFault, onDamaged, onChecked, onFailed } = this.#ports;
+  async #read(info: SnapshotInfo, pause: () => Promise<void>): Promise<void> {
+    const { files, now, onFault, onDamaged, onChecked, onFailed } = this.#ports;
     try {
-      const wrong = await files.check(info);
+      const wrong = await files.check(info, async () => {
+        await pause();
+        return !this.#isStopped;
+      });
       this.#reading = null;
+      this.#at = now();
+      if (this.#isStopped) return;
       if (wrong instanceof SnapshotDamaged) {
         onFault(`${wrong.message}; it is put aside, and others are given a new one`);
         onDamaged(info);
@@ -64,6 +73,11 @@ export class SnapshotCheck {
       this.#reading = null;
       onFailed(error as Error);
     }
+  }
+
+  /** What is read is not read to its end. */
+  stop(): void {
+    this.#isStopped = true;
   }
 
   /** Resolves when nothing is being read. */

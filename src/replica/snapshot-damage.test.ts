@@ -188,8 +188,32 @@ test("one that is found damaged is put aside, but not another that got its name 
     const verify = files.verify.bind(files);
     const replace = () => files.write(9, sample(9, 0).meta, inChunks(sample(8, 1000).state));
     files.verify = (info) => verify(info).finally(() => (isReplaced ? replace() : undefined));
-    assert.ok((await files.check(info)) instanceof SnapshotDamaged);
+    const wrong = await files.check(info);
+    // Of one that is not there any more nobody needs to know.
+    assert.ok(isReplaced ? wrong === null : wrong instanceof SnapshotDamaged);
     await Promise.all([files.remove(info), files.remove(info)]);
     assert.deepEqual(disk.names(), isReplaced ? [] : [name(9, ".damaged")]);
   }
+});
+
+test("of one that was removed before it is read nothing is told", async () => {
+  const files = await SnapshotFiles.open(await diskWith(sample(9, 1000)));
+  const info = files.newest!;
+  const removed = files.remove(info);
+  assert.equal(await files.check(info), null);
+  await removed;
+  assert.equal(await files.check(info), null);
+});
+
+test("a reading that does not go on ends after a frame, and does not count as one", async () => {
+  const disk = await diskWith(sample(9, 1_000_000));
+  const files = await SnapshotFiles.open(disk);
+  const info = files.newest!;
+  let frames = 0;
+  const goesOn = async () => {
+    frames += 1;
+    return frames < 2;
+  };
+  assert.deepEqual([await files.check(info, goesOn), frames, files.isChecked(info)], [null, 2, false]);
+  assert.deepEqual([await files.check(info, async () => true), files.isChecked(info)], [null, true]);
 });

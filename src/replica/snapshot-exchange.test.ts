@@ -203,6 +203,77 @@ test("where the files are the machine's it is told of one that is put aside, and
   assert.deepEqual([slots(), state.lost, state.hastened], [[10], 1, 0]);
 });
 
+test("after it was stopped it begins nothing, whatever a reading under way comes to", async () => {
+  // In the first frame, which is read at once, and in one that would be read later.
+  for (const at of [540, 900_000]) {
+    for (const areMachines of [false, true]) {
+      const disk = await diskWith(sample(20, 1_000_000));
+      const { sender, files, state, ask, slots } = await senderOf(areMachines, disk);
+      rot(disk, 20, at);
+      ask(10);
+      sender.stop();
+      await sender.close();
+      assert.deepEqual(disk.names(), [at === 540 ? name(20, ".damaged") : name(20)]);
+      state.now = 60_000;
+      let read = 0;
+      files.verify = async () => {
+        read += 1;
+      };
+      ask(21);
+      sender.offer(8);
+      await sender.scrub(async () => {});
+      state.appliedUpTo = 21;
+      await assert.rejects(sender.fresh(), /no snapshot of the state can be made now/);
+      assert.deepEqual([slots(), state.captures, state.hastened, state.lost, read], [[], 0, 0, 0, 0]);
+    }
+  }
+});
+
+test("one that is read for somebody is not let go of, however long that takes, nor the log after it", async () => {
+  const { sender, files, state, slots, ask } = await senderOf(false, await diskWith(sample(20, 500)));
+  let goOn = () => {};
+  const verify = files.verify.bind(files);
+  files.verify = async (info) => {
+    await new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    return verify(info);
+  };
+  ask(10);
+  for (const now of [60_000, 120_000, 180_000]) {
+    state.now = now;
+    assert.ok(sender.deadline <= now);
+    sender.tidy(now);
+    assert.ok(sender.deadline > now);
+    await settled();
+    assert.deepEqual([slotsOf(files), sender.keepFrom, slots()], [[20], 20, []]);
+  }
+  goOn();
+  await settled();
+  assert.deepEqual(slots(), [20]);
+  // The minute until it may be read again begins now.
+  const [info] = files.all;
+  state.now += 59_999;
+  sender.asked(9, { kind: "snapshotRequest", ...info!, offset: info!.bytes });
+  sender.offer(8);
+  assert.deepEqual(slots(), [20]);
+});
+
+test("a scrub reads what the machine keeps, with pauses, and a snapshot that is made does not wait for it", async () => {
+  const disk = await diskWith(sample(10, 600_000), sample(20, 600_000));
+  rot(disk, 10);
+  const { sender, state } = await senderOf(true, disk);
+  let pauses = 0;
+  const scrubbed = sender.scrub(async () => {
+    pauses += 1;
+    await sender.idle();
+  });
+  await scrubbed;
+  // After each good frame: one of the first file, the four of the other.
+  assert.deepEqual([pauses, state.faults.length, state.lost], [5, 1, 1]);
+  assert.deepEqual(disk.names(), [name(10, ".damaged"), name(20)]);
+});
+
 const slotsOf = (files: SnapshotFiles) => files.all.map(({ slot }) => slot);
 
 test("of the machine's files one that is fetched stays, until a minute after it was asked for last", async () => {

@@ -200,22 +200,25 @@ export class SnapshotFiles {
   }
 
   /** Reads and checks all of it; throws `SnapshotDamaged`. */
-  async verify(info: SnapshotInfo): Promise<void> {
+  async verify(info: SnapshotInfo, goesOn?: () => Promise<boolean>): Promise<void> {
     const held = this.#held.get(info.slot);
-    const frames = this.#frames(info);
-    while (!(await frames.next()).done);
+    for await (const _ of this.#frames(info)) if (goesOn !== undefined && !(await goesOn())) return;
     if (held !== undefined) held.isChecked = true;
   }
 
-  /** The same; what is damaged is put aside. Resolves with what is wrong with it, or why it cannot be read, or null. */
-  async check(info: SnapshotInfo): Promise<Error | null> {
+  /**
+   * The same while `goesOn`, asked after each frame; what is damaged is put aside. Resolves with what is wrong with it,
+   * or why it cannot be read; null: nothing, or it is not there any more.
+   */
+  async check(info: SnapshotInfo, goesOn?: () => Promise<boolean>): Promise<Error | null> {
     const held = this.#held.get(info.slot);
+    // Another of its slot may get the name meanwhile.
+    const isHeld = () => held !== undefined && this.#held.get(info.slot) === held;
     try {
-      await this.verify(info);
+      await this.verify(info, goesOn);
       return null;
     } catch (error) {
-      // Another of its slot may have got the name meanwhile.
-      const isHeld = () => this.#held.get(info.slot) === held;
+      if (!isHeld()) return null;
       if (error instanceof SnapshotDamaged)
         await this.#inTurn(async () => (isHeld() ? this.setAside(info) : undefined));
       return error as Error;

@@ -67,6 +67,7 @@ export class SnapshotSender {
   /** Peers for whom a piece is read, and what they asked for last meanwhile: what came before it may be of no use. */
   readonly #serving: Map<ReplicaId, SnapshotRequestMessage | null>;
   readonly #paces: Map<ReplicaId, PiecePace>;
+  #isStopped: boolean;
   /** Pieces sent in this life. */
   pieces: number;
 
@@ -90,6 +91,7 @@ export class SnapshotSender {
     });
     this.#serving = new Map();
     this.#paces = new Map();
+    this.#isStopped = false;
     this.pieces = 0;
     // An earlier life may have offered it; of the machine's it has kept an older one only for somebody.
     const { all } = ports.files;
@@ -117,7 +119,7 @@ export class SnapshotSender {
 
   /** `to` needs slots that are gone from the log here, or the whole state after slot `atLeast`. */
   offer(to: ReplicaId, atLeast: Slot = 0): void {
-    if (!this.#ports.isTrusted() || this.#tell(to, atLeast)) return;
+    if (this.#isStopped || !this.#ports.isTrusted() || this.#tell(to, atLeast)) return;
     // Who asked for more than there is asks again.
     if (this.#ports.appliedUpTo() < atLeast) {
       this.#tellBroken(to, atLeast);
@@ -131,11 +133,11 @@ export class SnapshotSender {
     const { newest } = this.#ports.files;
     // The log must go on from it.
     if (newest === null || newest.slot < Math.max(atLeast, this.#ports.compactedUpTo())) return false;
+    this.#usedAt.set(newest.slot, this.#ports.now());
     if (this.#isDoubtful(newest)) {
       this.#waiting.set(to, atLeast);
       return true;
     }
-    this.#usedAt.set(newest.slot, this.#ports.now());
     this.#ports.send([to], { kind: "snapshotOffer", ...newest });
     return true;
   }
@@ -168,7 +170,7 @@ export class SnapshotSender {
   }
 
   #make(): void {
-    if (this.#making !== null) return;
+    if (this.#making !== null || this.#isStopped) return;
     if (this.#ports.areMachines) {
       this.#ports.hasten();
       return;
@@ -233,17 +235,28 @@ export class SnapshotSender {
     if (!this.#ports.areMachines) this.#usedAt.set(slot, this.#ports.now());
   }
 
-  /** Reads the files that a machine keeps, for nobody else does before they are needed. */
-  async scrub(): Promise<void> {
+  /** Reads the files that a machine keeps, for nobody else does before they are needed; slowly. */
+  async scrub(pause: () => Promise<void>): Promise<void> {
     if (!this.#ports.areMachines) return;
     for (const info of this.#ports.files.all) {
       await this.#check.idle();
-      if (this.#check.begin(info)) await this.#check.idle();
+      if (this.#check.begin(info, pause)) await this.#check.idle();
     }
   }
 
-  /** Resolves when no snapshot is being made or checked. */
+  /** Nothing is begun any more. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#check.stop();
+  }
+
+  /** Resolves when no snapshot is being made: the state is not read any more. */
   async idle(): Promise<void> {
+    await this.#making;
+  }
+
+  /** After `stop`: resolves when nothing is under way. */
+  async close(): Promise<void> {
     await this.#check.idle();
     await this.#making;
   }
@@ -325,8 +338,13 @@ export class SnapshotSender {
     const { files, areMachines } = this.#ports;
     for (const [slot, at] of this.#usedAt) {
       if (now < at + KEPT_MS || this.#making !== null) continue;
-      this.#usedAt.delete(slot);
       const info = files.all.find((held) => held.slot === slot);
+      // Whoever is to have it waits.
+      if (info !== undefined && this.#check.isOf(info)) {
+        this.#usedAt.set(slot, now);
+        continue;
+      }
+      this.#usedAt.delete(slot);
       if (areMachines || info === undefined) continue;
       files.remove(info).catch((error: Error) => this.#ports.onFailed(error));
     }

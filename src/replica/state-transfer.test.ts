@@ -242,6 +242,15 @@ test("of a fenced state no snapshot is begun, also for one who has waited since 
   await assert.rejects(second, /no snapshot of the state can be made now/);
 });
 
+test("after it was stopped no snapshot is begun", async () => {
+  const { transfer, made } = await fixture();
+  transfer.stop();
+  transfer.serve(2);
+  await settled();
+  assert.equal(made.begun, 0);
+  await transfer.close();
+});
+
 test("a snapshot for another that has no room does not take the reserve: it is tried again after a while", async () => {
   const { disk, made, transfer, faults, files, time, broken } = await fixture();
   const text = /^there is no room on the disk for a snapshot for or of another replica/;

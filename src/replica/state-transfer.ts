@@ -16,6 +16,9 @@ import { SnapshotRoom } from "./snapshot-room.js";
 import { SnapshotSender } from "./snapshot-sender.js";
 import type { StateSnapshot } from "./status.js";
 
+/** Between two frames of a snapshot that are read for nobody, 256 KiB each. */
+const PAUSE_MS = 20;
+
 export interface StateTransferPorts {
   readonly clock: Clock;
   readonly network: Pick<Network, "send">;
@@ -122,17 +125,17 @@ export class StateTransfer<C, R, Q, A> {
 
   async #checkFiles(): Promise<void> {
     const { wal, repairFiles } = this.#opened;
+    const { clock, onFault } = this.#ports;
     wal.restate();
-    await this.#sender.scrub();
+    await this.#sender.scrub(() => new Promise((resolve) => void clock.at(clock.now() + PAUSE_MS, resolve)));
+    if (this.#isStopped) return;
     try {
       for (const name of await repairFiles()) {
-        this.#ports.onFault(
-          `the file "${name}" of the data directory was damaged or gone: it is written again`,
-        );
+        onFault(`the file "${name}" of the data directory was damaged or gone: it is written again`);
       }
     } catch (error) {
-      // It has stopped while it waited for room: the next life reads them first of all.
       if (!isNoSpace(error)) throw error;
+      onFault(`a damaged file of the data directory cannot be written again: ${error.message}`);
     }
   }
 
@@ -283,12 +286,13 @@ export class StateTransfer<C, R, Q, A> {
 
   stop(): void {
     this.#isStopped = true;
+    this.#sender.stop();
   }
 
   /** Resolves when nothing is under way; what was received stays for the next life. */
   async close(): Promise<void> {
     await this.#receiver.close();
+    await this.#sender.close();
     await this.#scrubber.idle();
-    await this.#sender.idle();
   }
 }
