@@ -8,6 +8,7 @@ import { dirname, join } from "node:path";
 /** A process that lives so long after it has opened the store does not die of what it met there. */
 const YOUNG_MS = 30_000;
 const UNDER_WAY = "1";
+const IDLE = "0";
 
 export interface Mark {
   /** `opening`: being opened. `young`: opened not long ago. `condemned`: found damaged. */
@@ -25,7 +26,7 @@ export class StoreMark {
   /** The process before has died in the middle of a step of a scrub. */
   readonly diedInScrub: boolean;
   readonly #scrubPath: string;
-  /** Open from the first step on. */
+  /** Open while the store is. */
   #scrubFile: number | null;
   #isCondemned: boolean;
   #timer: NodeJS.Timeout | null;
@@ -49,18 +50,30 @@ export class StoreMark {
     return new StoreMark(directory, await readMark(join(directory, "mark")), scrub === UNDER_WAY);
   }
 
-  /** Makes the directory, unless it is there. */
+  /** Makes the directory, unless it is there. Rejects where the disk has no room for the two files. */
   async opening(): Promise<void> {
     await mkdir(dirname(this.#path), { recursive: true, mode: 0o700 });
     await syncDirectory(dirname(dirname(this.#path)));
     await this.#write({ state: "opening", deaths: this.found?.deaths ?? 0, reason: "" });
-    await unlink(this.#scrubPath).catch(unlessMissing);
+    // Ahead of the first scrub, which then needs no room: it finds the byte that it changes.
+    this.#scrubFile = openSync(this.#scrubPath, "w", 0o600);
+    try {
+      writeSync(this.#scrubFile, IDLE, 0);
+    } catch (error) {
+      this.#closeScrubFile();
+      throw error;
+    }
   }
 
   /** A step of a scrub begins, or has ended. Not synced: it is for a death of the process, not of the machine. */
   risks(isUnderWay: boolean): void {
-    this.#scrubFile ??= openSync(this.#scrubPath, "w", 0o600);
-    writeSync(this.#scrubFile, isUnderWay ? UNDER_WAY : "0", 0);
+    if (this.#scrubFile === null) return;
+    try {
+      writeSync(this.#scrubFile, isUnderWay ? UNDER_WAY : IDLE, 0);
+    } catch {
+      // It is advice: without it the next start looks at the store in vain, or not. The replica does not end for that,
+      // nor is what the step has found hidden behind it.
+    }
   }
 
   /** The store is open. */
@@ -84,8 +97,7 @@ export class StoreMark {
   /** The store is closed, in whatever state this process leaves it. */
   async closed(): Promise<void> {
     this.#stopTimer();
-    if (this.#scrubFile !== null) closeSync(this.#scrubFile);
-    this.#scrubFile = null;
+    this.#closeScrubFile();
     if (!this.#isCondemned) await this.clear();
   }
 
@@ -102,6 +114,11 @@ export class StoreMark {
       await unlink(this.#path).catch(unlessMissing);
       await syncDirectory(dirname(this.#path));
     });
+  }
+
+  #closeScrubFile(): void {
+    if (this.#scrubFile !== null) closeSync(this.#scrubFile);
+    this.#scrubFile = null;
   }
 
   #stopTimer(): void {

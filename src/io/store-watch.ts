@@ -3,7 +3,7 @@
 export interface StoreWatch {
   condemn(reason: string): Promise<void>;
   closed(): Promise<void>;
-  /** What is read from now on may end the process; not any more. */
+  /** What is read from now on may end the process; not any more. Never throws. */
   risks?(isUnderWay: boolean): void;
   /** Another slice of something long is done. */
   goesOn?(): void;

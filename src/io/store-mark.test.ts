@@ -1,0 +1,105 @@
+// What is written beside the store is advice for the next start: a disk that does not take it ends no scrub.
+import assert from "node:assert/strict";
+import fs from "node:fs";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { syncBuiltinESMExports } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { noSpace } from "../base/no-space.js";
+import { StoreCorrupt } from "../kv/record-store.js";
+import { put } from "../kv/requests-for-tests.js";
+import { openKv } from "./kv-opening.js";
+import { LmdbRecordStore } from "./lmdb-record-store.js";
+import { StoreMark } from "./store-mark.js";
+
+async function inScratch(run: (dataDir: string) => Promise<void>): Promise<void> {
+  const dataDir = await mkdtemp(join(tmpdir(), "synod-mark-"));
+  try {
+    await run(dataDir);
+  } finally {
+    await rm(dataDir, { recursive: true });
+  }
+}
+
+/** As long as `task` runs nothing can be written by a call that returns when it is done; those of lmdb are others. */
+async function onFullDisk<T>(task: () => T | Promise<T>): Promise<T> {
+  const { writeSync } = fs;
+  const refuse = () => {
+    throw noSpace("no space left on device, write");
+  };
+  Object.assign(fs, { writeSync: refuse });
+  syncBuiltinESMExports();
+  try {
+    return await task();
+  } finally {
+    Object.assign(fs, { writeSync });
+    syncBuiltinESMExports();
+  }
+}
+
+/** Files under `directory` that this process has open. */
+function openIn(directory: string): string[] {
+  return fs
+    .readdirSync("/proc/self/fd")
+    .map((descriptor) => {
+      try {
+        return fs.readlinkSync(`/proc/self/fd/${descriptor}`);
+      } catch {
+        // That of the listing itself.
+        return "";
+      }
+    })
+    .filter((path) => path.startsWith(directory));
+}
+
+test("the byte that a scrub changes is there before the first one", () =>
+  inScratch(async (dataDir) => {
+    const machine = await openKv(dataDir, { isAlone: false, tell: assert.fail });
+    const scrub = join(dataDir, "store", "scrub");
+    assert.equal(await readFile(scrub, "utf8"), "0");
+    let during = "";
+    machine.apply(put("key", "value"));
+    await machine.commit(1, new Uint8Array(0));
+    machine.scrub(() => {
+      during = fs.readFileSync(scrub, "utf8");
+      return true;
+    });
+    assert.equal(during, "1");
+    assert.equal(await readFile(scrub, "utf8"), "0");
+    await machine.close();
+  }));
+
+test("a scrub goes on where the disk takes no mark", () =>
+  inScratch(async (dataDir) => {
+    const machine = await openKv(dataDir, { isAlone: false, tell: assert.fail });
+    machine.apply(put("key", "value"));
+    await machine.commit(1, new Uint8Array(0));
+    const { checked, isEnd } = await onFullDisk(() => machine.scrub(() => false));
+    assert.deepEqual([checked > 0, isEnd], [true, true]);
+    await machine.close();
+    assert.equal((await StoreMark.read(join(dataDir, "store"))).diedInScrub, false);
+  }));
+
+test("what a scrub finds is told all the same", () =>
+  inScratch(async (dataDir) => {
+    const mark = await StoreMark.read(join(dataDir, "store"));
+    await mark.opening();
+    const store = await LmdbRecordStore.open(join(dataDir, "store"), mark);
+    const read = () => {
+      throw new StoreCorrupt("found");
+    };
+    await onFullDisk(() => assert.throws(() => store.risk(read), { name: "StoreCorrupt", message: "found" }));
+    await store.close();
+  }));
+
+test("a start on a full disk is refused for what it is, and leaves no file open", () =>
+  inScratch(async (dataDir) => {
+    const start = () => openKv(dataDir, { isAlone: false, tell: assert.fail });
+    await assert.rejects(onFullDisk(start), { code: "ENOSPC" });
+    assert.deepEqual(openIn(dataDir), []);
+    const machine = await start();
+    assert.ok(openIn(dataDir).some((path) => path.endsWith("/scrub")));
+    await machine.close();
+    assert.deepEqual(openIn(dataDir), []);
+  }));
