@@ -3,6 +3,7 @@
 // damaged.
 import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
+import { isIoError, readAgain } from "../base/io-error.js";
 import { StoreCorrupt, UnknownStoreFormat } from "../kv/record-store.js";
 
 /** Address space, not memory or disk: the largest store there can be. */
@@ -20,9 +21,25 @@ const META_BYTES = 152;
 /** Where the second one may be when the first does not say how large a page is. */
 const PAGE_SIZES = [4_096, 8_192, 16_384, 32_768, 65_536];
 
+interface Metas {
+  readonly metas: readonly Buffer[];
+  /** Of the file. */
+  readonly size: number;
+}
+
 /** Null: a directory without a file, or with an empty one, which is a new store. */
-async function metasOf(directory: string): Promise<{ metas: readonly Buffer[]; size: number } | null> {
+async function metasOf(directory: string): Promise<Metas | null> {
   const path = join(directory, "data.mdb");
+  try {
+    return await readAgain(() => metasIn(path));
+  } catch (error) {
+    // A read that lmdb makes of it would be the end of the process.
+    if (isIoError(error)) throw new StoreCorrupt(`${path} cannot be read (EIO)`, { cause: error });
+    throw error;
+  }
+}
+
+async function metasIn(path: string): Promise<Metas | null> {
   let file: FileHandle;
   try {
     file = await open(path, "r");

@@ -4,11 +4,19 @@
 import { closeSync, openSync, writeSync } from "node:fs";
 import { mkdir, open, readFile, rename, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { isIoError, readAgain } from "../base/io-error.js";
 
 /** A process that lives so long after it has opened the store does not die of what it met there. */
 const YOUNG_MS = 30_000;
 const UNDER_WAY = "1";
 const IDLE = "0";
+const MARK_NAME = "mark";
+const SCRUB_NAME = "scrub";
+
+/** What a file says. Null: there is none. */
+type Text = string | typeof UNREADABLE | null;
+/** There is one, and the disk cannot read it. */
+const UNREADABLE = Symbol("unreadable");
 
 export interface Mark {
   /** `opening`: being opened. `young`: opened not long ago. `condemned`: found damaged. */
@@ -23,8 +31,10 @@ export class StoreMark {
   readonly #path: string;
   /** As the life before left it; null: in good order. */
   readonly found: Mark | null;
-  /** The process before has died in the middle of a step of a scrub. */
+  /** The process before has died in the middle of a step of a scrub, as far as can be told. */
   readonly diedInScrub: boolean;
+  /** Files that the disk cannot read: each says then what has the store looked at. */
+  readonly unreadable: readonly string[];
   readonly #scrubPath: string;
   /** Open while the store is. */
   #scrubFile: number | null;
@@ -33,11 +43,13 @@ export class StoreMark {
   /** One write at a time, in the order of the calls. */
   #written: Promise<void>;
 
-  private constructor(directory: string, found: Mark | null, diedInScrub: boolean) {
-    this.#path = join(directory, "mark");
-    this.#scrubPath = join(directory, "scrub");
-    this.found = found;
-    this.diedInScrub = diedInScrub;
+  private constructor(directory: string, mark: Text, scrub: Text) {
+    this.#path = join(directory, MARK_NAME);
+    this.#scrubPath = join(directory, SCRUB_NAME);
+    this.found = markIn(mark);
+    this.diedInScrub = scrub === UNREADABLE || scrub === UNDER_WAY;
+    const isUnread = (text: Text) => text === UNREADABLE;
+    this.unreadable = [...(isUnread(mark) ? [MARK_NAME] : []), ...(isUnread(scrub) ? [SCRUB_NAME] : [])];
     this.#scrubFile = null;
     this.#isCondemned = false;
     this.#timer = null;
@@ -46,8 +58,8 @@ export class StoreMark {
 
   /** The mark of the store in `directory`, which need not be there. */
   static async read(directory: string): Promise<StoreMark> {
-    const scrub = await textOf(join(directory, "scrub"));
-    return new StoreMark(directory, await readMark(join(directory, "mark")), scrub === UNDER_WAY);
+    const mark = await textOf(join(directory, MARK_NAME));
+    return new StoreMark(directory, mark, await textOf(join(directory, SCRUB_NAME)));
   }
 
   /** Makes the directory, unless it is there. Rejects where the disk has no room for the two files. */
@@ -161,21 +173,21 @@ function unlessMissing(error: NodeJS.ErrnoException): void {
   if (error.code !== "ENOENT") throw error;
 }
 
-/** Null: there is none. */
-async function textOf(path: string): Promise<string | null> {
+async function textOf(path: string): Promise<Text> {
   try {
-    return await readFile(path, "utf8");
+    return await readAgain(() => readFile(path, "utf8"));
   } catch (error) {
+    if (isIoError(error)) return UNREADABLE;
     unlessMissing(error as NodeJS.ErrnoException);
     return null;
   }
 }
 
 /** One that cannot be read says that something was begun and not ended. */
-async function readMark(path: string): Promise<Mark | null> {
-  const text = await textOf(path);
+function markIn(text: Text): Mark | null {
   if (text === null) return null;
   const unreadable: Mark = { state: "opening", deaths: 0, reason: "" };
+  if (text === UNREADABLE) return unreadable;
   try {
     const { state, deaths, reason } = JSON.parse(text) as Partial<Mark>;
     const isKnown = state === "opening" || state === "young" || state === "condemned";

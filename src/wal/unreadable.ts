@@ -1,11 +1,9 @@
 // Reads files of which the disk cannot read some sectors (EIO). Rule: what no read brings is damage, never absence: a
 // reader that goes on behind it is told the hole; any other gets no byte from there on, and so nothing that is whole.
-import { isIoError } from "../base/io-error.js";
+import { isIoError, READ_TRIES } from "../base/io-error.js";
 import type { Disk, DiskFile } from "./disk.js";
 import { SECTOR } from "./record-codec.js";
 
-/** At once, for what fails may be a cable or a controller, and be there at the next try. */
-const TRIES = 3;
 /** Of a file that fails as a whole: what of it fails again is read sector by sector. */
 const CHUNK = 128 * SECTOR;
 /**
@@ -42,7 +40,7 @@ async function tried<T>(name: string, read: () => Promise<T>): Promise<T | null>
 
 /** The bytes of one sector, or of a part of it; null: it cannot be read. */
 async function sectorOf(file: DiskFile, from: number, length: number): Promise<Uint8Array | null> {
-  for (let left = TRIES; left > 0; left -= 1) {
+  for (let left = READ_TRIES; left > 0; left -= 1) {
     const bytes = await tried(file.name, () => file.read(from, length));
     if (bytes !== null) return bytes;
   }

@@ -1,6 +1,7 @@
 // A file of this machine of which some bytes cannot be read, as long as a task runs: Node.js is told EIO. At each place
 // so many reads fail; all, unless it is said.
 import fs from "node:fs";
+import type { FileHandle } from "node:fs/promises";
 import { syncBuiltinESMExports } from "node:module";
 import { ioError } from "../../src/base/io-error.js";
 
@@ -14,7 +15,7 @@ export async function withBadSector<T>(
   times = Number.POSITIVE_INFINITY,
 ): Promise<T> {
   const { open, read } = fs;
-  const { readFile } = fs.promises;
+  const promises = { ...fs.promises };
   const opened = new Set<number>();
   const failed = new Map<string, number>();
   const fails = (position: number, length: number) => {
@@ -47,10 +48,24 @@ export async function withBadSector<T>(
     },
   };
   Object.assign(fs, changed);
+  const failsWhole = (name: string) => name === path && fails(0, Number.POSITIVE_INFINITY);
   Object.assign(fs.promises, {
     readFile: async (name: string, options: never) => {
-      if (name === path) throw ioError("read");
-      return readFile(name, options);
+      if (failsWhole(name)) throw ioError("read");
+      return promises.readFile(name, options);
+    },
+    copyFile: async (name: string, copy: string, mode: number) => {
+      if (failsWhole(name)) throw ioError("copyfile");
+      return promises.copyFile(name, copy, mode);
+    },
+    open: async (name: string, flags: string, mode: number) => {
+      const file = await promises.open(name, flags, mode);
+      if (name === path)
+        spoil(
+          file,
+          (position, length) => position < to && position + length > from && fails(position, length),
+        );
+      return file;
     },
   });
   syncBuiltinESMExports();
@@ -58,7 +73,21 @@ export async function withBadSector<T>(
     return await task();
   } finally {
     Object.assign(fs, { open, read });
-    Object.assign(fs.promises, { readFile });
+    const { readFile, copyFile, open: openHandle } = promises;
+    Object.assign(fs.promises, { readFile, copyFile, open: openHandle });
     syncBuiltinESMExports();
   }
+}
+
+/** Where no position is given it is read from where the read before has ended. */
+function spoil(file: FileHandle, isBad: (position: number, length: number) => boolean): void {
+  const read = file.read.bind(file);
+  let next = 0;
+  const spoilt = async (bytes: Buffer, at: number, length: number, position?: number) => {
+    if (isBad(position ?? next, length)) throw ioError("read");
+    const done = await read(bytes, at, length, position);
+    next += position === undefined ? done.bytesRead : 0;
+    return done;
+  };
+  Object.assign(file, { read: spoilt });
 }

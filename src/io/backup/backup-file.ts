@@ -3,6 +3,7 @@
 import { createHash } from "node:crypto";
 import { stat } from "node:fs/promises";
 import { basename, dirname, resolve } from "node:path";
+import { isIoError } from "../../base/io-error.js";
 import {
   BACKUP_FORMAT,
   type BackupTrailer,
@@ -51,6 +52,15 @@ export interface Backup {
 
 /** Reads and checks all of it. Rejects with `BadBackup`, or what the system says of the file. */
 export async function checkBackup(path: string): Promise<Backup> {
+  try {
+    return await checkFile(path);
+  } catch (error) {
+    // Nothing but the file is read.
+    throw isIoError(error) ? bad(path, "the disk cannot read all of it (EIO)") : error;
+  }
+}
+
+async function checkFile(path: string): Promise<Backup> {
   const kind = await stat(path);
   if (!kind.isFile()) throw new BadBackup(`${path} is no file`);
   return withFile(path, async (file) => {

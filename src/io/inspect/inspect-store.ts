@@ -1,9 +1,20 @@
 // The store of the key-value server in a data directory, read in a copy of it: lmdb writes even where it only reads.
 import { execFile } from "node:child_process";
-import { access, constants, copyFile, mkdtemp, readdir, rm, stat } from "node:fs/promises";
+import {
+  access,
+  constants,
+  copyFile,
+  type FileHandle,
+  mkdtemp,
+  open,
+  readdir,
+  rm,
+  stat,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { isIoError, readAgain } from "../../base/io-error.js";
 import { DataDirectoryError } from "../../wal/data-directory-error.js";
 import { isOutOfMemory, isSignalOfDamage, memoryFlags, reasonOfEnd } from "../reader-process.js";
 import { StoreMark } from "../store-mark.js";
@@ -13,6 +24,7 @@ import type { StoreReport } from "./store-child.js";
 
 const CHILD = fileURLToPath(new URL("store-child.js", import.meta.url));
 const FILE = join("store", "data.mdb");
+const READ_BYTES = 1 << 20;
 const MOST_OUTPUT = 1 << 20;
 /** In a damaged tree lmdb may go round in circles: so long, and so much longer for each byte of the file. */
 const LONGEST_MS = 60_000;
@@ -76,7 +88,12 @@ export async function inspectStore(path: string, found: Inspection, isDeep: bool
   }
   const scratch = await scratchDirectory();
   try {
-    await copy(join(path, FILE), join(scratch, "data.mdb"));
+    if (!(await copy(join(path, FILE), join(scratch, "data.mdb")))) {
+      const text =
+        "the disk cannot read all of it (EIO); the next start, or the scrub, sets the store aside and rebuilds it";
+      found.find(FILE, null, `${text}: ${found.sourceOfState}; look at the disk`);
+      return;
+    }
     const { size } = await stat(join(scratch, "data.mdb"));
     const report = await ask(scratch, isDeep, LONGEST_MS + Math.ceil(size * MS_PER_BYTE));
     for (const text of report.faults) {
@@ -109,27 +126,50 @@ async function scratchDirectory(): Promise<string> {
   }
 }
 
-async function copy(from: string, to: string): Promise<void> {
+/** False: the disk cannot read all of it. */
+async function copy(from: string, to: string): Promise<boolean> {
   await access(from, constants.R_OK);
   try {
-    await copyFile(from, to, constants.COPYFILE_FICLONE);
+    await readAgain(() => copyFile(from, to, constants.COPYFILE_FICLONE));
+    return true;
   } catch (error) {
+    // Which of the two it was the system does not say.
+    if (isIoError(error) && !(await canBeRead(from))) return false;
     throw notCopied(error);
+  }
+}
+
+async function canBeRead(path: string): Promise<boolean> {
+  const bytes = Buffer.alloc(READ_BYTES);
+  let file: FileHandle | undefined;
+  try {
+    file = await open(path, "r");
+    while ((await file.read(bytes, 0, READ_BYTES)).bytesRead > 0);
+    return true;
+  } catch (error) {
+    if (!isIoError(error)) throw error;
+    return false;
+  } finally {
+    await file?.close();
   }
 }
 
 const MARK = join("store", "mark");
 
 async function inspectMark(path: string, found: Inspection): Promise<void> {
-  const { found: mark, diedInScrub } = await StoreMark.read(join(path, "store"));
-  if (diedInScrub) {
+  const { found: mark, diedInScrub, unreadable } = await StoreMark.read(join(path, "store"));
+  for (const name of unreadable) {
+    const text = "the disk cannot read it (EIO); the next start looks at the store first, and makes it anew";
+    found.find(join("store", name), null, `${text}; look at the disk`);
+  }
+  if (diedInScrub && !unreadable.includes("scrub")) {
     found.note(
       MARK,
       null,
       "a process ended while it scrubbed the store; the next start looks at the store first",
     );
   }
-  if (mark === null) return;
+  if (mark === null || unreadable.includes("mark")) return;
   if (mark.state === "condemned") {
     const text = `the store was found damaged (${mark.reason}); the next start sets it aside and rebuilds it: `;
     found.find(MARK, null, `${text}${found.sourceOfState}`);
