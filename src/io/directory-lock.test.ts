@@ -68,6 +68,27 @@ test("a process of another container, which sees none of our sockets, holds it a
   await (await lockDirectory(path)).release();
 });
 
+test("a flock that fails with a complaint has not found the lock taken, whatever its status", async () => {
+  const bin = join(root, "bin");
+  await mkdir(bin);
+  const { PATH } = process.env;
+  process.env.PATH = `${bin}:${PATH}`;
+  try {
+    for (const [says, isTaken] of [
+      ["", true],
+      // As BusyBox says it, where a file system refuses.
+      ["echo 'flock: Operation not supported' >&2;", false],
+    ] as const) {
+      await writeFile(join(bin, "flock"), `#!/bin/sh\n${says} exit 1\n`, { mode: 0o755 });
+      const path = join(root, "flocked");
+      if (isTaken) await assert.rejects(lockDirectory(path), /in use by a process of another container/);
+      else await (await lockDirectory(path)).release();
+    }
+  } finally {
+    process.env.PATH = PATH;
+  }
+});
+
 test("a path that cannot be used is refused with the reason, unchanged", async () => {
   const file = join(root, "file");
   await writeFile(file, "");

@@ -74,13 +74,19 @@ function elsewhere(path: string, advice: string): string {
 
 /**
  * Takes flock(2) of an open file, which Node.js has no call for: the command of that name locks what it is handed, and
- * the lock stays with the open file. Where there is no such command the directory is not locked against containers.
+ * the lock stays with the open file. Where there is no such command, or the file system refuses, the directory is not
+ * locked against containers.
  */
 function isLockedElsewhere({ fd }: FileHandle): Promise<boolean> {
-  const child = spawn("flock", ["-n", "3"], { stdio: ["ignore", "ignore", "ignore", fd] });
+  const child = spawn("flock", ["-n", "3"], { stdio: ["ignore", "ignore", "pipe", fd] });
+  let hasComplained = false;
   return new Promise((resolve) => {
+    child.stderr!.on("data", () => {
+      hasComplained = true;
+    });
     child.once("error", () => resolve(false));
-    child.once("exit", (code) => resolve(code === 1));
+    // That of BusyBox has one status for all that goes wrong, but of a lock that another holds it says nothing.
+    child.once("close", (code) => resolve(code === 1 && !hasComplained));
   });
 }
 
