@@ -42,10 +42,30 @@ test("one without a first sector may be any of its slot and length, and is told 
   assert.equal(files.broken.has({ ...whole, slot: 10 }), false);
 });
 
-test("one that was removed meanwhile has no bytes", async () => {
+test("one that was removed meanwhile has no bytes, and is told to nobody after that was seen", async () => {
   const { disk, whole, files } = await asideAfter(SECTOR + 700);
+  const bytes = disk.bytesOf(aside).slice();
   await disk.remove(aside);
   assert.deepEqual(await files.broken.read(whole, 0, 100), new Uint8Array(0));
+  assert.deepEqual([files.broken.all, files.broken.has(whole)], [[], false]);
+  disk.put(aside, bytes);
+  await files.broken.add(aside);
+  assert.deepEqual(files.broken.all, [whole]);
+});
+
+test("one that is put aside while another of its name is missed stays", async () => {
+  const { disk, whole, files } = await asideAfter(SECTOR + 700);
+  const bytes = disk.bytesOf(aside).slice();
+  await disk.remove(aside);
+  const list = disk.list.bind(disk);
+  disk.list = async () => {
+    const names = await list();
+    disk.put(aside, bytes);
+    await files.broken.add(aside);
+    return names;
+  };
+  assert.deepEqual(await files.broken.read(whole, 0, 100), new Uint8Array(0));
+  assert.deepEqual(files.broken.all, [whole]);
 });
 
 test("one of another format, or with another slot in it than in its name, is of no use", async () => {

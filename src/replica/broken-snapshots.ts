@@ -71,8 +71,13 @@ export class BrokenSnapshots {
    */
   async read(info: SnapshotInfo, offset: number, length: number): Promise<Uint8Array> {
     const broken = this.#find(info);
-    // They are the operator's, who may remove them.
-    if (broken === null || !(await this.#disk.list()).includes(broken.name)) return new Uint8Array(0);
+    if (broken === null) return new Uint8Array(0);
+    // They are the operator's, who may remove them: nobody is told of one any more that is gone.
+    if (!(await this.#disk.list()).includes(broken.name)) {
+      // Another may have got its name meanwhile.
+      if (this.#found.get(broken.name) === broken) this.#found.delete(broken.name);
+      return new Uint8Array(0);
+    }
     const file = await this.#disk.open(broken.name, false);
     try {
       return await readPart(file, offset, length);
