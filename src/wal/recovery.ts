@@ -38,7 +38,7 @@ import {
 import { FIRST_BATCH, segmentName } from "./segment-files.js";
 import { CHOSEN, SlotIndex, VOTE } from "./slot-index.js";
 import { spoil } from "./spoil.js";
-import type { Hole } from "./unreadable.js";
+import { type Hole, isBesideHole } from "./unreadable.js";
 
 /** A batch with a readable header, and the segment that it is in. */
 interface Batch {
@@ -146,8 +146,8 @@ export class Recovery {
       const next = firstNonZero(bytes, at);
       if (next < 0) break;
       // The first sector of a batch is never zero: where the next batch had to be, it says whether one was synced. One
-      // that cannot be read is not zero either, and so it may have been.
-      const torn = expected && next >= at + SECTOR;
+      // that cannot be read is not zero either, and so it may have been; and zeros beside such a one say nothing.
+      const torn = expected && next >= at + SECTOR && !isBesideHole(holes, at);
       // Of a batch that opens a life a trace says nothing of the batch before: it was not synced first.
       const isTrace = !(torn && opensLife && at === FIRST_BATCH);
       if (expected && isTrace && this.#tail !== "undecidable") {
@@ -370,7 +370,7 @@ export class Recovery {
   /** Whether the last batch is damaged because a part of it never reached the disk. */
   #isUnsynced(batch: Batch): boolean {
     const { header, bytes, hasHole } = batch;
-    // A disk that loses a sector may give zeros for its neighbour: what zeros say of a write counts no more.
+    // What zeros beside a sector that cannot be read say of a write counts no more.
     if (hasHole) return false;
     const list = readList(bytes, header);
     if (list === null) return isTorn(bytes, header);

@@ -23,6 +23,7 @@ import { segmentName } from "./segment-files.js";
 import { readAround, readPart } from "./unreadable.js";
 
 const SECTOR = 512;
+const BLOCK = 4096;
 const FIRST = segmentName(1);
 /** What stands for bytes that cannot be read, and what a client may write as well. */
 const STANDING_IN = 0xe5;
@@ -54,15 +55,25 @@ async function recovered(disk: MemoryDisk): Promise<unknown> {
   }
 }
 
+/** Where the next batch would begin. */
+function endOf(disk: MemoryDisk, name: string): number {
+  const last = disk.bytesOf(name).findLastIndex((byte) => byte !== 0);
+  return Math.ceil((last + 1) / SECTOR) * SECTOR;
+}
+
 test("wherever a sector of the log cannot be read, that is what noise in it would be", async () => {
   const disk = await written();
   const whole = await recovered(disk.copy());
   const random = new Random(1);
   let differing = 0;
-  for (const name of disk.names().filter((name) => name.startsWith("log-"))) {
+  const segments = disk.names().filter((name) => name.startsWith("log-"));
+  for (const name of segments) {
+    const end = name === segments.at(-1) ? endOf(disk, name) : Number.POSITIVE_INFINITY;
     for (let at = 0; at < disk.bytesOf(name).length; at += SECTOR) {
       const noisy = disk.copy();
-      for (let i = at; i < at + SECTOR; i += 1) noisy.bytesOf(name)[i] = 1 + random.below(255);
+      // Of a sector beside it, zeros where the next batch had to begin say no more than noise there.
+      const noiseAt = Math.min(at, end);
+      for (let i = noiseAt; i < noiseAt + SECTOR; i += 1) noisy.bytesOf(name)[i] = 1 + random.below(255);
       const lost = disk.copy();
       lost.loseSectors(name, at, at + SECTOR);
       const found = await recovered(lost);
@@ -118,26 +129,42 @@ test("nor is it written again as the vote that it was, by the life that finds it
   }
 });
 
-test("behind the last batch: where the next had to begin one may have been synced, further on none was", async () => {
-  for (const [sectors, faulty, slots] of [
-    [0, [{ from: 1, to: LAST_SLOT, ballot: 5 }], []],
-    [1, [], [1, 2, 3]],
+test("behind the last batch: beside where the next had to begin one may have been synced, further on none was", async () => {
+  const perSector = BLOCK / SECTOR;
+  // By the place in its block that the next batch would begin at.
+  for (const place of [3, perSector - 1]) {
+    for (let sectors = 0; sectors <= perSector; sectors += 1) {
+      const disk = new MemoryDisk();
+      const life = await votes(disk, text("two"));
+      while ((endOf(disk, FIRST) / SECTOR) % perSector !== place) await life.sync([vote(4, 5, "four")]);
+      disk.crash();
+      const end = endOf(disk, FIRST);
+      disk.loseSectors(FIRST, end + sectors * SECTOR, end + (sectors + 1) * SECTOR);
+      const { faulty, accepted } = (await WalLife.open(disk)).recovered;
+      const isBeside = sectors <= 1 || place + sectors < perSector;
+      assert.deepEqual(
+        faulty.map(({ to }) => to),
+        isBeside ? [LAST_SLOT] : [],
+        `${place} and ${sectors}`,
+      );
+      if (!isBeside) assert.ok(accepted.length >= 3);
+    }
+  }
+});
+
+test("a torn batch beside a sector that cannot be read was perhaps synced", async () => {
+  for (const [hole, isLost] of [
+    [2, true],
+    [BLOCK / SECTOR + 1, false],
   ] as const) {
     const disk = new MemoryDisk();
     await votes(disk, text("two"));
     disk.crash();
-    const bytes = disk.bytesOf(FIRST);
-    const end = Math.ceil((bytes.findLastIndex((byte) => byte !== 0) + 1) / SECTOR) * SECTOR;
-    disk.loseSectors(FIRST, end + sectors * SECTOR, end + (sectors + 1) * SECTOR);
-    const { recovered } = await WalLife.open(disk);
-    assert.deepEqual(
-      recovered.faulty.map(({ to }) => to),
-      faulty.map(({ to }) => to),
-    );
-    assert.deepEqual(
-      recovered.accepted.map(({ slot }) => slot),
-      slots,
-    );
+    const end = endOf(disk, FIRST);
+    disk.bytesOf(FIRST).fill(1, end + SECTOR, end + 2 * SECTOR);
+    disk.loseSectors(FIRST, end + hole * SECTOR, end + (hole + 1) * SECTOR);
+    const { faulty } = (await WalLife.open(disk)).recovered;
+    assert.equal(faulty.length, isLost ? 1 : 0);
   }
 });
 

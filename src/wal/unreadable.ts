@@ -12,6 +12,9 @@ const CHUNK = 128 * SECTOR;
  */
 const FILL = 0xe5;
 
+/** What disks of today keep as one, and file systems, too. */
+const BLOCK = 4096;
+
 /** Bytes of a file that cannot be read. */
 export interface Hole {
   readonly from: number;
@@ -113,6 +116,15 @@ async function readSectors(
     bytes.fill(FILL, at, to);
     holes.push({ from: at, to });
   }
+}
+
+/**
+ * A disk that loses a sector may give zeros for its neighbour. Whether this may have happened to the sector at `at`:
+ * the one behind it cannot be read, or one of its block.
+ */
+export function isBesideHole(holes: readonly Hole[], at: number): boolean {
+  const block = at - (at % BLOCK);
+  return holes.some(({ from, to }) => from === at + SECTOR || (from < block + BLOCK && to > block));
 }
 
 /** All of a file that counts as a whole or not at all; null: a part of it cannot be read. */
