@@ -62,6 +62,7 @@ async function fill(lab: Lab): Promise<void> {
   await machine.close();
 }
 
+/** `needle` ends within its record: lmdb leaves what was in memory before in the byte between two of odd lengths. */
 async function flipIn(path: string, needle: string): Promise<void> {
   const bytes = await readFile(path);
   let at = bytes.indexOf(needle);
@@ -98,7 +99,7 @@ describe("opening the key-value store", () => {
   test("a good one is opened, and leaves no mark", () => withLab(assertKept));
 
   for (const [name, damage, reason] of [
-    ["a record", (lab: Lab) => flipIn(lab.file, "value of 177"), /revision 179\.0 is damaged/],
+    ["a record", (lab: Lab) => flipIn(lab.file, "value of 177value"), /revision 179\.0 is damaged/],
     ["the first page", (lab: Lab) => writeAt(lab.file, 0, Buffer.alloc(4096)), /no store at all/],
     ["both first pages", (lab: Lab) => writeAt(lab.file, 0, Buffer.alloc(8192, 9)), /no store at all/],
     ["everything after them", zeroPages, /./],
@@ -202,7 +203,7 @@ describe("a store that ends the process that opens it", () => {
     withLab(async (lab) => {
       // Where it is not read when the store is opened.
       await (await StoreMark.read(join(lab.dataDir, "store"))).opening();
-      await flipIn(lab.file, "value of 12");
+      await flipIn(lab.file, "value of 12value");
       await assertReplaced(lab, /revision 14\.0 is damaged/);
     }));
 
@@ -242,7 +243,7 @@ describe("a store that ends the process that opens it", () => {
         const { found } = await StoreMark.read(join(lab.dataDir, "store"));
         assert.deepEqual(found, { state: "young", deaths: death, reason: "" });
       }
-      await flipIn(lab.file, "value of 12");
+      await flipIn(lab.file, "value of 12value");
       await assertReplaced(lab, /revision 14\.0 is damaged/);
       assert.equal(existsSync(lab.mark), false);
     }));
@@ -264,7 +265,7 @@ describe("a store that ends the process that opens it", () => {
       await assertKept(lab);
       assert.equal((await StoreMark.read(path)).diedInScrub, false);
       await writeFile(join(path, "scrub"), "1");
-      await flipIn(lab.file, "value of 12");
+      await flipIn(lab.file, "value of 12value");
       await assertReplaced(lab, /revision 14\.0 is damaged/);
     }));
 
@@ -340,7 +341,7 @@ describe("a store that ends the process that opens it", () => {
 describe("a member that is alone", () => {
   test("with its whole log: set aside as ever", () =>
     withLab(async (lab) => {
-      await flipIn(lab.file, "value of 177");
+      await flipIn(lab.file, "value of 177value");
       const machine = await lab.open(true);
       assert.equal(machine.held().slot, 0);
       await machine.close();
@@ -356,7 +357,7 @@ describe("a member that is alone", () => {
           await machine.condemn("record of revision 179.0 is damaged");
           await machine.close();
         } else {
-          await flipIn(lab.file, "value of 177");
+          await flipIn(lab.file, "value of 177value");
         }
         const stores = await lab.stores();
         for (let start = 1; start <= 3; start += 1) {
