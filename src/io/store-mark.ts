@@ -1,8 +1,7 @@
 // A file in the store's directory that says how the life before left it, for lmdb ends the whole process when it meets
 // certain damage. Rule: it is durable before the store is opened, so that the next start knows of a death meanwhile. A
 // second file says whether a scrub reads: it comes to what nobody else has read for long, and there are many steps.
-import { closeSync, openSync, writeSync } from "node:fs";
-import { mkdir, open, readFile, rename, unlink } from "node:fs/promises";
+import { type FileHandle, mkdir, open, readFile, rename, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { isIoError, readAgain } from "../base/io-error.js";
 
@@ -36,8 +35,11 @@ export class StoreMark {
   /** Files that the disk cannot read: each says then what has the store looked at. */
   readonly unreadable: readonly string[];
   readonly #scrubPath: string;
-  /** Open while the store is. */
-  #scrubFile: number | null;
+  /** Open while the store is; what it says, what it is to say, and the writes of that, one at a time. */
+  #scrubFile: FileHandle | null;
+  #scrubSays: string;
+  #scrubWanted: string;
+  #saying: Promise<void> | null;
   #isCondemned: boolean;
   #timer: NodeJS.Timeout | null;
   /** One write at a time, in the order of the calls. */
@@ -51,6 +53,9 @@ export class StoreMark {
     const isUnread = (text: Text) => text === UNREADABLE;
     this.unreadable = [...(isUnread(mark) ? [MARK_NAME] : []), ...(isUnread(scrub) ? [SCRUB_NAME] : [])];
     this.#scrubFile = null;
+    this.#scrubSays = IDLE;
+    this.#scrubWanted = IDLE;
+    this.#saying = null;
     this.#isCondemned = false;
     this.#timer = null;
     this.#written = Promise.resolve();
@@ -68,24 +73,35 @@ export class StoreMark {
     await syncDirectory(dirname(dirname(this.#path)));
     await this.#write({ state: "opening", deaths: this.found?.deaths ?? 0, reason: "" });
     // Ahead of the first scrub, which then needs no room: it finds the byte that it changes.
-    this.#scrubFile = openSync(this.#scrubPath, "w", 0o600);
+    this.#scrubFile = await open(this.#scrubPath, "w", 0o600);
     try {
-      writeSync(this.#scrubFile, IDLE, 0);
+      await this.#scrubFile.write(IDLE, 0);
     } catch (error) {
-      this.#closeScrubFile();
+      await this.#closeScrubFile();
       throw error;
     }
   }
 
-  /** A step of a scrub begins, or has ended. Not synced: it is for a death of the process, not of the machine. */
+  /**
+   * A step of a scrub begins, or has ended. Not synced: it is for a death of the process, not of the machine. Nor
+   * waited for: beside syncs a file system may take long for it, and the replica would stand still.
+   */
   risks(isUnderWay: boolean): void {
-    if (this.#scrubFile === null) return;
+    this.#scrubWanted = isUnderWay ? UNDER_WAY : IDLE;
+    this.#saying ??= this.#say();
+  }
+
+  async #say(): Promise<void> {
     try {
-      writeSync(this.#scrubFile, isUnderWay ? UNDER_WAY : IDLE, 0);
+      while (this.#scrubFile !== null && this.#scrubSays !== this.#scrubWanted) {
+        const text = this.#scrubWanted;
+        await this.#scrubFile.write(text, 0);
+        this.#scrubSays = text;
+      }
     } catch {
-      // It is advice: without it the next start looks at the store in vain, or not. The replica does not end for that,
-      // nor is what the step has found hidden behind it.
+      // It is advice: without it the next start looks at the store in vain, or not. The replica does not end for that.
     }
+    this.#saying = null;
   }
 
   /** The store is open. */
@@ -109,7 +125,7 @@ export class StoreMark {
   /** The store is closed, in whatever state this process leaves it. */
   async closed(): Promise<void> {
     this.#stopTimer();
-    this.#closeScrubFile();
+    await this.#closeScrubFile();
     if (!this.#isCondemned) await this.clear();
   }
 
@@ -128,8 +144,9 @@ export class StoreMark {
     });
   }
 
-  #closeScrubFile(): void {
-    if (this.#scrubFile !== null) closeSync(this.#scrubFile);
+  async #closeScrubFile(): Promise<void> {
+    await this.#saying;
+    await this.#scrubFile?.close();
     this.#scrubFile = null;
   }
 

@@ -239,17 +239,16 @@ export class KeyIndex {
     const run = page.runs[at]!;
     const length = page.runLengths[at]!;
     const newest = page.mains[at]!;
-    const isKept = (main: number, mark: number) => (mark & 1) === 0 || main >= revision;
     if (run !== NO_RUN && newest > revision) {
       const first = this.#runs.countUpTo(run, length, revision) - 1;
       for (let i = Math.max(0, first, this.#runs.countUpTo(run, length, from - 1)); i < length; i += 1) {
         const main = this.#runs.main(run + i);
         const mark = this.#runs.mark(run + i);
-        if (isKept(main, mark) && !visit(main, mark >>> 1)) return;
+        if (isKept(main, mark, revision) && !visit(main, mark >>> 1)) return;
       }
     }
     const mark = page.marks[at]!;
-    if (newest >= from && isKept(newest, mark)) visit(newest, mark >>> 1);
+    if (newest >= from && isKept(newest, mark, revision)) visit(newest, mark >>> 1);
   }
 
   /** Finds the last change at or below `revision`: a put or a tombstone. */
@@ -322,4 +321,9 @@ export class KeyIndex {
     page.runs[at] = this.#runs.dropFirst(run, page.runLengths[at]!, count);
     page.runLengths[at] = page.runLengths[at]! - count;
   }
+}
+
+/** By a compaction at `revision`: a put that it comes to, and a tombstone that is not older. */
+function isKept(main: number, mark: number, revision: number): boolean {
+  return (mark & 1) === 0 || main >= revision;
 }
