@@ -1,7 +1,7 @@
 // `npm run mutants`: plants known bugs one at a time in scratch copies, and runs the same campaign on each; a bug is
 // caught when the campaign breaks, which passes without it. Exit status 0: all caught; 1: not all; 2: wrong usage.
 //   --only M10,F4 or --quickest N     the latter: of the list in quickest.ts; default: all
-//   --seeds A-B      default 1-60, for the quickest 1-5
+//   --seeds A-B      default 1-100, for the quickest 1-5
 //   --walks N        random walks of the core before them, default 1500
 //   --workers N      default: all cores    --limit S    seconds for each, default 300
 import { availableParallelism } from "node:os";
@@ -35,10 +35,10 @@ const OPTIONS = {
 function readPlan(): Plan | string {
   const { values } = parseArgs({ options: OPTIONS });
   // The quickest are caught by a walk, or by the first seeds.
-  const { seeds = Number(values.quickest) > 0 ? "1-5" : "1-60" } = values;
+  const { seeds = Number(values.quickest) > 0 ? "1-5" : "1-100" } = values;
   const [, firstSeed, lastSeed] = (/^(\d{1,9})-(\d{1,9})$/.exec(seeds) ?? []).map(Number);
   if (firstSeed === undefined || lastSeed === undefined || lastSeed < firstSeed)
-    return `--seeds ${seeds} is not a range of seeds such as 1-60`;
+    return `--seeds ${seeds} is not a range of seeds such as 1-100`;
   const [workers, limit, walks] = [Number(values.workers), Number(values.limit), Number(values.walks)];
   if (!Number.isInteger(workers) || workers < 1) return `--workers ${values.workers} is not a number from 1`;
   if (!Number.isInteger(walks) || walks < 0) return `--walks ${values.walks} is not a number from 0`;
