@@ -196,9 +196,33 @@ test("one that is found damaged is put aside, but not another that got its name 
   }
 });
 
+test("of two readings that come to the same damage one tells, and one puts it aside", async () => {
+  const disk = await diskWith(sample(9, 1000));
+  const files = await SnapshotFiles.open(disk);
+  const info = files.newest!;
+  disk.bytesOf(name(9))[700]! ^= 1;
+  const found = await Promise.all([files.check(info), files.check(info)]);
+  assert.equal(found.filter((wrong) => wrong instanceof SnapshotDamaged).length, 1);
+  assert.equal(found.filter((wrong) => wrong === null).length, 1);
+  assert.deepEqual([disk.names(), files.damaged], [[name(9, ".damaged")], [name(9, ".damaged")]]);
+});
+
+test("one that is removed while it is read is not read to its end: it would keep its room until then", async () => {
+  const files = await SnapshotFiles.open(await diskWith(sample(9, 1_000_000)));
+  const info = files.newest!;
+  let frames = 0;
+  const wrong = await files.check(info, async () => {
+    frames += 1;
+    if (frames === 2) await files.remove(info);
+    return true;
+  });
+  assert.deepEqual([wrong, frames], [null, 2]);
+});
+
 test("of one that was removed before it is read nothing is told", async () => {
   const files = await SnapshotFiles.open(await diskWith(sample(9, 1000)));
   const info = files.newest!;
+  assert.equal(await files.check({ ...info, sum: info.sum ^ 1 }), null, "another has its name");
   const removed = files.remove(info);
   assert.equal(await files.check(info), null);
   await removed;

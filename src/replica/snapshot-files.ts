@@ -212,16 +212,22 @@ export class SnapshotFiles {
    */
   async check(info: SnapshotInfo, goesOn?: () => Promise<boolean>): Promise<Error | null> {
     const held = this.#held.get(info.slot);
-    // Another of its slot may get the name meanwhile.
-    const isHeld = () => held !== undefined && this.#held.get(info.slot) === held;
+    // Another of its slot may get the name meanwhile, and another reading may come to the damage first.
+    const isThis = held !== undefined && isSame(held.first, info);
+    const isHeld = () => isThis && this.#held.get(info.slot) === held;
     try {
-      await this.verify(info, goesOn);
+      // The disk keeps the room of one that is removed meanwhile until it is closed.
+      await this.verify(info, async () => (goesOn === undefined || (await goesOn())) && isHeld());
       return null;
     } catch (error) {
-      if (!isHeld()) return null;
-      if (error instanceof SnapshotDamaged)
-        await this.#inTurn(async () => (isHeld() ? this.setAside(info) : undefined));
-      return error as Error;
+      let isFirst = isHeld();
+      if (isFirst && error instanceof SnapshotDamaged) {
+        await this.#inTurn(async () => {
+          isFirst = isHeld();
+          if (isFirst) await this.setAside(info);
+        });
+      }
+      return isFirst ? (error as Error) : null;
     }
   }
 
