@@ -104,27 +104,30 @@ test("while the state is replaced it waits", async () => {
   assert.ok(w.scrubber.passes >= 1);
 });
 
-test("damage ends the replica, once; a log that cannot be read does, too", async () => {
+test("damage ends the replica, once; a log that cannot be read does, too, and a file that cannot be written", async () => {
   const broken: Error[] = [];
   let now = 0;
   const damage = new StateCorrupt("a record is damaged");
-  const scrubber = new Scrubber({
-    durable: {
-      held: () => ({ slot: 0, meta: new Uint8Array(0) }),
-      commit: async () => {},
-      uncommittedBytes: () => 0,
-      close: async () => {},
-      scrub() {
-        throw damage;
+  let checkFiles = async () => {};
+  const make = () =>
+    new Scrubber({
+      durable: {
+        held: () => ({ slot: 0, meta: new Uint8Array(0) }),
+        commit: async () => {},
+        uncommittedBytes: () => 0,
+        close: async () => {},
+        scrub() {
+          throw damage;
+        },
       },
-    },
-    log: { size: 1, check: () => Promise.reject(new Error("EIO")) },
-    checkFiles: async () => {},
-    appliedUpTo: () => 1,
-    isBusy: () => false,
-    now: () => now,
-    onBroken: (error) => broken.push(error),
-  });
+      log: { size: 1, check: () => Promise.reject(new Error("EIO")) },
+      checkFiles: () => checkFiles(),
+      appliedUpTo: () => 1,
+      isBusy: () => false,
+      now: () => now,
+      onBroken: (error) => broken.push(error),
+    });
+  const scrubber = make();
   now = 60_000;
   scrubber.elapse(now);
   await new Promise(setImmediate);
@@ -133,4 +136,10 @@ test("damage ends the replica, once; a log that cannot be read does, too", async
     ["a record is damaged", "EIO"],
   );
   assert.equal(scrubber.deadline, Number.POSITIVE_INFINITY);
+  checkFiles = () => Promise.reject(new Error("EROFS"));
+  const other = make();
+  now += 60_000;
+  other.elapse(now);
+  await new Promise(setImmediate);
+  assert.deepEqual(broken.at(-1)?.message, "EROFS");
 });

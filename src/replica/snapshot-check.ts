@@ -1,5 +1,6 @@
 // Reads a snapshot file that others want, and puts it aside when it is damaged: one that an earlier life has left, and
-// one of which somebody says that it came damaged. Rule: a word is no proof, and costs one reading in a while at most.
+// one of which somebody says that it came damaged. Rule: a word is no proof, and costs one reading in a while at most;
+// and who waits for a reading never waits for a scrub, which takes minutes: that reads beside the others.
 import type { SnapshotFiles } from "./snapshot-files.js";
 import { isSame, SnapshotDamaged, type SnapshotInfo } from "./snapshot-format.js";
 
@@ -12,7 +13,7 @@ export interface SnapshotCheckPorts {
   onFault(text: string): void;
   /** It is put aside. */
   onDamaged(info: SnapshotInfo): void;
-  /** It was read, well or not: whoever waits for it waits no more. */
+  /** What somebody waits for was read, well or not: whoever waits for it waits no more. */
   onChecked(): void;
   /** A failed write: the replica must stop. */
   onFailed(error: Error): void;
@@ -20,58 +21,74 @@ export interface SnapshotCheckPorts {
 
 export class SnapshotCheck {
   readonly #ports: SnapshotCheckPorts;
-  /** What is read, or was the last time, and when that was over. */
-  #info: SnapshotInfo | null;
+  /** Those that somebody waits for: the first is being read. Each is a file that is held, and is there once. */
+  readonly #due: SnapshotInfo[];
+  /** What was read last of them, and when that was over. */
+  #last: SnapshotInfo | null;
   #at: number;
   #isStopped: boolean;
   #reading: Promise<void> | null;
 
   constructor(ports: SnapshotCheckPorts) {
     this.#ports = ports;
-    this.#info = null;
+    this.#due = [];
+    this.#last = null;
     this.#at = 0;
     this.#isStopped = false;
     this.#reading = null;
   }
 
-  /** Whether it is being read now. */
+  /**
+   * Whether it is being read for somebody, or will be. A scrub is no reason to doubt a file: until it finds damage the
+   * file is as good as it was before, and whoever gets a damaged one notices, for its frames have checksums.
+   */
   isOf(info: SnapshotInfo): boolean {
-    return this.#reading !== null && this.#info !== null && isSame(this.#info, info);
+    return this.#due.some((due) => isSame(due, info));
   }
 
-  /**
-   * Begins to read it, unless that was done a while ago, or another one is read. Whether it is being read now. Where
-   * nobody waits for it there is a `pause` between two parts.
-   */
-  begin(info: SnapshotInfo, pause: () => Promise<void> = async () => {}): boolean {
-    if (this.#reading !== null) return this.isOf(info);
-    const isSoon = this.#info !== null && isSame(this.#info, info) && this.#ports.now() < this.#at + AGAIN_MS;
+  /** Has it read, unless that was done a while ago. Whether it is being read now, or will be when its turn comes. */
+  begin(info: SnapshotInfo): boolean {
+    if (this.isOf(info)) return true;
+    const isSoon = this.#last !== null && isSame(this.#last, info) && this.#ports.now() < this.#at + AGAIN_MS;
     if (isSoon || this.#isStopped) return false;
-    this.#info = info;
-    this.#reading = this.#read(info, pause);
+    this.#due.push(info);
+    this.#reading ??= this.#readDue();
     return true;
   }
 
-  async #read(info: SnapshotInfo, pause: () => Promise<void>): Promise<void> {
-    const { files, now, onFault, onDamaged, onChecked, onFailed } = this.#ports;
+  async #readDue(): Promise<void> {
+    const { now, onChecked, onFailed } = this.#ports;
     try {
-      const wrong = await files.check(info, async () => {
-        await pause();
-        return !this.#isStopped;
-      });
-      this.#reading = null;
-      this.#at = now();
-      if (this.#isStopped) return;
-      if (wrong instanceof SnapshotDamaged) {
-        onFault(`${wrong.message}; it is put aside, and others are given a new one`);
-        onDamaged(info);
-      } else if (wrong !== null) {
-        onFault(`the snapshot of slot ${info.slot} cannot be read: ${wrong.message}`);
+      for (let info = this.#due[0]; info !== undefined && !this.#isStopped; info = this.#due[0]) {
+        await this.#read(info, async () => {});
+        this.#due.shift();
+        this.#last = info;
+        this.#at = now();
+        if (!this.#isStopped) onChecked();
       }
-      onChecked();
     } catch (error) {
-      this.#reading = null;
       onFailed(error as Error);
+    }
+    this.#reading = null;
+  }
+
+  /** Reads it for nobody, with a `pause` after each part. Rejects when the replica must stop: a write has failed. */
+  async scrub(info: SnapshotInfo, pause: () => Promise<void>): Promise<void> {
+    if (!this.#isStopped) await this.#read(info, pause);
+  }
+
+  async #read(info: SnapshotInfo, pause: () => Promise<void>): Promise<void> {
+    const { files, onFault, onDamaged } = this.#ports;
+    const wrong = await files.check(info, async () => {
+      await pause();
+      return !this.#isStopped;
+    });
+    if (wrong === null || this.#isStopped) return;
+    if (wrong instanceof SnapshotDamaged) {
+      onFault(`${wrong.message}; it is put aside, and others are given a new one`);
+      onDamaged(info);
+    } else {
+      onFault(`the snapshot of slot ${info.slot} cannot be read: ${wrong.message}`);
     }
   }
 
@@ -80,7 +97,7 @@ export class SnapshotCheck {
     this.#isStopped = true;
   }
 
-  /** Resolves when nothing is being read. */
+  /** Resolves when nothing is being read for somebody; a scrub is waited for by who began it. */
   async idle(): Promise<void> {
     await this.#reading;
   }

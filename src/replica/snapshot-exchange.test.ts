@@ -274,6 +274,65 @@ test("a scrub reads what the machine keeps, with pauses, and a snapshot that is 
   assert.deepEqual(disk.names(), [name(10, ".damaged"), name(20)]);
 });
 
+/** Of a scrub: whoever waits for it after so many of them waits for ever. */
+const pausesUntil = (count: number) => async () => {
+  count -= 1;
+  if (count < 0) await new Promise(() => {});
+};
+
+test("what only a scrub reads is given to whoever needs it: at once when it was checked, else when it was read", async () => {
+  for (const isChecked of [true, false]) {
+    const { sender, files, state, slots } = await senderOf(true, await diskWith(sample(20, 600_000)));
+    if (isChecked) await files.verify(files.newest!);
+    void sender.scrub(pausesUntil(0));
+    await settled();
+    sender.offer(9);
+    const fresh = sender.fresh();
+    assert.deepEqual(slots(), isChecked ? [20] : []);
+    await settled();
+    assert.deepEqual(slots(), isChecked ? [] : [20]);
+    assert.equal((await fresh).slot, 20);
+    // Nor is the log kept for one that nobody but a scrub is at.
+    state.now = 60_000;
+    sender.tidy(state.now);
+    assert.equal(sender.keepFrom, Number.POSITIVE_INFINITY);
+  }
+});
+
+test("what came damaged is read from its begin, whatever a scrub reads, and so is what is offered in its place", async () => {
+  // In the first of two files of four frames, and in the other one, behind the damage.
+  for (const count of [0, 5]) {
+    const disk = await diskWith(sample(10, 600_000), sample(20, 600_000));
+    const { sender, files, state, slots } = await senderOf(true, disk);
+    const [older, info] = files.all;
+    void sender.scrub(pausesUntil(count));
+    await settled();
+    assert.equal(files.isChecked(older!), count > 0);
+    rot(disk, 20);
+    sender.asked(9, { kind: "snapshotRequest", ...info!, offset: info!.bytes });
+    await settled();
+    assert.deepEqual([slots(), state.lost, state.faults.length], [[10], 1, 1]);
+    assert.deepEqual([disk.names(), files.isChecked(older!)], [[name(10), name(20, ".damaged")], true]);
+  }
+});
+
+test("what an earlier life has left is not offered unread while another one is read for somebody", async () => {
+  const disk = await diskWith(sample(10, 600_000), sample(20, 600_000));
+  rot(disk, 20, 500_000);
+  const { sender, files, slots } = await senderOf(false, disk);
+  const [older] = files.all;
+  sender.asked(8, { kind: "snapshotRequest", ...older!, offset: older!.bytes });
+  sender.offer(9);
+  await settled();
+  assert.deepEqual(
+    [slots(), disk.names()],
+    [
+      [10, 10],
+      [name(10), name(20, ".damaged")],
+    ],
+  );
+});
+
 const slotsOf = (files: SnapshotFiles) => files.all.map(({ slot }) => slot);
 
 test("of the machine's files one that is fetched stays, until a minute after it was asked for last", async () => {

@@ -142,7 +142,7 @@ export class SnapshotSender {
     return true;
   }
 
-  /** It is being read: what an earlier life has left may have rotted since. */
+  /** Somebody doubts it, and it is being read: what an earlier life has left may have rotted since. */
   #isDoubtful(info: SnapshotInfo): boolean {
     return this.#check.isOf(info) || (!this.#ports.files.isChecked(info) && this.#check.begin(info));
   }
@@ -235,13 +235,13 @@ export class SnapshotSender {
     if (!this.#ports.areMachines) this.#usedAt.set(slot, this.#ports.now());
   }
 
-  /** Reads the files that a machine keeps, for nobody else does before they are needed; slowly. */
+  /**
+   * Reads the files that a machine keeps, for nobody else does before they are needed; slowly, and nobody waits for it.
+   * Rejects when the replica must stop.
+   */
   async scrub(pause: () => Promise<void>): Promise<void> {
     if (!this.#ports.areMachines) return;
-    for (const info of this.#ports.files.all) {
-      await this.#check.idle();
-      if (this.#check.begin(info, pause)) await this.#check.idle();
-    }
+    for (const info of this.#ports.files.all) await this.#check.scrub(info, pause);
   }
 
   /** Nothing is begun any more. */
@@ -255,7 +255,7 @@ export class SnapshotSender {
     await this.#making;
   }
 
-  /** After `stop`: resolves when nothing is under way. */
+  /** After `stop`: resolves when nothing is under way, but for a scrub, which whoever began it waits for. */
   async close(): Promise<void> {
     await this.#check.idle();
     await this.#making;
@@ -306,7 +306,7 @@ export class SnapshotSender {
     if (next !== null && (next.offset !== message.offset || !isSame(next, message))) this.asked(from, next);
   }
 
-  /** It came damaged to `from`, or cannot be read. Whether it is being read now. */
+  /** It came damaged to `from`, or cannot be read. Whether it is being read now, or will be. */
   #doubted(info: SnapshotInfo, from: ReplicaId): boolean {
     const isRead = this.#check.begin(info);
     if (isRead) this.#waiting.set(from, 0);
