@@ -10,6 +10,8 @@ import { diskBytes, type Memory, MemoryWatch, readDiskWritten, readMemory } from
 const IN_FLIGHT = 100;
 /** What is buffered is written, and the collectors of garbage have had their turn. */
 const SETTLE_MS = 10_000;
+/** A snapshot takes few seconds: one collection of garbage, or none, would decide the figures. */
+const ROUNDS = 3;
 
 export interface Phase extends PutFigures {
   /** Seconds, p99.9 and most, at the member that gives the snapshot; NaN: it does not tell. */
@@ -24,7 +26,8 @@ export interface StoreFigures {
   readonly isCaughtUpBySnapshot: boolean;
   readonly diskAfterFill: ReadonlyMap<string, number>;
   readonly full: { readonly before: Phase; readonly during: Phase; readonly after: Phase };
-  readonly paced: { readonly before: Phase; readonly during: Phase };
+  /** One of each in a round, equally long. */
+  readonly paced: { readonly without: readonly Phase[]; readonly during: readonly Phase[] };
   readonly writtenPerPut: number;
   readonly snapshotBytes: number;
   readonly steady: readonly Memory[];
@@ -138,7 +141,7 @@ export class StoreMeasurement {
 
   async #measurePuts() {
     const cluster = this.#cluster;
-    const { seconds, rate } = this.#plan;
+    const { seconds } = this.#plan;
     const while_ = () => sleep(seconds * 1000);
     const at = await cluster.findLeader();
     let snapshotBytes = 0;
@@ -146,7 +149,6 @@ export class StoreMeasurement {
       snapshotBytes = await takeSnapshot(this.#clients[at]!);
     };
     const full = { inFlight: IN_FLIGHT };
-    const paced = { rate };
     const idle = await this.#writtenDuring(() => sleep(SETTLE_MS));
     let before!: Phase;
     const busy = await this.#writtenDuring(async () => {
@@ -156,15 +158,27 @@ export class StoreMeasurement {
     const during = await this.#phase("during a snapshot", full, at, snapshot());
     const after = await this.#phase("after it", full, at, while_());
     await sleep(SETTLE_MS);
-    const pacedBefore = await this.#phase(`${rate} a second`, paced, at, while_());
-    const pacedDuring = await this.#phase("during a snapshot", paced, at, snapshot());
+    const paced = await this.#measurePaced(at, snapshot);
     return {
       full: { before, during, after },
-      paced: { before: pacedBefore, during: pacedDuring },
+      paced,
       // Without what others write all the time.
       writtenPerPut: (busy.bytes - idle.bytes * (busy.ms / idle.ms)) / before.puts / cluster.members.length,
       snapshotBytes,
     };
+  }
+
+  async #measurePaced(at: number, snapshot: () => Promise<void>): Promise<StoreFigures["paced"]> {
+    const { rate } = this.#plan;
+    const without: Phase[] = [];
+    const during: Phase[] = [];
+    for (let round = 1; round <= ROUNDS; round += 1) {
+      const phase = await this.#phase(`${rate} a second, during a snapshot`, { rate }, at, snapshot());
+      await sleep(SETTLE_MS);
+      during.push(phase);
+      without.push(await this.#phase("without one", { rate }, at, sleep(phase.seconds * 1000)));
+    }
+    return { without, during };
   }
 
   async #writtenDuring(task: () => Promise<void>): Promise<{ bytes: number; ms: number }> {

@@ -6,16 +6,19 @@ const MB = 1e6;
 
 type Row = readonly [name: string, unit: string, digits: number, read: (figures: StoreFigures) => number];
 
-const sum = (bytes: ReadonlyMap<string, number>): number => [...bytes.values()].reduce((a, b) => a + b, 0);
+const total = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
+const sum = (bytes: ReadonlyMap<string, number>): number => total([...bytes.values()]);
 const most = (values: readonly number[]): number => Math.max(...values);
 
-function phaseRows(name: string, read: (figures: StoreFigures) => Phase): Row[] {
+function phaseRows(name: string, read: (figures: StoreFigures) => readonly Phase[]): Row[] {
+  const middle = (of: (phase: Phase) => number) => (figures: StoreFigures) => median(read(figures).map(of));
+  const longest = ({ longest: seconds }: Phase): number => seconds * 1000;
   return [
-    [`${name}: puts`, "/s", 0, (figures) => read(figures).perSecond],
-    [`${name}: put, p99.9`, "ms", 1, (figures) => read(figures).p999],
-    [`${name}: event loop late, p99.9`, "ms", 1, (figures) => read(figures).delay * 1000],
-    [`${name}: event loop late, most`, "ms", 1, (figures) => read(figures).longest * 1000],
-    [`${name}: puts that failed`, "", 0, (figures) => read(figures).failed],
+    [`${name}: puts`, "/s", 0, middle(({ perSecond }) => perSecond)],
+    [`${name}: put, p99.9`, "ms", 1, middle(({ p999 }) => p999)],
+    [`${name}: event loop late, p99.9`, "ms", 1, middle(({ delay }) => delay * 1000)],
+    [`${name}: event loop late, most`, "ms", 1, (figures) => most(read(figures).map(longest))],
+    [`${name}: puts that failed`, "", 0, (figures) => total(read(figures).map(({ failed }) => failed))],
   ];
 }
 
@@ -35,11 +38,11 @@ const ROWS: readonly Row[] = [
   ["on disk, at the end", "MB", 0, ({ diskAtEnd }) => sum(diskAtEnd) / MB],
   ["snapshot", "MB", 0, ({ snapshotBytes }) => snapshotBytes / MB],
   ["disk written per put and member, on a quiet machine", "bytes", 0, ({ writtenPerPut }) => writtenPerPut],
-  ...phaseRows("100 in flight, before", ({ full }) => full.before),
-  ...phaseRows("100 in flight, during a snapshot", ({ full }) => full.during),
-  ...phaseRows("100 in flight, after", ({ full }) => full.after),
-  ...phaseRows("paced, without a snapshot", ({ paced }) => paced.before),
-  ...phaseRows("paced, during a snapshot", ({ paced }) => paced.during),
+  ...phaseRows("100 in flight, before", ({ full }) => [full.before]),
+  ...phaseRows("100 in flight, during a snapshot", ({ full }) => [full.during]),
+  ...phaseRows("100 in flight, after", ({ full }) => [full.after]),
+  ...phaseRows("paced, without a snapshot, median of 3", ({ paced }) => paced.without),
+  ...phaseRows("paced, during a snapshot, median of 3", ({ paced }) => paced.during),
 ];
 
 /** `etcd` null: it was not measured. */

@@ -17,6 +17,7 @@ import type { Dispatch, Incoming } from "./dispatch.js";
 import { CallFailed, Code, tooManyRequests } from "./errors.js";
 import { type Limits, MESSAGE_OVERHEAD_BYTES } from "./limits.js";
 import type { Method } from "./service.js";
+import { YoungGarbage } from "./young-garbage.js";
 
 /** Etcd's defaults for the pings that find dead clients. */
 const KEEPALIVE_MS = 2 * 60 * 60 * 1000;
@@ -40,7 +41,8 @@ export class GrpcTransport {
       "grpc.enable_channelz": 0,
       interceptors: [admitting(admission, (peer) => this.#connections.get(peer) ?? CLOSED)],
     });
-    for (const method of dispatch.methods.values()) register(server, dispatch, method);
+    const garbage = new YoungGarbage();
+    for (const method of dispatch.methods.values()) register(server, dispatch, method, garbage);
     this.#injector = server.createConnectionInjector(ServerCredentials.createInsecure());
     this.#sweeper = setInterval(() => admission.sweep(), SWEEP_MS);
     this.#sweeper.unref();
@@ -65,7 +67,7 @@ export class GrpcTransport {
 /** Nothing more comes from it. */
 const CLOSED: Source = { bytesRead: 0 };
 
-function register(server: Server, dispatch: Dispatch, method: Method): void {
+function register(server: Server, dispatch: Dispatch, method: Method, garbage: YoungGarbage): void {
   if (method.kind === "unary") {
     const handle: handleUnaryCall<Buffer, Uint8Array> = (call, callback) => {
       dispatch.unary(method, incomingOf(call)).then(
@@ -78,7 +80,10 @@ function register(server: Server, dispatch: Dispatch, method: Method): void {
   }
   const handle = async (call: ServerWritableStream<Buffer, Uint8Array>): Promise<void> => {
     try {
-      for await (const response of dispatch.stream(method, incomingOf(call))) await taken(call, response);
+      for await (const response of dispatch.stream(method, incomingOf(call))) {
+        await taken(call, response);
+        garbage.sent(response.length);
+      }
       call.end();
     } catch (error) {
       call.emit("error", statusOf(error));
