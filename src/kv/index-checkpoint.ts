@@ -1,10 +1,7 @@
 // A copy of the index in the record store, so that a restart reads only the records that came after it. It is
 // made in slices while the index changes: it tells every change up to `base`, and the records tell the rest.
-import { ByteReader, ByteWriter } from "../base/bytes.js";
-import type { KeyIndex } from "./key-index.js";
-import { latin1OfBytes } from "./latin1.js";
+import { ByteWriter } from "../base/bytes.js";
 import type { MvccStore } from "./mvcc-store.js";
-import { StoreCorrupt } from "./record-store.js";
 
 /** Bytes after which a chunk takes no further key. */
 const CHUNK_BYTES = 256 * 1024;
@@ -58,25 +55,4 @@ function encodeEntry(writer: ByteWriter, store: MvccStore, key: string, id: numb
     before = main;
   });
   writer.varint(0);
-}
-
-/** Adds what a chunk tells to the index. Throws `StoreCorrupt`. */
-export function decodeChunk(body: Uint8Array, index: KeyIndex): void {
-  const reader = new ByteReader(body);
-  while (!reader.atEnd && !reader.failed) {
-    const key = latin1OfBytes(reader.bytes());
-    const created = reader.varint();
-    const version = reader.varint();
-    const mains: number[] = [];
-    const marks: number[] = [];
-    let before = 0;
-    for (let step = reader.varint(); step !== 0; step = reader.varint()) {
-      before += step - 1;
-      mains.push(before);
-      marks.push(reader.varint());
-    }
-    if (!reader.failed) index.restoreEntry(key, created, version, mains, marks);
-  }
-  if (reader.failed)
-    throw new StoreCorrupt("a chunk of the index checkpoint is intact and yet cannot be read");
 }

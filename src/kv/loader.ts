@@ -2,7 +2,7 @@
 // record that is missing is noticed. Where the tree of a store is damaged, a walk may skip what is intact: so every
 // change must follow on that of its key before it, and the newest ones be those that the head counted.
 import { decodeHead, FRESH_HEAD, type Head } from "./head.js";
-import { decodeChunk } from "./index-checkpoint.js";
+import { IndexDecoder } from "./index-decoder.js";
 import { KeyIndex, NO_KEY } from "./key-index.js";
 import { MvccStore, NEVER_COMPACTED } from "./mvcc-store.js";
 import { outlineOf, RecordBlocks } from "./record.js";
@@ -30,12 +30,14 @@ export async function loadStore(records: RecordStore): Promise<{ head: Head; sto
   const head = bytes === undefined ? FRESH_HEAD : decodeHead(bytes);
   const index = new KeyIndex();
   const { checkpoint } = head;
+  const decoder = new IndexDecoder(index);
   for (let number = 0; number < checkpoint.chunks; number += 1) {
     const chunk = records.chunk(checkpoint.generation, number);
     if (chunk === undefined) throw new StoreCorrupt(`chunk ${number} of the index checkpoint is missing`);
-    decodeChunk(chunk, index);
+    decoder.add(chunk);
     await records.turn();
   }
+  decoder.end();
   let main = checkpoint.base + 1;
   let sub = 0;
   let indexed = 0;
