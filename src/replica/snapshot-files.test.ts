@@ -327,6 +327,18 @@ test("a snapshot of the same slot replaces the one before, and its readers are t
   assert.deepEqual(await load(files, info), other);
 });
 
+test("damage that two come to at once is put aside once, and a file that has got the name meanwhile is not", async () => {
+  const disk = new MemoryDisk();
+  const files = await SnapshotFiles.open(disk);
+  const info = await write(files, sample(9, 5000));
+  await Promise.all([files.setAside(info), files.setAside(info)]);
+  assert.deepEqual(files.damaged, [`${name(9)}.damaged`]);
+  assert.equal(files.newest, null);
+  const other = await write(files, sample(9, 4000));
+  await files.setAside(info);
+  assert.deepEqual(files.all, [other]);
+});
+
 test("a state that differed is kept under another name, the last one only, and is never loaded", async () => {
   const disk = new MemoryDisk();
   const files = await SnapshotFiles.open(disk);

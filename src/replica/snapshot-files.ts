@@ -24,17 +24,11 @@ import {
   type SnapshotInfo,
   wholeSector,
 } from "./snapshot-format.js";
+import { DIVERGED, NAME, NEW, snapshotName } from "./snapshot-names.js";
 import { SteppedFile, writeFrames } from "./snapshot-writer.js";
 
-const NAME = /^snapshot-\d{16}$/;
-const DIVERGED = ".diverged";
-const NEW = /^snapshot-\d{16}\.new$/;
 /** Damaged ones that are kept, and whole ones of a machine that has its state in them. */
 const KEPT = 2;
-
-function snapshotName(slot: Slot): string {
-  return `snapshot-${String(slot).padStart(16, "0")}`;
-}
 
 /** A file that may be used. */
 interface Held {
@@ -211,23 +205,16 @@ export class SnapshotFiles {
    * or why it cannot be read; null: nothing, or it is not there any more.
    */
   async check(info: SnapshotInfo, goesOn?: () => Promise<boolean>): Promise<Error | null> {
-    const held = this.#held.get(info.slot);
-    // Another of its slot may get the name meanwhile, and another reading may come to the damage first.
-    const isThis = held !== undefined && isSame(held.first, info);
-    const isHeld = () => isThis && this.#held.get(info.slot) === held;
+    const held = this.#heldAs(info);
+    // Another of its slot may get the name meanwhile.
+    const isHeld = () => held !== null && this.#held.get(info.slot) === held;
     try {
       // The disk keeps the room of one that is removed meanwhile until it is closed.
       await this.verify(info, async () => (goesOn === undefined || (await goesOn())) && isHeld());
       return null;
     } catch (error) {
-      let isFirst = isHeld();
-      if (isFirst && error instanceof SnapshotDamaged) {
-        await this.#inTurn(async () => {
-          isFirst = isHeld();
-          if (isFirst) await this.setAside(info);
-        });
-      }
-      return isFirst ? (error as Error) : null;
+      const isThere = error instanceof SnapshotDamaged ? await this.#setAside(held, "damaged") : isHeld();
+      return isThere ? (error as Error) : null;
     }
   }
 
@@ -306,12 +293,29 @@ export class SnapshotFiles {
 
   /** It was found to be wrong: kept under another name for who wants to look at it, and never used again. */
   async setAside(info: SnapshotInfo, why: "damaged" | "diverged" = "damaged"): Promise<void> {
-    await this.#letGo(info.slot);
-    const name = snapshotName(info.slot);
-    if (why === "damaged") await this.#putAside(name);
-    else await this.#disk.rename(name, name + DIVERGED);
-    await this.#disk.syncDirectory();
-    await this.#removeOldDamaged();
+    await this.#setAside(this.#heldAs(info), why);
+  }
+
+  /** Whether it was there: another reading may come to the damage first, and another file of its slot get the name. */
+  async #setAside(held: Held | null, why: "damaged" | "diverged"): Promise<boolean> {
+    let isThere = false;
+    await this.#inTurn(async () => {
+      if (held === null || this.#held.get(held.first.slot) !== held) return;
+      isThere = true;
+      const { slot } = held.first;
+      await this.#letGo(slot);
+      const name = snapshotName(slot);
+      if (why === "damaged") await this.#putAside(name);
+      else await this.#disk.rename(name, name + DIVERGED);
+      await this.#disk.syncDirectory();
+      await this.#removeOldDamaged();
+    });
+    return isThere;
+  }
+
+  #heldAs(info: SnapshotInfo): Held | null {
+    const held = this.#held.get(info.slot);
+    return held !== undefined && isSame(held.first, info) ? held : null;
   }
 
   async #putAside(name: string): Promise<void> {
