@@ -2,19 +2,15 @@
 import type { Ballot, ReplicaId } from "../paxos/ballot.js";
 import type { ClusterConfig } from "../paxos/genesis.js";
 import type { PaxosOptions } from "../paxos/state.js";
-import type { Disk } from "../wal/disk.js";
-import type { Storage } from "./opening.js";
+import type { OpenStorage } from "./opening.js";
 import type { Clock, Network } from "./ports.js";
 import type { Core } from "./turns.js";
 
 export interface DriverOptions<C, R, Q, A> {
   readonly id: ReplicaId;
   readonly cluster: ClusterConfig;
-  /**
-   * Called at the start: makes sure that nobody else uses the data, and opens it. Where to open the machine changes
-   * what is there, `prepare` comes first: it rejects when the directory is not this replica's, and nothing has changed.
-   */
-  readonly openStorage: (prepare: (disk: Disk) => Promise<void>) => Promise<Storage<C, R, Q, A>>;
+  /** Called at the start. */
+  readonly openStorage: OpenStorage<C, R, Q, A>;
   readonly network: Network;
   readonly clock: Clock;
   /** Random bytes as hex digits, two for each. */

@@ -3,14 +3,14 @@
 import { StateCorrupt, type StateMachine } from "../machine/machine.js";
 import type { ReplicaId } from "../paxos/ballot.js";
 import { membershipsOf } from "../paxos/genesis.js";
-import type { Notice, Synced } from "../paxos/outbox.js";
+import type { Notice } from "../paxos/outbox.js";
 import { SEGMENT_BYTES } from "../wal/wal.js";
 import { closeAll } from "./closing.js";
 import type { DriverEvents, DriverOptions } from "./driver-options.js";
 import { DueTimer } from "./due-timer.js";
 import { Unavailable } from "./errors.js";
 import { LogServer } from "./log-server.js";
-import { type Opened, open, prepare, type Storage } from "./opening.js";
+import { type Opened, open, openPrepared, type Storage } from "./opening.js";
 import { Peers } from "./peers.js";
 import type { Proposals } from "./proposals.js";
 import type { Reads } from "./reads.js";
@@ -124,8 +124,9 @@ export class Driver<C, R, Q, A> {
 
   /** Reads the disk and brings the machine up to it. Rejects with what is wrong with the directory. */
   async open(): Promise<void> {
-    const { openStorage, id: self, cluster, clock, network } = this.#options;
-    this.#storage = await openStorage((disk) => prepare(disk, this.#options));
+    const { id: self, cluster, clock, network } = this.#options;
+    const { storage, recoveredLog } = await openPrepared(this.#options);
+    this.#storage = storage;
     this.space = await Space.open(this.#storage.disk, this.#storage.machine, {
       clock,
       self,
@@ -140,8 +141,12 @@ export class Driver<C, R, Q, A> {
     this.#opened = await open(this.#storage, {
       ...this.#options,
       room: this.space.room,
+      recoveredLog,
       replies: this.#proposals,
-      onSynced: (proof) => this.#onSynced(proof),
+      onSynced: (proof) => {
+        this.#turns?.onSynced(proof);
+        if (!this.#isStopped) this.#opened?.committer.poke(clock.now());
+      },
       onLogDamaged: (slot) => this.#transfer?.lost(slot),
       onCommitted: () => {
         this.#transfer?.committed();
@@ -235,11 +240,6 @@ export class Driver<C, R, Q, A> {
       () => this.#storage?.machine.durable?.close(),
       () => this.#storage?.release(),
     ]);
-  }
-
-  #onSynced(proof: Synced): void {
-    this.#turns?.onSynced(proof);
-    if (!this.#isStopped) this.#opened?.committer.poke(this.#options.clock.now());
   }
 
   /** The cluster is formed: from here on there is a core. */

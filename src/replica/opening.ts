@@ -23,7 +23,7 @@ import {
   identityMissing,
   readIdentity,
 } from "../wal/identity.js";
-import { compactedUpToOf, IDENTITY_NAME } from "../wal/open-log.js";
+import { compactedUpToOf, IDENTITY_NAME, lookAtLog, type RecoveredLog } from "../wal/open-log.js";
 import type { Room } from "../wal/room.js";
 import { Wal } from "../wal/wal.js";
 import { Bootstrap } from "./bootstrap.js";
@@ -32,7 +32,7 @@ import { Executor, type Replies } from "./executor.js";
 import { FenceFile } from "./fence-file.js";
 import type { Clock, Identity } from "./ports.js";
 import { recoveredState, replay } from "./replay.js";
-import { SnapshotFiles } from "./snapshot-files.js";
+import { checkFormats, SnapshotFiles } from "./snapshot-files.js";
 import { SnapshottedMachine } from "./snapshotted-machine.js";
 import { decodeMeta } from "./state-meta.js";
 
@@ -56,6 +56,14 @@ export interface Storage<C, R, Q, A> {
   release(): Promise<void>;
 }
 
+/**
+ * Makes sure that nobody else uses the data, and opens it. Where to open the machine changes what is there, `prepare`
+ * comes first: it rejects when the directory is not one for this replica, and nothing has changed.
+ */
+export type OpenStorage<C, R, Q, A> = (
+  prepare: (disk: Disk) => Promise<void>,
+) => Promise<Storage<C, R, Q, A>>;
+
 export interface OpeningOptions<R> {
   readonly id: ReplicaId;
   readonly cluster: ClusterConfig;
@@ -68,6 +76,8 @@ export interface OpeningOptions<R> {
   readonly heartbeatMs: number;
   readonly replies: Replies<R>;
   readonly room: Room;
+  /** What `prepare` has read. */
+  readonly recoveredLog?: RecoveredLog | undefined;
   onSynced(proof: Synced): void;
   /** The log cannot show the value of a slot that is known chosen. */
   onLogDamaged(slot: Slot): void;
@@ -112,9 +122,28 @@ export interface Opened<C, R, Q, A> {
 /** Whose directory it must be. */
 export type Owner = Pick<OpeningOptions<unknown>, "id" | "cluster" | "randomHex">;
 
-/** What `open` would refuse is refused before anything of the machine is opened (`DataDirectory.prepare`). */
-export async function prepare(disk: Disk, owner: Owner): Promise<void> {
+/**
+ * Has the storage opened. `recoveredLog`: what the log showed, for `open`, for to read it is much of a start; not there
+ * when the storage needed no preparation.
+ */
+export async function openPrepared<C, R, Q, A>(
+  options: Owner & { readonly openStorage: OpenStorage<C, R, Q, A> },
+): Promise<{ storage: Storage<C, R, Q, A>; recoveredLog: RecoveredLog | undefined }> {
+  const found: { log?: RecoveredLog } = {};
+  const storage = await options.openStorage(async (disk) => {
+    found.log = await prepare(disk, options);
+  });
+  return { storage, recoveredLog: found.log };
+}
+
+/**
+ * What `open` would refuse is refused before anything of the machine is opened, and before anything is changed: whose
+ * directory it is (`DataDirectory.prepare`), and every format that a newer version may have written.
+ */
+async function prepare(disk: Disk, owner: Owner): Promise<RecoveredLog> {
   await DataDirectory.prepare(disk, ownedBy(owner, await clusterIn(disk, owner.cluster)));
+  await checkFormats(disk);
+  return lookAtLog(disk);
 }
 
 /** Of a directory that was made of a backup, what the backup was is part of it. */
@@ -151,6 +180,7 @@ export async function open<C, R, Q, A>(
     markAfterMs: MARK_AFTER_HEARTBEATS * options.heartbeatMs,
     clock,
     room,
+    recovered: options.recoveredLog,
     onSynced: (proof) => options.onSynced(proof),
     onDamaged: (slot) => options.onLogDamaged(slot),
     onFailed: (error) => options.onFailed(error),

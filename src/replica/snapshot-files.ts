@@ -380,6 +380,11 @@ function infoOf({ slot, bytes, sum }: SnapshotInfo): SnapshotInfo {
   return { slot, bytes, sum };
 }
 
+/** Throws `DataDirectoryError` when a newer version wrote one of them; changes nothing. */
+export async function checkFormats(disk: Disk): Promise<void> {
+  for (const name of await disk.list()) if (NAME.test(name)) await readFirst(disk, name);
+}
+
 /** Null: damaged. */
 async function readFirst(disk: Disk, name: string): Promise<FirstSector | null> {
   const file = await disk.open(name, false);

@@ -80,6 +80,7 @@ export interface LogOptions {
   readonly segmentBytes: number;
   readonly appliedUpTo: Slot;
   readonly room: Room;
+  readonly recovered?: RecoveredLog | undefined;
   readonly onFailed: (error: Error) => void;
 }
 
@@ -97,9 +98,15 @@ export async function openLog(disk: Disk, options: LogOptions): Promise<LogParts
     files = await disk.list();
     copies = await readPromises(disk, files);
   }
-  const recovered = await recover(disk, known);
+  const recovered = options.recovered ?? (await recover(disk, known));
   const promised = Math.max(known.promised, recovered.recovery.ballot);
-  return prepare(disk, { files, copies, known, promised, ...recovered, ...options });
+  return prepare(disk, { ...options, files, copies, known, promised, ...recovered });
+}
+
+/** Reads the whole log, and refuses what `openLog` refuses of one that there is; for before anything is changed. */
+export async function lookAtLog(disk: Disk): Promise<RecoveredLog> {
+  const files = await disk.list();
+  return recover(disk, checkFiles(files, await readPromises(disk, files)));
 }
 
 /** Refuses a directory whose log has lost files that it had. */

@@ -112,7 +112,8 @@ export class Wal {
     const appliedUpTo = options.appliedUpTo ?? 0;
     const segmentBytes = options.segmentBytes ?? SEGMENT_BYTES;
     const room = options.room ?? Room.withoutReserve({ disk, clock: options.clock, onFailed: failed });
-    const parts = await openLog(disk, { segmentBytes, appliedUpTo, room, onFailed: failed });
+    const { recovered: read } = options;
+    const parts = await openLog(disk, { segmentBytes, appliedUpTo, room, recovered: read, onFailed: failed });
     wal = new Wal(options, parts, room);
     if (parts.opening !== null) await wal.#writeOpening(parts.opening);
     const recovered = await recoveredState(parts, wal.#reader, appliedUpTo);

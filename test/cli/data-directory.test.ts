@@ -5,6 +5,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { NEWER } from "../format/newer-format.js";
 import { freePorts } from "../free-port.js";
 import { PROGRAM, type Running, start } from "./processes.js";
 
@@ -35,6 +36,14 @@ function fingerprint(): string[] {
     .map((entry) => join(entry.parentPath, entry.name))
     .sort()
     .map((path) => `${path} ${createHash("sha256").update(readFileSync(path)).digest("hex")}`);
+}
+
+function everyByte(path: string): Map<string, string> {
+  const entries = readdirSync(path, { recursive: true, withFileTypes: true }).filter((entry) =>
+    entry.isFile(),
+  );
+  const paths = entries.map((entry) => join(entry.parentPath, entry.name)).sort();
+  return new Map(paths.map((each) => [each, readFileSync(each, "latin1")]));
 }
 
 async function refused(running: Running, sentence: RegExp): Promise<void> {
@@ -71,6 +80,31 @@ test("in use by another process, and free again after it", async () => {
   next.process.kill("SIGINT");
   assert.equal(await next.ended, 0);
 });
+
+for (const [what, leave, sentence] of NEWER) {
+  test(`of a newer version, which is seen at ${what} only, after a life that was killed`, async () => {
+    const newer = join(directory, "newer");
+    const first = serve(0, "--data-dir", newer);
+    await first.line("ready");
+    const endpoint = `127.0.0.1:${port}`;
+    const write = start(process.execPath, [PROGRAM, "put", "key", "value", "--endpoints", endpoint]);
+    assert.equal(await write.ended, 0);
+    first.process.kill("SIGKILL");
+    await first.ended;
+    leave(newer);
+    // What the life that was killed has left; a start takes it over.
+    rmSync(join(newer, "lock"));
+    const files = everyByte(newer);
+    for (const command of ["check", "status"]) {
+      const look = start(process.execPath, [PROGRAM, command, newer]);
+      assert.equal(await look.ended, 1);
+      assert.deepEqual(everyByte(newer), files, command);
+    }
+    await refused(serve(0, "--data-dir", newer), sentence);
+    assert.deepEqual(everyByte(newer), files);
+    rmSync(newer, { recursive: true });
+  });
+}
 
 test("of which only the store is left", async () => {
   const data = join(directory, "data");

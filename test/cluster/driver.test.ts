@@ -293,3 +293,23 @@ test("F10: a failed sync ends the replica: nothing is acknowledged after it, and
   await c.clock.settle(c.replica(follower).propose({ add: 5 }));
   await c.closeAll();
 });
+
+test("a start that is prepared for reads the log once", async () => {
+  const c = cluster(1);
+  await c.startAll();
+  await c.clock.settle(c.replica(1).propose({ add: 1 }));
+  await c.crash(1, false);
+  const disk = c.disks.get(1)!;
+  const read = disk.read.bind(disk);
+  const names: string[] = [];
+  disk.read = (name) => {
+    names.push(name);
+    return read(name);
+  };
+  await c.start(1);
+  assert.deepEqual(
+    names.filter((name) => name.startsWith("log-")),
+    ["log-0000000001"],
+  );
+  await c.closeAll();
+});

@@ -14,6 +14,7 @@ import { KvMachine } from "../../src/kv/machine.js";
 import { put } from "../../src/kv/requests-for-tests.js";
 import { makeRestored } from "../../src/wal/identity.js";
 import { freePorts } from "../free-port.js";
+import { NEWER } from "./newer-format.js";
 import { inScratch } from "./store.js";
 
 let port = 0;
@@ -101,6 +102,21 @@ for (const [what, harm] of STORES) {
       assert.match(await refusal(dataDir, { members: 3 }), /belongs to cluster .*: correct them, or start/);
       assert.deepEqual(fingerprint(dataDir), files);
     }));
+}
+
+for (const [newer, leave, sentence] of NEWER) {
+  for (const [what, harm] of STORES) {
+    test(`${newer} of a newer version: ${what} beside it stays as it is`, () =>
+      inScratch(async (scratch) => {
+        const dataDir = join(scratch, "data");
+        await makeMember(dataDir);
+        harm(dataDir);
+        leave(dataDir);
+        const files = fingerprint(dataDir);
+        assert.match(await refusal(dataDir), sentence);
+        assert.deepEqual(fingerprint(dataDir), files);
+      }));
+  }
 }
 
 const ANONYMOUS = (what: string) =>

@@ -60,11 +60,12 @@ export class MemoryCluster<C, R, Q, A> {
         quorum: "majority",
         digestInterval: this.#options.digestInterval ?? DEFAULT_DIGEST_INTERVAL,
       },
-      openStorage: async () => ({
-        disk: this.#options.view?.(id, disk) ?? disk,
-        machine: await this.#options.machine(id),
-        release: async () => {},
-      }),
+      openStorage: async (prepare) => {
+        const view = this.#options.view?.(id, disk) ?? disk;
+        // What a new one has no room for is told by `io/storage.ts`.
+        if (disk.names().includes("identity")) await prepare(view);
+        return { disk: view, machine: await this.#options.machine(id), release: async () => {} };
+      },
       network,
       clock: this.clock,
       randomHex: (bytes) =>
