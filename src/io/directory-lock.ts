@@ -2,22 +2,26 @@
 // releases it with the process, whatever its end. Another container has names of its own for such sockets: against its
 // processes the directory is locked as a file, too. A file in the directory tells people who holds it.
 import { spawn } from "node:child_process";
-import { type FileHandle, mkdir, open, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { type FileHandle, open, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { isNoSpace } from "../base/no-space.js";
 import { DataDirectoryError, LOCK_NAME } from "../wal/identity.js";
+import { makeDirectory } from "./make-directory.js";
 
 export interface DirectoryLock {
   release(): Promise<void>;
 }
 
-/** Makes the directory unless it is there; rejects with `DataDirectoryError` when it is in use or cannot be used. */
+/**
+ * As `makeDirectory` leaves the directory, and locked. Rejects with `DataDirectoryError` when it is in use or cannot be
+ * used.
+ */
 export async function lockDirectory(path: string): Promise<DirectoryLock> {
   const file = join(path, LOCK_NAME);
   const advice = "stop that process, or give this one another data directory";
   const lock = await locked(path, advice, async (take) => {
-    await mkdir(path, { recursive: true, mode: 0o700 });
+    await makeDirectory(path);
     await take();
     // Only for people: on a full disk they have to do without it.
     await writeFile(file, `${process.pid}\n`, { mode: 0o600 }).catch((error) => {

@@ -11,9 +11,10 @@ import { DataDirectoryError } from "../wal/data-directory-error.js";
 import { compactedUpToOf } from "../wal/open-log.js";
 import { isCutShort } from "./lmdb-file.js";
 import { LmdbRecordStore } from "./lmdb-record-store.js";
+import { syncDirectory } from "./make-directory.js";
 import { NodeDisk } from "./node-disk.js";
 import { checkInChild } from "./store-check.js";
-import { StoreMark, syncDirectory } from "./store-mark.js";
+import { StoreMark } from "./store-mark.js";
 import { STORE_NAME } from "./whole-directory.js";
 
 /** Damaged stores that are kept, for who wants to look at them. */
@@ -100,7 +101,7 @@ async function replace(
 ): Promise<void> {
   const { isAlone, tell } = options;
   const dataDir = dirname(directory);
-  const compactedUpTo = isAlone ? await compactedUpToOf(await NodeDisk.open(dataDir)) : 0;
+  const compactedUpTo = isAlone ? await compactedUpToOf(NodeDisk.forReading(dataDir)) : 0;
   if (compactedUpTo > 0) {
     await mark.restore();
     throw new DataDirectoryError(

@@ -1,10 +1,11 @@
 // A data directory as a `Disk`: files of mode 0600 in one directory of mode 0700. A failed write or sync is reported
 // once and never tried again here (Rebello et al., "Can Applications Recover from fsync Failures?").
-import { close, fdatasync, fstat, fsync, open, read, write } from "node:fs";
-import { mkdir, readdir, readFile, rename, unlink } from "node:fs/promises";
+import { close, fdatasync, fstat, open, read, write } from "node:fs";
+import { readdir, readFile, rename, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { assert } from "../base/assert.js";
 import type { Disk, DiskCallback, DiskFile } from "../wal/disk.js";
+import { makeDirectory, syncDirectory } from "./make-directory.js";
 
 /** Settles a callback of Node.js as a promise. */
 function settle<T>(action: (done: (error: Error | null, value: T) => void) => void): Promise<T> {
@@ -27,7 +28,12 @@ export class NodeDisk implements Disk {
 
   /** Makes the directory, unless it is there. */
   static async open(path: string): Promise<NodeDisk> {
-    await mkdir(path, { recursive: true, mode: 0o700 });
+    await makeDirectory(path);
+    return NodeDisk.in(path);
+  }
+
+  /** In a directory that `makeDirectory` has made, or has found, in this process. */
+  static in(path: string): NodeDisk {
     return new NodeDisk(path, false);
   }
 
@@ -71,13 +77,8 @@ export class NodeDisk implements Disk {
     await unlink(join(this.path, name));
   }
 
-  async syncDirectory(): Promise<void> {
-    const descriptor = await settle<number>((done) => open(this.path, "r", done));
-    try {
-      await settle<void>((done) => fsync(descriptor, (error) => done(error, undefined)));
-    } finally {
-      await settle<void>((done) => close(descriptor, (error) => done(error ?? null, undefined)));
-    }
+  syncDirectory(): Promise<void> {
+    return syncDirectory(this.path);
   }
 }
 

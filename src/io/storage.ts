@@ -29,7 +29,7 @@ export async function openStorage<C, R, Q, A>(
   const path = resolve(dataDir);
   const lock = await lockDirectory(path);
   try {
-    const disk = await NodeDisk.open(path);
+    const disk = NodeDisk.in(path);
     await assertWhole(path, disk);
     await prepare(disk);
     const faults: string[] = [];

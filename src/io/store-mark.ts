@@ -1,9 +1,10 @@
 // A file in the store's directory that says how the life before left it, for lmdb ends the whole process when it meets
 // certain damage. Rule: it is durable before the store is opened, so that the next start knows of a death meanwhile. A
 // second file says whether a scrub reads: it comes to what nobody else has read for long, and there are many steps.
-import { type FileHandle, mkdir, open, readFile, rename, unlink } from "node:fs/promises";
+import { type FileHandle, open, readFile, rename, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { isIoError, readAgain } from "../base/io-error.js";
+import { makeDirectory, syncDirectory } from "./make-directory.js";
 
 /** A process that lives so long after it has opened the store does not die of what it met there. */
 const YOUNG_MS = 30_000;
@@ -69,8 +70,7 @@ export class StoreMark {
 
   /** Makes the directory, unless it is there. Rejects where the disk has no room for the two files. */
   async opening(): Promise<void> {
-    await mkdir(dirname(this.#path), { recursive: true, mode: 0o700 });
-    await syncDirectory(dirname(dirname(this.#path)));
+    await makeDirectory(dirname(this.#path));
     await this.#write({ state: "opening", deaths: this.found?.deaths ?? 0, reason: "" });
     // Ahead of the first scrub, which then needs no room: it finds the byte that it changes.
     this.#scrubFile = await open(this.#scrubPath, "w", 0o600);
@@ -174,15 +174,6 @@ export class StoreMark {
     const done = this.#written.then(action);
     this.#written = done.catch(() => {});
     return done;
-  }
-}
-
-export async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, "r");
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
   }
 }
 

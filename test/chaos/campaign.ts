@@ -60,8 +60,10 @@ export class Campaign {
     const url = (port: number): string => `http://127.0.0.1:${port}`;
     const cluster = names.map((name, i) => `${name}=${url(ports + REPLICAS + i)}`).join(",");
     const members = names.map((name, i) => {
+      // Two levels below what is watched: their names may be lost, too.
+      const dataDir = join(plan.folder, name, "new", "data");
       const args = [
-        ...["--name", name, "--data-dir", join(plan.folder, name), "--initial-cluster", cluster],
+        ...["--name", name, "--data-dir", dataDir, "--initial-cluster", cluster],
         ...[
           "--listen-client-urls",
           url(ports + i),

@@ -37,7 +37,7 @@ _Static_assert(sizeof(struct header) == 56, "the journal's header has no padding
 enum { MAX_FILES = 65536, MAX_NAME = 64, SLOW_SYNC_US = 25000 };
 
 struct watched {
-  char is_watched, is_directory, is_dsync, is_append, is_shallow;
+  char is_watched, is_directory, is_dsync, is_append, is_stored;
   int reader;
   dev_t device;
   ino_t ino;
@@ -178,7 +178,7 @@ static void watch(int fd, const char *path, int flags) {
   file->is_directory = S_ISDIR(found.st_mode);
   file->is_dsync = (flags & O_DSYNC) != 0;
   file->is_append = (flags & O_APPEND) != 0;
-  file->is_shallow = strchr(path + root_length + 1, '/') == NULL;
+  file->is_stored = strstr(path + root_length, "/store/") != NULL;
   file->device = found.st_dev;
   file->ino = found.st_ino;
   file->reader = fd;
@@ -254,7 +254,7 @@ static ssize_t write_watched(struct watched *file, int fd, const struct iovec *p
   ssize_t done = -1;
   if (error == 0) {
     // lmdb takes a short write for a failure, so only files that Synod writes itself have them.
-    int is_short = file->is_shallow && count == 1 && length > 1 && strikes(SHORT_WRITE, file->name);
+    int is_short = !file->is_stored && count == 1 && length > 1 && strikes(SHORT_WRITE, file->name);
     struct iovec part = {parts[0].iov_base, is_short ? length / 2 : parts[0].iov_len};
     if (is_short) length = part.iov_len;
     off_t end = from + (off_t)length;

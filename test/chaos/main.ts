@@ -3,7 +3,7 @@
 //   --cycles N      default 60      --seed S      of what is drawn, not of when things happen; default: any
 //   --folder DIR    where its folder is made, on a real file system; default: the system's for temporary files
 //   --small-log     with a log of small files of which little is kept, so that snapshots are sent
-//   --planted BUG   with a bug planted, to see it found: no-sync, no-log-sync, no-directory-sync
+//   --planted BUG   with a bug planted, to see it found: no-sync, no-log-sync, no-directory-sync, no-birth-sync
 import { randomInt } from "node:crypto";
 import { appendFileSync, existsSync, statfsSync } from "node:fs";
 import { tmpdir } from "node:os";

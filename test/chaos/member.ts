@@ -2,7 +2,7 @@
 // watches is told; its output over all lives is in a file.
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { appendFileSync, existsSync, readFileSync } from "node:fs";
+import { appendFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Client } from "@grpc/grpc-js";
 import type { Random } from "../../src/base/random.js";
@@ -41,6 +41,7 @@ export class Member {
   constructor(plan: MemberPlan) {
     this.plan = plan;
     this.watched = watchedIn(plan.folder, plan.name);
+    mkdirSync(this.watched.root);
     this.client = null;
     this.#child = null;
     this.#isReady = false;

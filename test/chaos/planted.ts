@@ -27,9 +27,15 @@ export const PLANTS: Readonly<Record<string, Plant>> = {
   },
   "no-directory-sync": {
     what: "directories are never synced",
-    file: "io/node-disk.js",
-    find: "fsync(descriptor, (error) => done(error, undefined))",
-    replace: "setImmediate(done, null, undefined)",
+    file: "io/make-directory.js",
+    find: "await directory.sync();",
+    replace: "",
+  },
+  "no-birth-sync": {
+    what: "the names of new directories are never synced",
+    file: "io/make-directory.js",
+    find: "await syncWay(way);",
+    replace: "void way;",
   },
   "no-log-sync": {
     what: "the log is never synced",

@@ -2,7 +2,7 @@
 // members that began with the same backup, for its sum is in the cluster id; and a directory that a crash left half
 // made is refused by every start (`assertWhole`), and made anew by the next restore.
 import { mkdir, readdir, rename, rm, rmdir } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { KvMachine } from "../../kv/machine.js";
 import type { ReplicaId } from "../../paxos/ballot.js";
 import { clusterIdOf, defaultConfig, restoredConfig } from "../../paxos/genesis.js";
@@ -125,5 +125,4 @@ async function place(path: string): Promise<void> {
   }
   await rmdir(join(path, WORKSHOP));
   await disk.syncDirectory();
-  await NodeDisk.forReading(dirname(path)).syncDirectory();
 }
