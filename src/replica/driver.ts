@@ -38,7 +38,8 @@ export class Driver<C, R, Q, A> {
   #core: Core | null;
   #turns: Turns | null;
   #transfer: StateTransfer<C, R, Q, A> | null;
-  #soundness: Soundness<C, R, Q, A> | null;
+  /** Null until the disk is read. */
+  soundness: Soundness<C, R, Q, A> | null;
   #logServer: LogServer | null;
   readonly #timer: DueTimer;
   #isSliceScheduled: boolean;
@@ -62,7 +63,7 @@ export class Driver<C, R, Q, A> {
     this.#core = null;
     this.#turns = null;
     this.#transfer = null;
-    this.#soundness = null;
+    this.soundness = null;
     this.#logServer = null;
     this.#timer = new DueTimer(options.clock, () => this.#timeIsUp());
     this.#isSliceScheduled = false;
@@ -86,10 +87,6 @@ export class Driver<C, R, Q, A> {
 
   get logBytes(): number {
     return this.#opened?.wal.size ?? 0;
-  }
-
-  get soundness(): Soundness<C, R, Q, A> | null {
-    return this.#soundness;
   }
 
   get isOverlayFull(): boolean {
@@ -116,7 +113,7 @@ export class Driver<C, R, Q, A> {
       turns: this.#turns?.turn ?? 0,
       executedCommands: this.#opened?.executor.executed ?? 0,
       ignoredMessages: this.#peers?.ignored ?? 0,
-      fences: this.#soundness?.divergence.fences ?? 0,
+      fences: this.soundness?.divergence.fences ?? 0,
       ...(this.space?.counters ?? NO_LACKS),
       ...this.#transfer?.counters,
     };
@@ -167,7 +164,7 @@ export class Driver<C, R, Q, A> {
       onFault: (text) => this.#events.onFault(text),
       onFailed: (error) => this.#events.onBroken(error),
     });
-    this.#soundness = new Soundness(this.#opened, {
+    this.soundness = new Soundness(this.#opened, {
       clock,
       network,
       members: cluster.members.map((member) => member.id),
@@ -232,9 +229,10 @@ export class Driver<C, R, Q, A> {
       // First of all: whatever becomes of this process, the next start must not use what is damaged.
       () => (message === null ? undefined : this.#storage?.machine.durable?.condemn?.(message)),
       () => this.#options.network.close(),
-      () => this.#soundness?.divergence.close(),
+      () => this.soundness?.divergence.close(),
       () => this.#transfer?.close(),
       () => this.#opened?.wal.close(),
+      () => this.#peers?.close(),
       () => this.#opened?.committer.finish(failure === null),
       () => this.space?.room.close(),
       () => this.#storage?.machine.durable?.close(),
@@ -282,17 +280,17 @@ export class Driver<C, R, Q, A> {
       network,
       tailBytes: this.#options.tailBytes ?? TAIL_SEGMENTS * (this.#options.segmentBytes ?? SEGMENT_BYTES),
       post: (event) => turns.post(event),
-      isWanted: (from, slot) => this.#soundness!.divergence.isWanted(from, slot),
-      isTrusted: () => this.#soundness!.divergence.isTrusted,
+      isWanted: (from, slot) => this.soundness!.divergence.isWanted(from, slot),
+      isTrusted: () => this.soundness!.divergence.isTrusted,
       linked: () => this.linked,
-      onHealed: () => this.#soundness!.divergence.healed(),
+      onHealed: () => this.soundness!.divergence.healed(),
       onInstalled: (hasExecuted) => this.#proposals.superseded(hasExecuted),
       onEnded: () => this.#execute(),
       onDeadline: () => this.#rearm(),
       onFault: (text) => this.#events.onFault(text),
       onBroken: (error) => this.#events.onBroken(error),
     });
-    this.#soundness!.divergence.start();
+    this.soundness!.divergence.start();
     this.#peers!.attach((event) => {
       const admitted = this.space!.admitted(event);
       if (admitted !== null) turns.post(admitted);
@@ -321,7 +319,7 @@ export class Driver<C, R, Q, A> {
     const { clock } = this.#options;
     const { executor, committer } = this.#opened!;
     executor.run();
-    this.#soundness!.applied();
+    this.soundness!.applied();
     this.#reads.applied(executor.appliedUpTo);
     committer.poke(clock.now());
     this.#rearm();
@@ -363,7 +361,7 @@ export class Driver<C, R, Q, A> {
       case "lost":
       case "diverged":
       case "divided":
-        this.#soundness!.onNotice(notice);
+        this.soundness!.onNotice(notice);
         return;
       case "full":
         this.space!.onNotice(notice);
@@ -381,7 +379,7 @@ export class Driver<C, R, Q, A> {
       this.#proposals.deadline,
       this.#reads.deadline,
       this.#transfer?.deadline ?? NEVER,
-      this.#soundness?.divergence.deadline ?? NEVER,
+      this.soundness?.divergence.deadline ?? NEVER,
     );
     this.#timer.set(at);
   }
@@ -392,7 +390,7 @@ export class Driver<C, R, Q, A> {
     this.#proposals.expire(now);
     this.#reads.expire(now);
     this.#transfer?.elapse(now);
-    this.#soundness?.divergence.elapse(now);
+    this.soundness?.divergence.elapse(now);
     if (this.#opened !== null && this.#opened.committer.deadline <= now) this.#opened.committer.poke(now);
     if (this.#core !== null && this.#core.deadline <= now) this.#turns!.wake();
     else this.#rearm();

@@ -32,7 +32,8 @@ import { Executor, type Replies } from "./executor.js";
 import { FenceFile } from "./fence-file.js";
 import type { Clock, Identity } from "./ports.js";
 import { recoveredState, replay } from "./replay.js";
-import { checkFormats, SnapshotFiles } from "./snapshot-files.js";
+import { SnapshotFiles } from "./snapshot-files.js";
+import { checkFormats } from "./snapshot-heads.js";
 import { SnapshottedMachine } from "./snapshotted-machine.js";
 import { decodeMeta } from "./state-meta.js";
 

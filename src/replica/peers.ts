@@ -26,6 +26,8 @@ export class Peers implements NetworkHandlers {
   readonly #down: Set<ReplicaId>;
   /** Takes events once there is a core. */
   #post: ((event: Event) => void) | null;
+  /** Settles when no genesis is being written. */
+  #saving: Promise<unknown>;
   #isStopped: boolean;
   /** Messages that came when nobody could take them. */
   ignored: number;
@@ -35,6 +37,7 @@ export class Peers implements NetworkHandlers {
     this.#linked = new Set();
     this.#down = new Set();
     this.#post = null;
+    this.#saving = Promise.resolve();
     this.#isStopped = false;
     this.ignored = 0;
   }
@@ -59,6 +62,11 @@ export class Peers implements NetworkHandlers {
 
   stop(): void {
     this.#isStopped = true;
+  }
+
+  /** After `stop`: resolves when nothing is written any more, for what is would be an identity of this life. */
+  async close(): Promise<void> {
+    await this.#saving;
   }
 
   onLinkUp(peer: Identity): boolean {
@@ -106,7 +114,7 @@ export class Peers implements NetworkHandlers {
     if (step.fault !== null) this.#options.onFault(step.fault);
     if (step.tell) this.#tell([...this.#linked]);
     if (step.save !== null) {
-      saveGenesis(step.save).then(
+      this.#saving = saveGenesis(step.save).then(
         () => {
           if (!this.#isStopped) this.#do(bootstrap.saved());
         },

@@ -4,26 +4,23 @@ import { assert } from "../base/assert.js";
 import { concatBytes } from "../base/bytes.js";
 import { isNoSpace } from "../base/no-space.js";
 import type { Slot } from "../paxos/ballot.js";
-import { DataDirectoryError } from "../wal/data-directory-error.js";
 import type { Disk, DiskFile } from "../wal/disk.js";
 import { readPart } from "../wal/unreadable.js";
 import { BrokenSnapshots, DAMAGED, PUT_ASIDE } from "./broken-snapshots.js";
 import { Incoming, removeOldParts } from "./incoming-snapshot.js";
 import {
   checkFirstSector,
-  decodeFirstSector,
   encodeFirstSector,
   type FirstSector,
-  FORMAT,
   framesOf,
   isSame,
   META,
   payloadOf,
-  SECTOR,
   SnapshotDamaged,
   type SnapshotInfo,
   wholeSector,
 } from "./snapshot-format.js";
+import { readFirst } from "./snapshot-heads.js";
 import { DIVERGED, NAME, NEW, snapshotName } from "./snapshot-names.js";
 import { SteppedFile, writeFrames } from "./snapshot-writer.js";
 
@@ -378,25 +375,4 @@ export class SnapshotFiles {
 
 function infoOf({ slot, bytes, sum }: SnapshotInfo): SnapshotInfo {
   return { slot, bytes, sum };
-}
-
-/** Throws `DataDirectoryError` when a newer version wrote one of them; changes nothing. */
-export async function checkFormats(disk: Disk): Promise<void> {
-  for (const name of await disk.list()) if (NAME.test(name)) await readFirst(disk, name);
-}
-
-/** Null: damaged. */
-async function readFirst(disk: Disk, name: string): Promise<FirstSector | null> {
-  const file = await disk.open(name, false);
-  try {
-    const first = decodeFirstSector(await readPart(file, 0, SECTOR));
-    if (first !== null && first.format !== FORMAT) {
-      throw new DataDirectoryError(
-        `${name} has format ${first.format}, this version knows ${FORMAT}: start a version that knows it`,
-      );
-    }
-    return first?.isWhole && first.bytes === (await file.size()) ? first : null;
-  } finally {
-    await file.close();
-  }
 }

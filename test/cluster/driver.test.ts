@@ -80,6 +80,37 @@ test("a replica whose network cannot be closed closes its log all the same", asy
   await wal.close();
 });
 
+test("a replica that closes while its genesis is written waits for that: it would write an identity of its life", async () => {
+  const c = cluster(1);
+  const disk = new MemoryDisk();
+  c.disks.set(1, disk);
+  const rename = disk.rename.bind(disk);
+  let letGo = () => {};
+  let isHeld = false;
+  disk.rename = async (from, to) => {
+    if (to === "genesis") {
+      isHeld = true;
+      await new Promise<void>((resolve) => {
+        letGo = resolve;
+      });
+    }
+    await rename(from, to);
+  };
+  const replica = await c.start(1);
+  await c.clock.until(() => isHeld);
+  let isClosed = false;
+  const closing = replica.close().then(() => {
+    isClosed = true;
+  });
+  await c.clock.pass(10_000);
+  assert.equal(isClosed, false);
+  letGo();
+  await c.clock.settle(closing);
+  assert.ok(disk.names().includes("genesis"));
+  disk.rename = () => assert.fail("something is written after the end");
+  await c.clock.pass(10_000);
+});
+
 test("a cluster of one serves at once, and has everything after power failed", async () => {
   const c = cluster(1);
   await c.startAll();
