@@ -143,21 +143,17 @@ export class Host {
     const replica: KvReplica = new Replica({
       id: this.id,
       cluster: own,
-      openStorage: async () => ({
-        disk: this.disk.view(life),
-        machine: new WatchedMachine(
-          await KvMachine.open(store, CHECKPOINTS),
-          this.id,
-          executions,
-          isVolatile,
-          {
-            onUse: () => life.mayAnswer(),
-            onRestored: () => this.onRestored(),
-            wrongly: (slot) => rot.timesOf(this.id, slot),
-          },
-        ),
-        release: async () => {},
-      }),
+      openStorage: async (prepare) => {
+        const disk = this.disk.view(life);
+        await prepare(disk);
+        const machine = await KvMachine.open(store, CHECKPOINTS);
+        const watched = new WatchedMachine(machine, this.id, executions, isVolatile, {
+          onUse: () => life.mayAnswer(),
+          onRestored: () => this.onRestored(),
+          wrongly: (slot) => rot.timesOf(this.id, slot),
+        });
+        return { disk, machine: watched, release: async () => {} };
+      },
       network: network.port(this.id, life),
       clock: life,
       randomHex: (bytes) => this.#randomHex(bytes),
