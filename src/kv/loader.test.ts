@@ -1,9 +1,9 @@
 // Records of a snapshot are handed over while the next ones are read: what that may not change.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-
+import { concatBytes } from "../base/bytes.js";
 import { loadSnapshot } from "./loader.js";
-import { MemoryRecordStore } from "./memory-record-store.js";
+import { MemoryMedium, MemoryRecordStore } from "./memory-record-store.js";
 import { encodePut, RecordBlocks } from "./record.js";
 import { type Replacement, SEAL_BYTES } from "./record-store.js";
 import { bytes } from "./requests-for-tests.js";
@@ -18,8 +18,8 @@ import {
 
 const MANY = 5 << 20;
 
-function record(main: number): FrozenRecord {
-  const sealed = encodePut(new RecordBlocks(), main, 0, bytes(`k${main}`), main, 1, 0n, new Uint8Array(MANY));
+function record(main: number, size = MANY): FrozenRecord {
+  const sealed = encodePut(new RecordBlocks(), main, 0, bytes(`k${main}`), main, 1, 0n, new Uint8Array(size));
   return { main, sub: 0, body: sealed.subarray(SEAL_BYTES) };
 }
 
@@ -95,5 +95,25 @@ test("a load that fails is told, whatever was read meanwhile", async () => {
     await turn();
     ends[0]!(new Error("no room"));
     await rejected;
+  }
+});
+
+test("records that come all at once are taken in slices, however small or large they are", async () => {
+  for (const [size, count, pauses] of [
+    [1, 9_000, 9],
+    [MANY, 5, 5],
+  ] as const) {
+    let turns = 0;
+    const store = new MemoryRecordStore(new MemoryMedium(), async () => {
+      turns += 1;
+    });
+    const frames = [encodeHeaderFrame(count + 1, 0, FRESH_DIGEST)];
+    for (let main = 2; main <= count + 1; main += 1) frames.push(frameOf(record(main, size)));
+    frames.push(encodeEndFrame(count));
+    async function* chunks() {
+      yield concatBytes(frames);
+    }
+    await loadSnapshot(chunks(), store, await store.replacement());
+    assert.ok(turns >= pauses, `${turns} pauses`);
   }
 });

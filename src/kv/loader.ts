@@ -21,6 +21,10 @@ import { BadSnapshot, framesOf } from "./snapshot.js";
 /** Records between two pauses: about 4 ms. */
 const SLICE_RECORDS = 500;
 
+/** Of a snapshot, as many records or bytes. */
+const SLICE_TAKEN = 1_000;
+const SLICE_BYTES = 1 << 20;
+
 /** Bytes of a snapshot's records that are handed to the store at once: it takes as long over few as over many. */
 const LOAD_BYTES = 4 << 20;
 
@@ -102,6 +106,8 @@ export async function loadSnapshot(
   let isComplete = false;
   let waiting: StoredRecord[] = [];
   let waitingBytes = 0;
+  let sliceTaken = 0;
+  let sliceBytes = 0;
   // One is written while the next ones are read.
   let loading: Promise<void> = Promise.resolve();
   const load = async (): Promise<void> => {
@@ -126,9 +132,16 @@ export async function loadSnapshot(
           const record = takeRecord(index, blocks, main, sub, body, compactRevision);
           waiting.push(record);
           waitingBytes += record.sealed.length;
+          sliceBytes += record.sealed.length;
         }
+        sliceTaken += frame.records.length;
         if (waitingBytes >= LOAD_BYTES) await load();
         count += frame.records.length;
+        if (sliceTaken >= SLICE_TAKEN || sliceBytes >= SLICE_BYTES) {
+          await records.turn();
+          sliceTaken = 0;
+          sliceBytes = 0;
+        }
       } else {
         if (frame.count !== count)
           throw new BadSnapshot(`the snapshot has ${count} of its ${frame.count} records`);
