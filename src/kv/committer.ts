@@ -3,9 +3,9 @@
 import { assert } from "../base/assert.js";
 import { Compactor } from "./compactor.js";
 import { type Checkpoint, encodeHead, FRESH_HEAD, type Head } from "./head.js";
-import { encodeChunk } from "./index-checkpoint.js";
+import { ChunkEncoder } from "./index-checkpoint.js";
 import type { MvccStore } from "./mvcc-store.js";
-import { type CheckpointChunk, type RecordStore, type RevisionKey, sealedCopy } from "./record-store.js";
+import { type CheckpointChunk, type RecordStore, type RevisionKey, seal } from "./record-store.js";
 
 /** How checkpoints of the index are paced; results do not depend on it. */
 export interface CheckpointPace {
@@ -162,17 +162,13 @@ export class Committer {
     const chunks: CheckpointChunk[] = [];
     let budget = Math.max(this.#pace.keys, recordsInCommit * this.#pace.keysPerRecord);
     while (budget > 0 && underWay.next !== null) {
-      const { body, keys, next } = encodeChunk(
-        this.#store,
-        underWay.next,
-        underWay.base,
-        this.#pace.chunkKeys,
-      );
+      const encoder = new ChunkEncoder(this.#store, underWay.next, underWay.base, this.#pace.chunkKeys);
+      while (!encoder.step()) await this.#records.turn();
       const { generation, chunks: number } = underWay;
-      chunks.push({ generation, number, sealed: sealedCopy(body, generation, number) });
+      chunks.push({ generation, number, sealed: seal(encoder.take(), generation, number) });
       underWay.chunks += 1;
-      underWay.next = next;
-      budget -= keys;
+      underWay.next = encoder.next;
+      budget -= encoder.keys;
       await this.#records.turn();
     }
     return chunks;

@@ -1,12 +1,12 @@
 // The index from its checkpoint: what was encoded, and nothing out of its order.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { encodeChunk } from "./index-checkpoint.js";
+import { ChunkEncoder } from "./index-checkpoint.js";
 import { IndexDecoder } from "./index-decoder.js";
 import { KeyIndex } from "./key-index.js";
 import { MemoryRecordStore } from "./memory-record-store.js";
 import { MvccStore, NEVER_COMPACTED } from "./mvcc-store.js";
-import { StoreCorrupt } from "./record-store.js";
+import { SEAL_BYTES, StoreCorrupt } from "./record-store.js";
 import { FRESH_DIGEST } from "./running-digest.js";
 
 const KEYS = 1000;
@@ -31,9 +31,10 @@ function filled(): { index: KeyIndex; chunks: Uint8Array[] } {
   const store = new MvccStore(new MemoryRecordStore(), index, main, NEVER_COMPACTED, FRESH_DIGEST, 0);
   const chunks: Uint8Array[] = [];
   for (let next: string | null = ""; next !== null; ) {
-    const chunk = encodeChunk(store, next, main, IN_CHUNK);
-    chunks.push(chunk.body);
-    next = chunk.next;
+    const encoder: ChunkEncoder = new ChunkEncoder(store, next, main, IN_CHUNK);
+    while (!encoder.step());
+    chunks.push(encoder.take().subarray(SEAL_BYTES));
+    next = encoder.next;
   }
   return { index, chunks };
 }
@@ -50,7 +51,7 @@ function contentOf(index: KeyIndex): unknown[] {
   const all: unknown[] = [index.live, index.sum, index.size];
   index.visit("", null, (key, id) => {
     const changes: number[] = [];
-    index.forEachChange(id, (main, mark) => changes.push(main, mark));
+    index.forEachChange(id, 0, (main, mark) => changes.push(main, mark) > 0);
     all.push([key, index.created(id), index.version(id), changes]);
     return true;
   });

@@ -20,7 +20,7 @@ function changesOf(index: KeyIndex): [number, number, boolean][] {
   const found: [number, number, boolean][] = [];
   const id = index.find("k");
   if (id !== NO_KEY)
-    index.forEachChange(id, (main, mark) => found.push([main, mark >>> 1, (mark & 1) === 1]));
+    index.forEachChange(id, 0, (main, mark) => found.push([main, mark >>> 1, (mark & 1) === 1]) > 0);
   return found;
 }
 
@@ -33,7 +33,7 @@ function keptOf(index: KeyIndex, revision: number, from = 0, atMost = 99): numbe
 
 function prune(index: KeyIndex, revision: number): [number, number, boolean][] {
   const dropped: [number, number, boolean][] = [];
-  index.prune("k", index.find("k"), revision, (main, sub, isTombstone) =>
+  index.prune("k", index.find("k"), revision, 99, (main, sub, isTombstone) =>
     dropped.push([main, sub, isTombstone]),
   );
   return dropped;
@@ -98,8 +98,33 @@ describe("key index", () => {
       assert.deepEqual(changesOf(index), LIFE.slice(kept));
       assert.equal(index.size, kept === LIFE.length ? 0 : 1);
       assert.deepEqual(index.size === 0 ? [] : prune(index, revision), [], "once more, it drops nothing");
+      const bitByBit = indexOf(LIFE);
+      const dropped: Changes[number][] = [];
+      let isAll = false;
+      while (!isAll) {
+        const before = dropped.length;
+        isAll = bitByBit.prune("k", bitByBit.find("k"), revision, 2, (...change) => dropped.push(change));
+        // A tombstone that is the last comes on top.
+        assert.ok(dropped.length - before <= (isAll ? 3 : 2));
+        assert.deepEqual(changesOf(bitByBit), LIFE.slice(dropped.length));
+      }
+      assert.deepEqual(dropped, LIFE.slice(0, kept));
     });
   }
+
+  test("changes are looked at from a revision on", () => {
+    const index = indexOf(LIFE);
+    const mainsFrom = (from: number, atMost = 99) => {
+      const found: number[] = [];
+      index.forEachChange(index.find("k"), from, (main) => found.push(main) < atMost);
+      return found;
+    };
+    assert.deepEqual(mainsFrom(0), [2, 4, 6, 8, 8, 10]);
+    assert.deepEqual(mainsFrom(4), [4, 6, 8, 8, 10]);
+    assert.deepEqual(mainsFrom(7, 2), [8, 8]);
+    assert.deepEqual(mainsFrom(10), [10]);
+    assert.deepEqual(mainsFrom(11), []);
+  });
 
   test("keys come in order of bytes, from a start to an end", () => {
     const index = new KeyIndex();
@@ -132,7 +157,7 @@ describe("key index", () => {
           const id = index.find(key);
           if (kind === "prune" && id !== NO_KEY) {
             const revision = main - back;
-            index.prune(key, id, revision, () => {});
+            index.prune(key, id, revision, 99, () => {});
             const isOld = list.findLastIndex(([at]) => at <= revision);
             const drop =
               isOld >= 0 && list[isOld]![1] && list[isOld]![0] < revision ? isOld + 1 : Math.max(0, isOld);
@@ -150,7 +175,7 @@ describe("key index", () => {
         for (const [key, list] of model) {
           const found: [number, boolean][] = [];
           const id = index.find(key);
-          if (id !== NO_KEY) index.forEachChange(id, (at, mark) => found.push([at, (mark & 1) === 1]));
+          if (id !== NO_KEY) index.forEachChange(id, 0, (at, mark) => found.push([at, (mark & 1) === 1]) > 0);
           assert.deepEqual(found, list);
         }
       }),
@@ -165,12 +190,40 @@ describe("key index", () => {
     assert.ok(index.isLiveAt(id, 50_000));
     assert.equal(index.foundMain, 50_000);
     let dropped = 0;
-    index.prune("k", id, 99_999, () => {
+    index.prune("k", id, 99_999, 200_000, () => {
       dropped += 1;
     });
     assert.equal(dropped, 99_997);
     assert.ok(!index.isLiveAt(id, 99_998));
     assert.ok(index.isLiveAt(id, 100_000));
     assert.equal(index.version(id), 100_000);
+  });
+
+  test("the changes of two keys stay what they were as both move through memory", () => {
+    const index = new KeyIndex();
+    const last = 400_000;
+    // Of "b" every third: its runs begin and end within the pages that those of "a" go through.
+    for (let main = 2; main <= last; main += 1) index.put(main % 3 === 0 ? "b" : "a", main, main % 7);
+    const check = (key: string, isOf: (main: number) => boolean, from: number) => {
+      let next = from;
+      index.forEachChange(index.find(key), 0, (main, mark) => {
+        while (!isOf(next)) next += 1;
+        if (main !== next || mark !== (main % 7) * 2)
+          assert.fail(`${main}, ${mark} of ${key} where ${next} is`);
+        next += 1;
+        return true;
+      });
+      while (next <= last && !isOf(next)) next += 1;
+      assert.equal(next, last + 1, key);
+    };
+    const isOfA = (main: number) => main % 3 !== 0;
+    const isOfB = (main: number) => main % 3 === 0;
+    check("a", isOfA, 2);
+    check("b", isOfB, 2);
+    for (const revision of [40_001, 100_001, 300_002]) {
+      index.prune("a", index.find("a"), revision, Number.POSITIVE_INFINITY, () => {});
+      check("a", isOfA, revision);
+      check("b", isOfB, 2);
+    }
   });
 });

@@ -227,14 +227,17 @@ export class KeyIndex {
     this.sum = (this.sum - mixOf(page.mains[at]!, page.marks[at]! >>> 1)) >>> 0;
   }
 
-  /** Every change of a key, ascending. */
-  forEachChange(id: number, visit: (main: number, mark: number) => void): void {
+  /** Every change of a key from revision `from` on, ascending, until `visit` says false. */
+  forEachChange(id: number, from: number, visit: (main: number, mark: number) => boolean): void {
     const page = this.#page(id);
     const at = id & PAGE_MASK;
     const run = page.runs[at]!;
-    for (let i = 0; i < page.runLengths[at]!; i += 1)
-      visit(this.#runs.main(run + i), this.#runs.mark(run + i));
-    visit(page.mains[at]!, page.marks[at]!);
+    const length = page.runLengths[at]!;
+    const first = run === NO_RUN ? 0 : this.#runs.countUpTo(run, length, from - 1);
+    for (let i = first; i < length; i += 1) {
+      if (!visit(this.#runs.main(run + i), this.#runs.mark(run + i))) return;
+    }
+    if (page.mains[at]! >= from) visit(page.mains[at]!, page.marks[at]!);
   }
 
   /**
@@ -301,38 +304,42 @@ export class KeyIndex {
 
   /**
    * Forgets what a compaction at `revision` makes unreadable: everything before the last change up to it, and
-   * that too when it is a tombstone, unless it is at `revision` itself, which a watch may still ask for.
+   * that too when it is a tombstone, unless it is at `revision` itself, which a watch may still ask for. Drops
+   * `atMost` changes, the oldest, and a tombstone that was the last; says whether that was all.
    */
-  prune(key: string, id: number, revision: number, drop: DropRevision): void {
+  prune(key: string, id: number, revision: number, atMost: number, drop: DropRevision): boolean {
     const page = this.#page(id);
     const at = id & PAGE_MASK;
     const run = page.runs[at]!;
     const length = page.runLengths[at]!;
     if (page.mains[at]! <= revision) {
-      this.#dropRows(page, at, length, drop);
+      if (!this.#dropRows(page, at, length, atMost, drop)) return false;
       const mark = page.marks[at]!;
-      if ((mark & 1) === 0 || page.mains[at] === revision) return;
+      if ((mark & 1) === 0 || page.mains[at] === revision) return true;
       drop(page.mains[at]!, mark >>> 1, true);
       this.#tree.delete(key);
       this.#free.push(id);
-      return;
+      return true;
     }
-    if (run === NO_RUN) return;
+    if (run === NO_RUN) return true;
     let count = this.#runs.countUpTo(run, length, revision) - 1;
-    if (count < 0) return;
+    if (count < 0) return true;
     const isTombstone = (this.#runs.mark(run + count) & 1) === 1;
     if (isTombstone && this.#runs.main(run + count) < revision) count += 1;
-    this.#dropRows(page, at, count, drop);
+    return this.#dropRows(page, at, count, atMost, drop);
   }
 
-  #dropRows(page: EntryPage, at: number, count: number, drop: DropRevision): void {
+  /** The first `all`, or `atMost` of them; says whether that was all. */
+  #dropRows(page: EntryPage, at: number, all: number, atMost: number, drop: DropRevision): boolean {
     const run = page.runs[at]!;
+    const count = Math.min(all, atMost);
     for (let i = 0; i < count; i += 1) {
       const mark = this.#runs.mark(run + i);
       drop(this.#runs.main(run + i), mark >>> 1, (mark & 1) === 1);
     }
     page.runs[at] = this.#runs.dropFirst(run, page.runLengths[at]!, count);
     page.runLengths[at] = page.runLengths[at]! - count;
+    return count === all;
   }
 }
 

@@ -8,6 +8,9 @@ const PAGE_MASK = PAGE - 1;
 /** The first page begins so small and doubles, so that a short history costs little. */
 const FIRST_ROWS = 256;
 
+/** Fewer are moved one by one; more, which may be a million, as memory is. */
+const FEW_ROWS = 64;
+
 /** No run: a key without older revisions. */
 export const NO_RUN = -1;
 
@@ -62,8 +65,22 @@ export class RevisionRuns {
     this.#free[power]!.push(start);
   }
 
+  /** Within a run only towards its start. */
   #move(from: number, to: number, length: number): void {
-    for (let i = 0; i < length; i += 1) this.#set(to + i, this.main(from + i), this.mark(from + i));
+    if (length < FEW_ROWS) {
+      for (let i = 0; i < length; i += 1) this.#set(to + i, this.main(from + i), this.mark(from + i));
+      return;
+    }
+    for (let done = 0; done < length; ) {
+      const source = (from + done) & PAGE_MASK;
+      const target = (to + done) & PAGE_MASK;
+      const rows = Math.min(length - done, PAGE - source, PAGE - target);
+      const sourcePage = (from + done) >> PAGE_BITS;
+      const targetPage = (to + done) >> PAGE_BITS;
+      this.#mains[targetPage]!.set(this.#mains[sourcePage]!.subarray(source, source + rows), target);
+      this.#marks[targetPage]!.set(this.#marks[sourcePage]!.subarray(source, source + rows), target);
+      done += rows;
+    }
   }
 
   /** Adds a row behind `length` rows of the run at `start`; returns where the run is now. */
