@@ -223,7 +223,7 @@ async function assertOwned(disk: Disk, heldUpTo: Slot): Promise<void> {
   throw identityMissing([`the state after slot ${heldUpTo}`]);
 }
 
-/** Where there are no peers, what is neither in the machine nor in the log is nowhere. Nothing has changed on disk. */
+/** Where there are no peers, what is neither in the machine nor in the log is nowhere. The log is as it was. */
 async function assertReachesBack(disk: Disk, heldUpTo: Slot): Promise<void> {
   const compactedUpTo = await compactedUpToOf(disk);
   if (compactedUpTo <= heldUpTo) return;
