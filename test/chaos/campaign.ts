@@ -1,12 +1,15 @@
 // Cycles of load, kill and restart on three real processes. In each, one, two or all are killed at a moment under load,
-// with or without a loss of power; some again while they start. What errors their disks report is drawn too.
+// with or without a loss of power; some again while they start. What errors their disks report is drawn too, and which
+// sectors of one of them cannot be read.
 import { appendFileSync, mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Random } from "../../src/base/random.js";
 import { freePorts } from "../free-port.js";
 import { sleep } from "../real/processes.js";
+import { BadDisk } from "./bad-disk.js";
 import { compare, level } from "./comparison.js";
 import { isOfCall, Load, WRITES_PER_CYCLE } from "./load.js";
+import { dataDirIn } from "./lossy-disk.js";
 import { Member } from "./member.js";
 import { Tally } from "./tally.js";
 
@@ -33,6 +36,7 @@ export class Campaign {
   readonly #random: Random;
   readonly #members: readonly Member[];
   readonly #load: Load;
+  readonly #badDisk: BadDisk;
   readonly #onLine: (line: string) => void;
   #wrong: string[];
   #cycle: number;
@@ -48,6 +52,7 @@ export class Campaign {
     this.#cycle = 0;
     this.#isEnding = false;
     this.#load = new Load(members, plan.random.copy(), (sentence) => this.#wrong.push(sentence));
+    this.#badDisk = new BadDisk(members, plan.random);
     for (const member of members) {
       member.onReady = (ms) => this.tally.served(ms);
       member.onEnded = (how) => this.#endedByItself(member, how);
@@ -60,8 +65,7 @@ export class Campaign {
     const url = (port: number): string => `http://127.0.0.1:${port}`;
     const cluster = names.map((name, i) => `${name}=${url(ports + REPLICAS + i)}`).join(",");
     const members = names.map((name, i) => {
-      // Two levels below what is watched: their names may be lost, too.
-      const dataDir = join(plan.folder, name, "new", "data");
+      const dataDir = dataDirIn(join(plan.folder, name));
       const args = [
         ...["--name", name, "--data-dir", dataDir, "--initial-cluster", cluster],
         ...[
@@ -106,6 +110,11 @@ export class Campaign {
     return this.#wrong;
   }
 
+  /** What it did and met. */
+  lines(): readonly string[] {
+    return [...this.tally.lines(), this.#badDisk.line()];
+  }
+
   /** For good: none is launched any more. */
   async kill(): Promise<void> {
     this.#isEnding = true;
@@ -119,11 +128,12 @@ export class Campaign {
   async #runCycle(): Promise<void> {
     const random = this.#random;
     this.#load.begin(this.#cycle);
+    const spoilt = this.#badDisk.spoilRunning(this.#cycle);
     const early = 20 + random.below(WRITES_PER_CYCLE - 100);
     await this.#until(`${early} writes are acknowledged`, () => this.#load.inCycle >= early);
     await sleep(random.below(20));
     const victims = shuffled(this.#members, random).slice(0, drawCount(random));
-    const told = [await this.#kill(victims)];
+    const told = [...(spoilt === "" ? [] : [`while running ${spoilt}`]), await this.#kill(victims)];
     if (random.below(4) === 0) {
       await sleep(random.below(500));
       told.push(`while starting ${await this.#kill(victims)}`);
@@ -133,6 +143,8 @@ export class Campaign {
     await this.#until("enough writes are acknowledged", () => this.#load.inCycle >= WRITES_PER_CYCLE);
     await this.#load.end();
     await this.#compare({ from: Math.max(1, this.#cycle - COMPARED_CYCLES + 1), to: this.#cycle });
+    const failed = this.#badDisk.endCycle();
+    if (failed > 0) told.push(`${failed} reads failed`);
     this.#say(`cycle ${this.#cycle}: ${told.join(", ")}; ${this.#load.inCycle} acknowledged`);
   }
 
@@ -150,11 +162,12 @@ export class Campaign {
       lost += ` ${victim.plan.name} lost ${sectors} sectors and ${entries} names`;
     }
     this.tally.killed(victims.length, REPLICAS, isLossy);
+    const spoilt = this.#badDisk.spoilAtRest(victims, this.#cycle);
     for (const victim of victims) {
       if (random.below(3) === 0) await sleep(random.below(100));
       this.#launch(victim, drawFaults(random));
     }
-    return `${victims.map(({ plan }) => plan.name).join("+")} killed${isLossy ? `, power lost:${lost}` : ""}`;
+    return `${victims.map(({ plan }) => plan.name).join("+")} killed${isLossy ? `, power lost:${lost}` : ""}${spoilt === "" ? "" : `, ${spoilt}`}`;
   }
 
   /** Allowed after an error of its disk only; then it comes back at once, and no error waits for it. */

@@ -1,7 +1,7 @@
 // After a cycle: all replicas are level and hold the same, byte for byte, and every acknowledged write is there, at the
 // revision that its client was told.
 import { type Client, status } from "@grpc/grpc-js";
-import { RangeRequest, RangeResponse } from "../../src/proto/gen/rpc.js";
+import { RangeRequest, RangeResponse, StatusRequest, StatusResponse } from "../../src/proto/gen/rpc.js";
 import { sleep } from "../real/processes.js";
 import { type Codec, unary } from "../real/unary.js";
 import { keyOf, type Load, valueUnder } from "./load.js";
@@ -43,19 +43,33 @@ function clientOf(member: Member): Client {
   return member.client;
 }
 
-/** Null when all are at one revision, and that is `floor` or more; a sentence when they do not get there. */
+/**
+ * Null when all are at one revision, that is `floor` or more, and none has an alarm, such as that what is damaged has
+ * no copy left; a sentence when they do not get there.
+ */
 export async function level(members: readonly Member[], floor: number): Promise<string | null> {
   const end = performance.now() + LEVEL_WITHIN_MS;
   const asked = { from: "c", to: "d", serializable: true, countOnly: true };
   for (;;) {
     const answers = await Promise.all(members.map((member) => ask(clientOf(member), asked)));
     const revisions = answers.map(({ revision }) => revision);
-    if (revisions.every((revision) => revision >= floor && revision === revisions[0])) return null;
+    const isLevel = revisions.every((revision) => revision >= floor && revision === revisions[0]);
+    const alarms = isLevel ? await alarmsOf(members) : [];
+    if (isLevel && alarms.length === 0) return null;
+    if (alarms.length > 0 && performance.now() > end) return `alarms do not go away: ${alarms.join("; ")}`;
     if (performance.now() > end) {
       return `after ${LEVEL_WITHIN_MS / 1000} s the replicas are at revisions ${revisions.join(", ")}, the highest acknowledged is ${floor}`;
     }
     await sleep(10);
   }
+}
+
+async function alarmsOf(members: readonly Member[]): Promise<string[]> {
+  const path = "/etcdserverpb.Maintenance/Status";
+  const answers = await Promise.all(
+    members.map((member) => unary(clientOf(member), path, StatusRequest, StatusResponse, {})),
+  );
+  return answers.flatMap(({ errors }, i) => errors.map((text) => `${members[i]!.plan.name}: ${text}`));
 }
 
 /** Compares what was put in the cycles `from` to `to`; a linearizable read at `reader` is held against `load`. */

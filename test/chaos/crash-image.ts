@@ -25,11 +25,12 @@ import { type Fallen, UnsyncedSectors } from "./unsynced-sectors.js";
 
 const SECTOR = 512;
 
-/** A data directory, its journal, and the directory for what was removed, all on one file system. */
+/** A data directory, its journal, its bad sectors, and the directory for what was removed, all on one file system. */
 export interface WatchedDirectory {
   readonly root: string;
   readonly journal: string;
   readonly removed: string;
+  readonly bad: string;
 }
 
 /** What a power loss took. */

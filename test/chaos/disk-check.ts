@@ -56,6 +56,33 @@ function contents(bytes: Buffer | null): string {
 
 const OVERWRITE = `const f = make("f", 1); fs.fdatasyncSync(f); syncRoot(); write(f, 2);`;
 
+/** Each line throws where the disk does other than it should. */
+const BAD_SECTORS = `const f = make("f", 1); const got = Buffer.alloc(${SECTORS * SECTOR});
+  const table = fs.openSync(process.env.LOSSY_DISK_BAD, "r+");
+  const spoil = (sector) => {
+    const entry = Buffer.from(BigUint64Array.of(BigInt(fs.fstatSync(f).ino), BigInt(sector)).buffer);
+    fs.writeSync(table, entry, 0, undefined, 0); mustFail(readsAt(sector * ${SECTOR}, 1));
+  };
+  const must = (count, at) => {
+    const n = fs.readSync(f, got, 0, got.length, at);
+    if (n !== count) throw new Error(n + " bytes were read");
+  };
+  const mustFail = (read) => {
+    try { read(); } catch (e) { if (e.code === "EIO") return; throw e; }
+    throw new Error("it must fail: " + read);
+  };
+  const readsAt = (at, length) => () => fs.readSync(f, got, 0, length, at);
+  spoil(2); must(${2 * SECTOR}, 0); must(${(SECTORS - 3) * SECTOR}, ${3 * SECTOR});
+  mustFail(readsAt(${2 * SECTOR}, got.length)); mustFail(readsAt(${3 * SECTOR - 1}, 1));
+  mustFail(() => fs.readFileSync(at("f"))); mustFail(() => fs.readvSync(f, [got, got], ${2 * SECTOR}));
+  fs.writeSync(f, got, 0, ${SECTOR - 1}, ${2 * SECTOR}); mustFail(readsAt(${2 * SECTOR}, 1));
+  fs.writeSync(f, got, 0, ${SECTOR}, ${2 * SECTOR}); must(got.length, 0);
+  spoil(${SECTORS - 1}); fs.ftruncateSync(f, ${(SECTORS - 1) * SECTOR});
+  fs.ftruncateSync(f, got.length); must(got.length, 0);
+  spoil(0); fs.closeSync(fs.openSync(at("f"), "w"));
+  fs.ftruncateSync(f, got.length); must(got.length, 0);
+  write(f, 2); fs.fsyncSync(f); syncRoot();`;
+
 const CASES: readonly Case[] = [
   {
     name: "what was synced is there",
@@ -135,6 +162,12 @@ const CASES: readonly Case[] = [
       if (told !== "ENOSPC" || !journal.includes("short-write f")) throw new Error(told + " was told");`,
     faults: ["write-enospc:1", "short-write:1"],
     see: (read) => contents(read("../f")),
+    must: ["new"],
+  },
+  {
+    name: "a bad sector fails the reads that come to it, until it is written anew",
+    program: BAD_SECTORS,
+    see: (read) => contents(read("f")),
     must: ["new"],
   },
 ];

@@ -1,20 +1,18 @@
 // Loaded into a server with LD_PRELOAD: before a file below one directory changes, what it held is written to a journal
 // beside it, and so is every sync that succeeded. Whoever kills the server rebuilds from the journal what a power loss
-// might have left (crash-image.ts). Faults are injected here too: the error codes, short writes and slow syncs.
+// might have left (crash-image.ts). Faults are injected here too: the error codes, short writes and slow syncs; reads fail
+// in bad-sectors.c.
 //
 //   LOSSY_DISK_ROOT     the directory, absolute; what is strictly below it is watched
 //   LOSSY_DISK_JOURNAL  the journal, outside of it; it is appended to, over several lives
 //   LOSSY_DISK_REMOVED  a directory on the same file system, for what was removed and may have to come back
 //   LOSSY_DISK_FAULTS   kind:count,... the count-th operation of that kind is hit; see `kinds`
-#define _GNU_SOURCE
-#include <dlfcn.h>
-#include <errno.h>
+#include "lossy-disk.h"
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,15 +32,9 @@ struct header {
 };
 _Static_assert(sizeof(struct header) == 56, "the journal's header has no padding");
 
-enum { MAX_FILES = 65536, MAX_NAME = 64, SLOW_SYNC_US = 25000 };
-
-struct watched {
-  char is_watched, is_directory, is_dsync, is_append, is_stored;
-  int reader;
-  dev_t device;
-  ino_t ino;
-  char name[MAX_NAME];
-};
+enum { MAX_FILES = 65536, SLOW_SYNC_US = 25000 };
+// To the end of a file, wherever in its last sector that is.
+static const off_t END = INT64_MAX;
 
 static struct watched files[MAX_FILES];
 // One at a time: a record of the journal and the change that it is about are not parted by another change.
@@ -55,14 +47,12 @@ enum { SYNC_EIO, WRITE_EIO, WRITE_ENOSPC, SHORT_WRITE, SLOW_SYNC, KINDS };
 static const char *const kinds[KINDS] = {"sync-eio", "write-eio", "write-enospc", "short-write", "slow-sync"};
 static long countdown[KINDS], period[KINDS];
 
-#define REAL(name) ((__typeof__(&name))real_of(#name))
-
-static void give_up(const char *what) {
+void give_up(const char *what) {
   fprintf(stderr, "lossy-disk: %s: %s\n", what, strerror(errno));
   abort();
 }
 
-static void *real_of(const char *name) {
+void *real_of(const char *name) {
   void *found = dlsym(RTLD_NEXT, name);
   if (found == NULL) give_up(name);
   return found;
@@ -96,11 +86,13 @@ static off_t journal_end(void) { return lseek(journal, 0, SEEK_END); }
 __attribute__((constructor)) static void start(void) {
   const char *given = getenv("LOSSY_DISK_ROOT"), *path = getenv("LOSSY_DISK_JOURNAL");
   const char *keep = getenv("LOSSY_DISK_REMOVED"), *faults = getenv("LOSSY_DISK_FAULTS");
+  const char *bad = getenv("LOSSY_DISK_BAD");
   if (given == NULL || path == NULL || keep == NULL) return;
   journal = REAL(open)(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   if (journal < 0) give_up(path);
   snprintf(root, sizeof root, "%s", given);
   snprintf(removed, sizeof removed, "%s", keep);
+  if (bad != NULL) map_bad_sectors(bad);
   for (int kind = 0; faults != NULL && kind < KINDS; kind += 1) {
     const char *found = strstr(faults, kinds[kind]);
     if (found != NULL) countdown[kind] = atol(found + strlen(kinds[kind]) + 1);
@@ -144,7 +136,7 @@ static void record_undo(int reader, ino_t ino, off_t at, size_t span, off_t old_
   char *old = malloc(length + 1);
   if (old == NULL) give_up("no memory");
   for (size_t done = 0; done < length;) {
-    ssize_t count = pread(reader, old + done, length - done, at + done);
+    ssize_t count = REAL(pread)(reader, old + done, length - done, at + done);
     if (count <= 0) give_up("what is overwritten cannot be read");
     done += count;
   }
@@ -200,6 +192,7 @@ static int open_watched(const char *path, int flags, mode_t mode) {
   if (fd >= 0) {
     watch(fd, path, flags);
     if (!existed && !is_root(path)) record_create(path, files[fd].ino);
+    if (!existed || (flags & O_TRUNC)) renew_sectors(files[fd].ino, 0, END);
   }
   pthread_mutex_unlock(&turn);
   return fd;
@@ -239,7 +232,7 @@ static struct watched *watched_any(int fd) {
   return NULL;
 }
 
-static struct watched *watched_file(int fd) { return watched_any(fd) && !files[fd].is_directory ? &files[fd] : NULL; }
+struct watched *watched_file(int fd) { return watched_any(fd) && !files[fd].is_directory ? &files[fd] : NULL; }
 
 // `at` below 0: at the file's own position.
 static ssize_t write_watched(struct watched *file, int fd, const struct iovec *parts, int count, off_t at) {
@@ -262,6 +255,7 @@ static ssize_t write_watched(struct watched *file, int fd, const struct iovec *p
     if (is_short) parts = &part;
     done = at >= 0 ? REAL(pwritev)(fd, parts, count, at) : REAL(writev)(fd, parts, count);
     error = errno;
+    if (done > 0) renew_sectors(file->ino, from, from + done < now.st_size ? from + done : END);
     if (file->is_dsync && done > 0) {
       struct header header = {.kind = SYNC_RANGE, .file = file->ino, .a = from, .b = done, .c = journal_end()};
       record(header, NULL, 0, NULL, 0);
@@ -304,6 +298,7 @@ int ftruncate(int fd, off_t length) {
   off_t span = length < now.st_size ? now.st_size - length : length - now.st_size;
   record_undo(file->reader, file->ino, from, span, now.st_size, length);
   int result = REAL(ftruncate)(fd, length);
+  if (result == 0) renew_sectors(file->ino, length, END);
   pthread_mutex_unlock(&turn);
   return result;
 }

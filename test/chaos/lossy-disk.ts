@@ -1,12 +1,13 @@
-// Compiles lossy-disk.c, and gives the environment with which a process is watched by it.
+// Compiles lossy-disk.c and bad-sectors.c, and gives the environment with which a process is watched by it.
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { TABLE_BYTES } from "./bad-sectors.js";
 import type { WatchedDirectory } from "./crash-image.js";
 
 /** `dist/test/chaos/` is three levels below the checkout; what is compiled from C is not there. */
-const SOURCE = resolve(dirname(fileURLToPath(import.meta.url)), "../../../test/chaos/lossy-disk.c");
+const SOURCES = resolve(dirname(fileURLToPath(import.meta.url)), "../../../test/chaos");
 
 /** Something that this machine lacks, in a sentence. */
 export class Unsuitable extends Error {}
@@ -25,7 +26,8 @@ export function compileLossyDisk(folder: string): string {
     "-shared",
     "-o",
     library,
-    SOURCE,
+    join(SOURCES, "lossy-disk.c"),
+    join(SOURCES, "bad-sectors.c"),
     "-ldl",
     "-lpthread",
   ];
@@ -33,23 +35,31 @@ export function compileLossyDisk(folder: string): string {
     const { status, error, stderr } = spawnSync(compiler, args, { encoding: "utf8" });
     if ((error as NodeJS.ErrnoException | undefined)?.code === "ENOENT") continue;
     if (status === 0) return library;
-    throw new Unsuitable(`${compiler} cannot compile ${SOURCE}: install gcc and libc6-dev\n${stderr}`);
+    throw new Unsuitable(
+      `${compiler} cannot compile lossy-disk.c in ${SOURCES}: install gcc and libc6-dev\n${stderr}`,
+    );
   }
   throw new Unsuitable("chaos needs a C compiler: install gcc and libc6-dev");
+}
+
+/** Of a member whose `root` is watched; two levels below it: their names may be lost, too. */
+export function dataDirIn(root: string): string {
+  return join(root, "new", "data");
 }
 
 /** The places for a data directory `name` in `folder`; makes what must be there before a process starts. */
 export function watchedIn(folder: string, name: string): WatchedDirectory {
   const places = { root: join(folder, name), journal: join(folder, `${name}.journal`) };
-  const removed = join(folder, `${name}.removed`);
+  const [removed, bad] = [join(folder, `${name}.removed`), join(folder, `${name}.bad`)];
   if (!existsSync(removed)) mkdirSync(removed);
-  return { ...places, removed };
+  if (!existsSync(bad)) writeFileSync(bad, new Uint8Array(TABLE_BYTES));
+  return { ...places, removed, bad };
 }
 
 /** `faults` as lossy-disk.c takes them. */
 export function watchedEnvironment(
   library: string,
-  { root, journal, removed }: WatchedDirectory,
+  { root, journal, removed, bad }: WatchedDirectory,
   faults: readonly string[],
 ): NodeJS.ProcessEnv {
   return {
@@ -60,6 +70,7 @@ export function watchedEnvironment(
     LOSSY_DISK_ROOT: root,
     LOSSY_DISK_JOURNAL: journal,
     LOSSY_DISK_REMOVED: removed,
+    LOSSY_DISK_BAD: bad,
     LOSSY_DISK_FAULTS: faults.join(","),
   };
 }

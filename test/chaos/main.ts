@@ -3,7 +3,9 @@
 //   --cycles N      default 60      --seed S      of what is drawn, not of when things happen; default: any
 //   --folder DIR    where its folder is made, on a real file system; default: the system's for temporary files
 //   --small-log     with a log of small files of which little is kept, so that snapshots are sent
-//   --planted BUG   with a bug planted, to see it found: no-sync, no-log-sync, no-directory-sync, no-birth-sync
+//   --quick-scrub   with a scrub that reads everything every two seconds
+//   --planted BUG   with a bug planted, to see it found: no-sync, no-log-sync, no-directory-sync, no-birth-sync,
+//                   failed-read-ends
 import { randomInt } from "node:crypto";
 import { appendFileSync, existsSync, statfsSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -13,7 +15,7 @@ import { Random } from "../../src/base/random.js";
 import { Campaign, campaignFolder } from "./campaign.js";
 import { checkDisk } from "./disk-check.js";
 import { compileLossyDisk, Unsuitable } from "./lossy-disk.js";
-import { PLANTS, programWith } from "./planted.js";
+import { type Changes, PLANTS, programWith } from "./planted.js";
 
 const OPTIONS = {
   cycles: { type: "string", default: "60" },
@@ -21,17 +23,16 @@ const OPTIONS = {
   folder: { type: "string", default: tmpdir() },
   planted: { type: "string" },
   "small-log": { type: "boolean", default: false },
+  "quick-scrub": { type: "boolean", default: false },
 } as const;
 /** tmpfs and ramfs: nothing there survives anything, and syncs cost nothing. */
 const IN_MEMORY = [0x01021994, 0x858458f6];
 const SHOWN = 20;
 
-interface Plan {
+interface Plan extends Changes {
   readonly cycles: number;
   readonly seed: number;
   readonly parent: string;
-  readonly planted: string | null;
-  readonly hasSmallLog: boolean;
 }
 
 /** Throws an `Error` when the arguments make no sense. */
@@ -52,11 +53,13 @@ function readPlan(): Plan {
   if (IN_MEMORY.includes(statfsSync(parent).type)) {
     throw new Error(`${parent} is a file system in memory: give a folder on a disk with --folder`);
   }
-  return { cycles, seed, parent, planted, hasSmallLog: values["small-log"] };
+  const hasQuickScrub = values["quick-scrub"];
+  return { cycles, seed, parent, planted, hasSmallLog: values["small-log"], hasQuickScrub };
 }
 
 /** The exit status. */
-async function run({ cycles, seed, parent, planted, hasSmallLog }: Plan): Promise<number> {
+async function run(plan: Plan): Promise<number> {
+  const { cycles, seed, parent, planted } = plan;
   const { folder, remove } = campaignFolder(parent);
   console.log(`seed ${seed}, in ${folder}${planted === null ? "" : `; planted: ${PLANTS[planted]!.what}`}`);
   let wrong: readonly string[] = [];
@@ -66,14 +69,14 @@ async function run({ cycles, seed, parent, planted, hasSmallLog }: Plan): Promis
     wrong = (await checkDisk(folder, library)).map(
       (sentence) => `the lossy disk is not as it should be: ${sentence}`,
     );
-    const program = programWith(planted, hasSmallLog, folder);
+    const program = programWith(plan, folder);
     const campaign = await Campaign.open(
       { cycles, random: new Random(seed), folder, program, library },
       console.log,
     );
     endWith(campaign, remove);
     if (wrong.length === 0) wrong = await campaign.run();
-    for (const line of campaign.tally.lines()) console.log(line);
+    for (const line of campaign.lines()) console.log(line);
     isKept = wrong.length > 0;
     const lost = wrong.filter((sentence) => sentence.startsWith("lost: ")).length;
     console.log(`lost: ${lost}${wrong.length > lost ? `; otherwise wrong: ${wrong.length - lost}` : ""}`);
@@ -107,7 +110,8 @@ function endWith(campaign: Campaign, remove: () => void): void {
   process.once("SIGTERM", () => void end("SIGTERM", 143));
 }
 
-const USAGE = "npm run chaos -- [--cycles N] [--seed S] [--folder DIR] [--small-log] [--planted BUG]";
+const USAGE =
+  "npm run chaos -- [--cycles N] [--seed S] [--folder DIR] [--small-log] [--quick-scrub] [--planted BUG]";
 
 try {
   const plan = readPlan();

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import type { Client } from "@grpc/grpc-js";
 import type { Random } from "../../src/base/random.js";
 import { connect } from "../real/unary.js";
+import { BadSectors } from "./bad-sectors.js";
 import { type Loss, losePower, settledJournal, type WatchedDirectory } from "./crash-image.js";
 import { watchedEnvironment, watchedIn } from "./lossy-disk.js";
 
@@ -25,8 +26,10 @@ export interface MemberPlan {
 export class Member {
   readonly plan: MemberPlan;
   readonly watched: WatchedDirectory;
+  readonly badSectors: BadSectors;
   /** Null while no process runs. */
   client: Client | null;
+  launches: number;
   #child: ChildProcess | null;
   #isReady: boolean;
   #isKilled: boolean;
@@ -42,7 +45,9 @@ export class Member {
     this.plan = plan;
     this.watched = watchedIn(plan.folder, plan.name);
     mkdirSync(this.watched.root);
+    this.badSectors = new BadSectors(this.watched.bad);
     this.client = null;
+    this.launches = 0;
     this.#child = null;
     this.#isReady = false;
     this.#isKilled = false;
@@ -65,6 +70,7 @@ export class Member {
       stdio: ["ignore", "pipe", "pipe"],
     });
     this.#child = child;
+    this.launches += 1;
     this.#isKilled = false;
     this.#launchedAt = performance.now();
     child.stdout.on("data", (chunk: Buffer) => {

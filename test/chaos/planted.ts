@@ -1,4 +1,4 @@
-// Scratch copies of the compiled program: with small limits, or with a bug of durability that a campaign must find.
+// Scratch copies of the compiled program: with other limits, or with a bug that a campaign must find.
 import { cpSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -44,6 +44,12 @@ export const PLANTS: Readonly<Record<string, Plant>> = {
     replace:
       'if (this.name.startsWith("log-")) setImmediate(done, null); else fdatasync(this.#descriptor, done);',
   },
+  "failed-read-ends": {
+    what: "a read that fails ends the process",
+    file: "wal/unreadable.js",
+    find: "if (isIoError(error))\n            return null;",
+    replace: "",
+  },
 };
 
 /** A log in files of 64 KiB of which two are kept: whoever was away for a moment needs a snapshot. */
@@ -52,9 +58,26 @@ const SMALL_LOG: readonly Edit[] = [
   { file: "replica/driver.js", find: "TAIL_SEGMENTS = 4", replace: "TAIL_SEGMENTS = 2" },
 ];
 
+/** A scrub that reads everything every two seconds, from the start on: what is damaged is found while it runs. */
+const QUICK_SCRUB: readonly Edit[] = [
+  { file: "replica/scrubber.js", find: "PASS_MS = 12 * 3_600_000", replace: "PASS_MS = 2000" },
+  { file: "replica/scrubber.js", find: "FIRST_AFTER_MS = 60_000", replace: "FIRST_AFTER_MS = 300" },
+];
+
+/** How the program differs from the one that is shipped. */
+export interface Changes {
+  readonly planted: string | null;
+  readonly hasSmallLog: boolean;
+  readonly hasQuickScrub: boolean;
+}
+
 /** The program to run: as it is, or from a copy in `folder` with other words in it. */
-export function programWith(planted: string | null, hasSmallLog: boolean, folder: string): string {
-  const edits = [...(hasSmallLog ? SMALL_LOG : []), ...(planted === null ? [] : [PLANTS[planted]!])];
+export function programWith({ planted, hasSmallLog, hasQuickScrub }: Changes, folder: string): string {
+  const edits = [
+    ...(hasSmallLog ? SMALL_LOG : []),
+    ...(hasQuickScrub ? QUICK_SCRUB : []),
+    ...(planted === null ? [] : [PLANTS[planted]!]),
+  ];
   if (edits.length === 0) return SHIPPED;
   const copy = join(folder, "planted");
   for (const part of ["dist/src", "bin", "package.json"]) {
