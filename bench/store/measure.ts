@@ -67,7 +67,9 @@ export class StoreMeasurement {
       const puts = await this.#measurePuts();
       await sleep(SETTLE_MS);
       const steady = await this.#memory();
-      const diskAtEnd = await diskBytes(this.#cluster.dataDir(0));
+      // The leader keeps the snapshots that it has given for a minute.
+      const other = ((await this.#cluster.findLeader()) + 1) % this.#cluster.members.length;
+      const diskAtEnd = await diskBytes(this.#cluster.dataDir(other));
       const restartSeconds: number[] = [];
       for (const i of this.#cluster.members.keys()) restartSeconds.push(await this.#restart(i));
       await sleep(SETTLE_MS);
