@@ -10,7 +10,7 @@ import type { DriverEvents, DriverOptions } from "./driver-options.js";
 import { DueTimer } from "./due-timer.js";
 import { Unavailable } from "./errors.js";
 import { LogServer } from "./log-server.js";
-import { type Opened, open, openPrepared, type Storage } from "./opening.js";
+import { type Opened, type OpeningOptions, open, openPrepared, type Storage } from "./opening.js";
 import { Peers } from "./peers.js";
 import type { Proposals } from "./proposals.js";
 import type { Reads } from "./reads.js";
@@ -135,10 +135,9 @@ export class Driver<C, R, Q, A> {
       events: this.#events,
     });
     if (this.#isWaitingOver) this.space.room.endWaiting();
-    this.#opened = await open(this.#storage, {
+    const options: OpeningOptions<R> = {
       ...this.#options,
       room: this.space.room,
-      recoveredLog,
       replies: this.#proposals,
       onSynced: (proof) => {
         this.#turns?.onSynced(proof);
@@ -150,7 +149,8 @@ export class Driver<C, R, Q, A> {
         this.#execute();
       },
       onFailed: (error) => this.#events.onBroken(error),
-    });
+    };
+    this.#opened = await open(storage, options, recoveredLog);
     this.#peers = new Peers({
       bootstrap: this.#opened.bootstrap,
       network,

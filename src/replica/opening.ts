@@ -77,8 +77,6 @@ export interface OpeningOptions<R> {
   readonly heartbeatMs: number;
   readonly replies: Replies<R>;
   readonly room: Room;
-  /** What `prepare` has read. */
-  readonly recoveredLog?: RecoveredLog | undefined;
   onSynced(proof: Synced): void;
   /** The log cannot show the value of a slot that is known chosen. */
   onLogDamaged(slot: Slot): void;
@@ -130,11 +128,14 @@ export type Owner = Pick<OpeningOptions<unknown>, "id" | "cluster" | "randomHex"
 export async function openPrepared<C, R, Q, A>(
   options: Owner & { readonly openStorage: OpenStorage<C, R, Q, A> },
 ): Promise<{ storage: Storage<C, R, Q, A>; recoveredLog: RecoveredLog | undefined }> {
-  const found: { log?: RecoveredLog } = {};
+  let found: RecoveredLog | undefined;
   const storage = await options.openStorage(async (disk) => {
-    found.log = await prepare(disk, options);
+    found = await prepare(disk, options);
   });
-  return { storage, recoveredLog: found.log };
+  const recoveredLog = found;
+  // It has whole files of the log, and somebody may keep what was handed in.
+  found = undefined;
+  return { storage, recoveredLog };
 }
 
 /**
@@ -157,10 +158,11 @@ function ownedBy({ id, randomHex }: Owner, cluster: ClusterConfig): DataDirector
   return { clusterId: clusterIdOf(cluster), replica: id, randomHex: () => randomHex(16), checkGenesis };
 }
 
-/** Rejects with what is wrong with the directory, as a sentence. */
+/** Rejects with what is wrong with the directory, as a sentence. `recoveredLog`: as `openPrepared` gave it. */
 export async function open<C, R, Q, A>(
   { disk, machine, faults = [] }: Storage<C, R, Q, A>,
   options: OpeningOptions<R>,
+  recoveredLog?: RecoveredLog,
 ): Promise<Opened<C, R, Q, A>> {
   const { id, clock, randomHex, segmentBytes, room } = options;
   await assertOwned(disk, machine.durable?.held().slot ?? 0);
@@ -175,17 +177,20 @@ export async function open<C, R, Q, A>(
   );
   const held = heldMachine.durable.held();
   if (cluster.members.length === 1) await assertReachesBack(disk, held.slot);
-  const { wal, recovered } = await Wal.open(disk, {
-    ...(segmentBytes === undefined ? {} : { segmentBytes }),
-    appliedUpTo: held.slot,
-    markAfterMs: MARK_AFTER_HEARTBEATS * options.heartbeatMs,
-    clock,
-    room,
-    recovered: options.recoveredLog,
-    onSynced: (proof) => options.onSynced(proof),
-    onDamaged: (slot) => options.onLogDamaged(slot),
-    onFailed: (error) => options.onFailed(error),
-  });
+  const { wal, recovered } = await Wal.open(
+    disk,
+    {
+      ...(segmentBytes === undefined ? {} : { segmentBytes }),
+      appliedUpTo: held.slot,
+      markAfterMs: MARK_AFTER_HEARTBEATS * options.heartbeatMs,
+      clock,
+      room,
+      onSynced: (proof) => options.onSynced(proof),
+      onDamaged: (slot) => options.onLogDamaged(slot),
+      onFailed: (error) => options.onFailed(error),
+    },
+    recoveredLog,
+  );
   const { executor, committer } = machineSide(heldMachine, wal, held, incarnation, options);
   await replay(executor, recovered.chosenUpTo, () => {
     committer.poke(clock.now());

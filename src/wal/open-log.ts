@@ -80,16 +80,15 @@ export interface LogOptions {
   readonly segmentBytes: number;
   readonly appliedUpTo: Slot;
   readonly room: Room;
-  readonly recovered?: RecoveredLog | undefined;
   readonly onFailed: (error: Error) => void;
 }
 
-export async function openLog(disk: Disk, options: LogOptions): Promise<LogParts> {
+export async function openLog(disk: Disk, options: LogOptions, found?: RecoveredLog): Promise<LogParts> {
   let files = await disk.list();
   let copies = await readPromises(disk, files);
   if (!files.includes(IDENTITY_NAME) && segmentsAmong(files).length === 0 && isUnreadable(copies)) {
     await createLog(disk, 0, copies);
-    return openLog(disk, options);
+    return openLog(disk, options, found);
   }
   const known = checkFiles(files, copies);
   if (known.highest === 0) {
@@ -98,7 +97,7 @@ export async function openLog(disk: Disk, options: LogOptions): Promise<LogParts
     files = await disk.list();
     copies = await readPromises(disk, files);
   }
-  const recovered = options.recovered ?? (await recover(disk, known));
+  const recovered = found ?? (await recover(disk, known));
   const promised = Math.max(known.promised, recovered.recovery.ballot);
   return prepare(disk, { ...options, files, copies, known, promised, ...recovered });
 }

@@ -1,7 +1,6 @@
 // How a log is opened, and what it needs of the world.
 import type { Slot } from "../paxos/ballot.js";
 import type { Synced } from "../paxos/outbox.js";
-import type { RecoveredLog } from "./open-log.js";
 import type { Room } from "./room.js";
 
 /** What the log needs of a clock; `Clock` of the driver is one. */
@@ -22,8 +21,6 @@ export interface WalOptions {
   readonly clock: WalClock;
   /** Where the segments find room; one without a reserve, unless given. */
   readonly room?: Room;
-  /** What `lookAtLog` has read since the directory was locked; read now, unless given. */
-  readonly recovered?: RecoveredLog | undefined;
   /** Everything appended up to the turn of the proof is on disk. */
   onSynced(proof: Synced): void;
   /** The value of a slot known chosen cannot be read: whoever asks for it is not served. May be told again. */

@@ -10,7 +10,7 @@ import type { Compaction } from "./compaction.js";
 import type { Disk, DiskCallback } from "./disk.js";
 import { indexBatch } from "./index-batch.js";
 import { LogReader } from "./log-reader.js";
-import { type LogParts, openLog } from "./open-log.js";
+import { type LogParts, openLog, type RecoveredLog } from "./open-log.js";
 import type { Manifest, PromiseFiles } from "./promise-file.js";
 import { type BatchAssembler, FLAG_CLEAN, type WalRecord } from "./record-codec.js";
 import { type Recovered, recoveredState } from "./recovered-state.js";
@@ -18,12 +18,10 @@ import { Rolling } from "./rolling.js";
 import { Room } from "./room.js";
 import type { SegmentFiles } from "./segment-files.js";
 import type { SlotIndex } from "./slot-index.js";
-import type { WalClock, WalOptions } from "./wal-options.js";
+import type { WalOptions } from "./wal-options.js";
 
 const MARK_AFTER_MS = 10;
 export const SEGMENT_BYTES = 16 * 1024 * 1024;
-
-export type { WalClock, WalOptions };
 
 export class Wal {
   readonly #options: WalOptions;
@@ -102,18 +100,21 @@ export class Wal {
 
   /**
    * Recovers the log of `disk`, or begins one in an empty directory, and makes what it read durable.
-   * Rejects with `DataDirectoryError`, having changed nothing, when the log cannot be trusted.
+   * Rejects with `DataDirectoryError`, having changed nothing, when the log cannot be trusted. `found`, not kept: what
+   * `lookAtLog` has read since the directory was locked.
    */
-  static async open(disk: Disk, options: WalOptions): Promise<{ wal: Wal; recovered: Recovered }> {
+  static async open(
+    disk: Disk,
+    options: WalOptions,
+    found?: RecoveredLog,
+  ): Promise<{ wal: Wal; recovered: Recovered }> {
     let wal: Wal | null = null;
     const failed = (error: Error) => {
       if (wal !== null) wal.#fail(error);
     };
-    const appliedUpTo = options.appliedUpTo ?? 0;
-    const segmentBytes = options.segmentBytes ?? SEGMENT_BYTES;
+    const { appliedUpTo = 0, segmentBytes = SEGMENT_BYTES } = options;
     const room = options.room ?? Room.withoutReserve({ disk, clock: options.clock, onFailed: failed });
-    const { recovered: read } = options;
-    const parts = await openLog(disk, { segmentBytes, appliedUpTo, room, recovered: read, onFailed: failed });
+    const parts = await openLog(disk, { segmentBytes, appliedUpTo, room, onFailed: failed }, found);
     wal = new Wal(options, parts, room);
     if (parts.opening !== null) await wal.#writeOpening(parts.opening);
     const recovered = await recoveredState(parts, wal.#reader, appliedUpTo);

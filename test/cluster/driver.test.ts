@@ -1,6 +1,8 @@
 // Three replicas with the real core and log in one process: what a caller sees while replicas crash and come back.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { jsonMachine } from "../../src/machine/json-machine.js";
 import { Closed, CommandRefused, OutcomeUnknown, Unavailable } from "../../src/replica/errors.js";
 import { MemoryDisk } from "../../src/wal/memory-disk.js";
@@ -325,22 +327,30 @@ test("F10: a failed sync ends the replica: nothing is acknowledged after it, and
   await c.closeAll();
 });
 
-test("a start that is prepared for reads the log once", async () => {
+test("a start that is prepared for reads the log once, and does not keep it", async () => {
   const c = cluster(1);
   await c.startAll();
   await c.clock.settle(c.replica(1).propose({ add: 1 }));
   await c.crash(1, false);
   const disk = c.disks.get(1)!;
   const read = disk.read.bind(disk);
-  const names: string[] = [];
-  disk.read = (name) => {
-    names.push(name);
-    return read(name);
+  const logs: WeakRef<Uint8Array>[] = [];
+  disk.read = async (name) => {
+    const bytes = await read(name);
+    if (name.startsWith("log-")) logs.push(new WeakRef(bytes));
+    return bytes;
   };
   await c.start(1);
-  assert.deepEqual(
-    names.filter((name) => name.startsWith("log-")),
-    ["log-0000000001"],
-  );
+  assert.equal(logs.length, 1);
+  setFlagsFromString("--expose-gc");
+  const gc: () => void = runInNewContext("gc");
+  setFlagsFromString("--no-expose-gc");
+  // What this turn has seen of a weak reference is there until it ends.
+  for (let tries = 0; tries < 5; tries += 1) {
+    await new Promise(setImmediate);
+    gc();
+  }
+  await new Promise(setImmediate);
+  assert.equal(logs[0]!.deref(), undefined);
   await c.closeAll();
 });

@@ -5,7 +5,8 @@ import type { AcceptedRecord, ChosenRecord, LearnedRecord, LogRecord } from "../
 import type { Disk } from "../../src/wal/disk.js";
 import type { Recovered } from "../../src/wal/recovered-state.js";
 import type { Room } from "../../src/wal/room.js";
-import { Wal, type WalClock } from "../../src/wal/wal.js";
+import { Wal } from "../../src/wal/wal.js";
+import type { WalClock } from "../../src/wal/wal-options.js";
 
 /** A clock that stands still until it is told to go on. */
 export class ManualClock implements WalClock {
