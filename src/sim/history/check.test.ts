@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { checkHistory } from "./check.js";
-import { del, done, failed, found, get, kv, ok, put, unknown } from "./histories-for-tests.js";
+import { del, deleted, done, failed, found, get, kv, ok, put, unknown } from "./histories-for-tests.js";
 import type { HistoryOperation, Request } from "./operation.js";
 import { searchRegisters } from "./register-search.js";
 import { checkByReplay } from "./replay-check.js";
@@ -140,5 +140,39 @@ describe("undecided", () => {
       maxSearched: 3,
     });
     assert.match(evidence, /1 of 2 keys ordered by search, 1 operations/);
+  });
+});
+
+describe("the first choice is the right one, however many unknown writes there are", () => {
+  const many = (of: (i: number) => Request): HistoryOperation[] =>
+    Array.from({ length: 100 }, (_, i) => unknown(1 + i / 1000, of(i)));
+  const good = (...operations: HistoryOperation[]): void => {
+    const { verdict, evidence } = checkByReplay(operations, { maxReplayed: 0 });
+    assert.equal(verdict, "linearizable", evidence);
+  };
+
+  test("an unknown put that was seen counts in the version: there is no room for another before it", () => {
+    good(
+      ok([0, 1], put("a", "first"), 2, done()),
+      ...many((i) => put("a", `${i}`)),
+      ...many((i) => put(`other/${i}`, "")),
+      ok([5, 6], get("a"), 5, found(kv("a", "7", 2, 5, 2))),
+    );
+  });
+  test("who was told that he deleted a key did: no unknown delete is needed for it to be gone", () => {
+    const deletes = many(() => del("b"));
+    const puts = [unknown(1, put("c", "1")), unknown(1, put("c", "2"))];
+    const gone = ok([6, 7], get("b"), 6, found());
+    const seen = ok([9, 10], get("c"), 7, found(kv("c", "3", 3, 7, 3)));
+    good(
+      ok([0, 1], put("b", "1"), 2, done()),
+      ok([3, 4], put("d", "1"), 5, done()),
+      ok([4, 5], del("b"), 6, deleted(1)),
+      ok([8, 8.5], put("c", "3"), 7, done()),
+      ...deletes,
+      ...puts,
+      gone,
+      seen,
+    );
   });
 });

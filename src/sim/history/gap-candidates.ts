@@ -3,7 +3,7 @@
 // revision is not what it writes; it alone can have written what was seen of another revision; or the next that is
 // seen of its key was written before, or leaves no room for one more version.
 import { describeOperation } from "./describe.js";
-import type { HistoryOperation, Put, Request } from "./operation.js";
+import type { HistoryOperation, PlainRequest, Put, Request } from "./operation.js";
 import { plainRequests } from "./operation.js";
 import { earliestReturns, type RevisionOrder } from "./revision-order.js";
 import { addTo, type Sight, Sights, sightsOf } from "./sights.js";
@@ -41,7 +41,7 @@ export class GapCandidates {
     for (const index of unknown) if (!this.#bound.has(index)) this.#free.push(index);
     this.#free.sort((a, b) => operations[a]!.call - operations[b]!.call);
     const keys = unknown.flatMap((index) => plainRequests(operations[index]!.request).map(({ key }) => key));
-    this.sights = new Sights(operations, new Set(keys));
+    this.sights = new Sights(operations, new Set(keys), this.#tracedPuts());
   }
 
   /** All that may stand at this revision if nothing else were known: what `of` leaves out depends on their keys. */
@@ -120,6 +120,11 @@ export class GapCandidates {
     if (!trace.has(key)) trace.set(key, { value: null, operation });
   }
 
+  /** Who saw what was written at a gap saw a put: the key's version counts it, whoever asked for it. */
+  *#tracedPuts(): Generator<readonly [key: string, revision: number]> {
+    for (const [revision, trace] of this.#traces) for (const key of trace.keys()) yield [key, revision];
+  }
+
   #traceOf(revision: number): Trace {
     let trace = this.#traces.get(revision);
     if (trace === undefined) {
@@ -134,16 +139,23 @@ export class GapCandidates {
     if (request.kind === "txn" || request.kind === "get") return UNNEEDED;
     const next = this.sights.next(request.key, revision);
     if (next === undefined) return UNNEEDED;
-    if (next.kv === null) return request.kind === "delete" ? next.at : UNLIKELY;
+    if (next.kv === null) return this.#deadlineOfDelete(request, revision, next.at, model);
     const { createRevision, modRevision, version } = next.kv;
     if (modRevision < revision) return null;
+    if (createRevision > revision) return this.#deadlineOfDelete(request, revision, createRevision, model);
     // From its creation to its sight nothing deleted the key.
     if (request.kind === "delete") return createRevision < revision ? null : createRevision;
-    if (createRevision > revision) return UNNEEDED;
     const now = model.kvOf(request.key);
     if (now === null ? createRevision !== revision : createRevision !== now.createRevision) return null;
     const puts = this.sights.putsBetween(request.key, revision, modRevision);
     return (now?.version ?? 0) + 1 + puts <= version ? modRevision : null;
+  }
+
+  /** Of a put or a delete at `revision` of a key that is gone at `end`, or created anew there. */
+  #deadlineOfDelete(request: PlainRequest, revision: number, end: number, model: StoreModel): number {
+    if (this.sights.isDeletedBetween(request.key, revision, end)) return UNNEEDED;
+    if (request.kind === "delete") return end;
+    return model.kvOf(request.key) === null ? UNLIKELY : UNNEEDED;
   }
 }
 

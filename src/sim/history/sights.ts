@@ -25,8 +25,16 @@ export class Sights {
   readonly #byWrite = new Map<number, Sight[]>();
   /** Where a key was put for sure, by key, in order. */
   readonly #puts = new Map<string, number[]>();
+  /** Where a key was deleted, if it was there, by key, in order. */
+  readonly #deletes = new Map<string, number[]>();
 
-  constructor(operations: readonly HistoryOperation[], keys: ReadonlySet<string>) {
+  /** `alsoPut`: where a key was put for sure, by whom nobody was told. */
+  constructor(
+    operations: readonly HistoryOperation[],
+    keys: ReadonlySet<string>,
+    alsoPut: Iterable<readonly [key: string, revision: number]>,
+  ) {
+    for (const [key, revision] of alsoPut) if (keys.has(key)) addTo(this.#puts, key, revision);
     for (const [index, operation] of operations.entries()) {
       for (const sight of sightsOf(operation, index)) {
         if (!keys.has(sight.key)) continue;
@@ -35,12 +43,16 @@ export class Sights {
       }
       const { outcome, request } = operation;
       if (outcome.kind !== "ok" || !toldOfChange(outcome.response)) continue;
-      for (const { kind, key } of requestsDone(request, outcome.response)) {
-        if (kind === "put" && keys.has(key)) addTo(this.#puts, key, outcome.revision);
+      for (const done of requestsDone(request, outcome.response)) {
+        if (!keys.has(done.key)) continue;
+        if (done.kind === "put") addTo(this.#puts, done.key, outcome.revision);
+        else if (done.kind === "delete") addTo(this.#deletes, done.key, outcome.revision);
       }
     }
     for (const sights of this.#byKey.values()) sights.sort((a, b) => a.at - b.at);
-    for (const revisions of this.#puts.values()) revisions.sort((a, b) => a - b);
+    for (const byKey of [this.#puts, this.#deletes]) {
+      for (const revisions of byKey.values()) revisions.sort((a, b) => a - b);
+    }
   }
 
   /** The first at `revision` or later. */
@@ -56,10 +68,18 @@ export class Sights {
 
   /** How often `key` was put for sure, after one revision and up to another. */
   putsBetween(key: string, after: number, to: number): number {
-    const puts = this.#puts.get(key) ?? [];
-    const above = (revision: number): number => lowerBound(puts.length, (i) => puts[i]! > revision);
-    return above(to) - above(after);
+    return countBetween(this.#puts.get(key) ?? [], after, to);
   }
+
+  /** Whether a delete that changed something named `key` first, after one revision and up to another. */
+  isDeletedBetween(key: string, after: number, to: number): boolean {
+    return countBetween(this.#deletes.get(key) ?? [], after, to) > 0;
+  }
+}
+
+function countBetween(revisions: readonly number[], after: number, to: number): number {
+  const above = (revision: number): number => lowerBound(revisions.length, (i) => revisions[i]! > revision);
+  return above(to) - above(after);
 }
 
 export function* sightsOf({ request, outcome }: HistoryOperation, operation: number): Generator<Sight> {
