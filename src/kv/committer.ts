@@ -114,7 +114,7 @@ export class Committer {
       const chunks = await this.#advanceCheckpoint(append.length, revision);
       finished = this.#finishedCheckpoint();
       const checkpoint = finished?.checkpoint ?? this.#head.checkpoint;
-      if (finished !== null) remove = this.compactor.takeDeferred(checkpoint.base);
+      if (finished !== null) remove = await this.compactor.takeDeferred(checkpoint.base);
       head = { slot, meta: meta.slice(), revision, compactRevision, digest, checkpoint, keys };
       const keepGenerations = [checkpoint.generation, this.#underWay?.generation ?? checkpoint.generation];
       await this.#records.commit({

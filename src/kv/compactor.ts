@@ -17,8 +17,8 @@ export class Compactor {
   #checkpointBase: number;
   /** Every key was pruned up to this. */
   #prunedTo = NEVER_COMPACTED;
-  /** Pruned from the index, and removed once a checkpoint covers them. */
-  #deferred: RevisionKey[] = [];
+  /** Pruned from the index, and removed once a checkpoint covers them; in lists that are looked through at once. */
+  #deferred: RevisionKey[][] = [];
   /** Reads under way, by the revision that they need. */
   readonly #pins: number[] = [];
   #running: Promise<void> | null = null;
@@ -35,7 +35,7 @@ export class Compactor {
 
   /** Tombstones that wait for a checkpoint. */
   get deferredCount(): number {
-    return this.#deferred.length;
+    return this.#deferred.reduce((count, some) => count + some.length, 0);
   }
 
   /** Keeps `revision` readable until `unpin`; it can be read now. */
@@ -54,16 +54,30 @@ export class Compactor {
     this.#goOn();
   }
 
-  /** What a checkpoint up to `base` lets go; removed together with the commit that completes it. */
-  takeDeferred(base: number): RevisionKey[] {
-    const covered = this.#deferred.filter(({ main }) => main <= base);
-    this.#deferred = this.#deferred.filter(({ main }) => main > base);
+  /** What a checkpoint up to `base` lets go; removed together with the commit that completes it. In slices. */
+  async takeDeferred(base: number): Promise<RevisionKey[]> {
+    const covered: RevisionKey[] = [];
+    const lists = this.#deferred;
+    this.#deferred = [];
+    for (const some of lists) {
+      const later: RevisionKey[] = [];
+      for (const revision of some) (revision.main <= base ? covered : later).push(revision);
+      this.defer(later);
+      await this.#records.turn();
+    }
     return covered;
   }
 
   /** Not removed yet: they go with a later checkpoint. */
   defer(revisions: readonly RevisionKey[]): void {
-    for (const revision of revisions) this.#deferred.push(revision);
+    let last = this.#deferred.at(-1);
+    for (const revision of revisions) {
+      if (last === undefined || last.length === SLICE_CHANGES) {
+        last = [];
+        this.#deferred.push(last);
+      }
+      last.push(revision);
+    }
   }
 
   /** The checkpoint is durable. */
@@ -137,14 +151,18 @@ export class Compactor {
       return true;
     });
     let left = SLICE_CHANGES;
+    const deferred: RevisionKey[] = [];
     const drop = (main: number, sub: number, isTombstone: boolean): void => {
       left -= 1;
-      if (isTombstone && main > this.#checkpointBase) this.#deferred.push({ main, sub });
-      else removed.push({ main, sub });
+      const isNeeded = isTombstone && main > this.#checkpointBase;
+      (isNeeded ? deferred : removed).push({ main, sub });
     };
     for (let i = 0; i < keys.length; i += 1) {
-      if (left <= 0 || !index.prune(keys[i]!, ids[i]!, target, left, drop)) return keys[i]!;
+      if (left > 0 && index.prune(keys[i]!, ids[i]!, target, left, drop)) continue;
+      next = keys[i]!;
+      break;
     }
+    this.defer(deferred);
     return next;
   }
 }
