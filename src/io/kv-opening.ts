@@ -4,6 +4,7 @@
 import { readdir, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { CheckpointPace } from "../kv/committer.js";
+import { decodeHead } from "../kv/head.js";
 import { KvMachine } from "../kv/machine.js";
 import { StoreCorrupt } from "../kv/record-store.js";
 import { StateCorrupt } from "../machine/machine.js";
@@ -82,7 +83,7 @@ async function openOnce(directory: string, mark: StoreMark, { pace }: KvOpening)
   await mark.opening();
   let records: LmdbRecordStore | null = null;
   try {
-    records = await LmdbRecordStore.open(directory, mark);
+    records = await LmdbRecordStore.open(directory, mark, decodeHead);
     const machine = await KvMachine.open(records, pace);
     await mark.opened();
     return machine;

@@ -13,8 +13,10 @@ const SLICE_MS = 100;
 
 async function check(directory: string): Promise<void> {
   const { KvMachine } = await import("../kv/machine.js");
+  const { decodeHead } = await import("../kv/head.js");
   const goesOn = () => process.stdout.write("opening\n");
-  const machine = await KvMachine.open(await LmdbRecordStore.open(directory, { ...UNWATCHED, goesOn }));
+  const records = await LmdbRecordStore.open(directory, { ...UNWATCHED, goesOn }, decodeHead);
+  const machine = await KvMachine.open(records);
   process.stdout.write("loaded\n");
   for (let part = 0; part < 1; ) {
     const until = performance.now() + SLICE_MS;

@@ -5,6 +5,7 @@ import { mkdtemp, open, readdir, readFile, rm, writeFile } from "node:fs/promise
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "node:test";
+import { sealedCopy } from "../kv/record-store.js";
 import { put } from "../kv/requests-for-tests.js";
 import { openKv } from "./kv-opening.js";
 import { assertIsLmdb } from "./lmdb-file.js";
@@ -139,18 +140,24 @@ describe("a store of another version of lmdb", () => {
     }));
 });
 
-test("a store that was being opened, and whose head is of another version: refused by that name", () =>
-  withStore(async (dataDir) => {
-    const store = await LmdbRecordStore.open(join(dataDir, "store"));
-    const nothing = { append: [], remove: [], chunks: [], keepGenerations: [] };
-    await store.commit({ head: Buffer.of(9), revision: 2, ...nothing });
-    await store.close();
-    await writeFile(
-      join(dataDir, "store", "mark"),
-      JSON.stringify({ state: "opening", deaths: 0, reason: "" }),
-    );
-    await assert.rejects(openKv(dataDir, { isAlone: false, tell: () => {} }), {
-      name: "UnknownStoreFormat",
-      message: "the head of the store has format 9, this version knows 2: start a version that knows it",
-    });
-  }));
+describe("a store whose head is of another version", () => {
+  for (const state of [null, "opening"] as const) {
+    const how = state === null ? "closed in good order" : "that was being opened when its process died";
+    test(`${how}: refused by that name, and what this version takes for left-overs is kept`, () =>
+      withStore(async (dataDir) => {
+        const store = await LmdbRecordStore.open(join(dataDir, "store"));
+        const append = [{ main: 7, sub: 0, sealed: sealedCopy(Buffer.of(1), 7, 0) }];
+        const nothing = { remove: [], chunks: [], keepGenerations: [] };
+        await store.commit({ head: Buffer.of(9), revision: 2, append, ...nothing });
+        await store.close();
+        const mark = join(dataDir, "store", "mark");
+        if (state !== null) await writeFile(mark, JSON.stringify({ state, deaths: 0, reason: "" }));
+        const before = await readFile(join(dataDir, DATA));
+        await assert.rejects(openKv(dataDir, { isAlone: false, tell: () => {} }), {
+          name: "UnknownStoreFormat",
+          message: "the head of the store has format 9, this version knows 2: start a version that knows it",
+        });
+        assert.ok(before.equals(await readFile(join(dataDir, DATA))), "nothing was written");
+      }));
+  }
+});

@@ -42,9 +42,9 @@ import { type StoreWatch, UNWATCHED } from "./store-watch.js";
 
 /** Writes handed to lmdb between two pauses: about 2 ms. */
 const SLICE_WRITES = 1_000;
-
 /** Area and revision of the head, before the owner's bytes. */
 const HEAD_FACTS = 10;
+const PASS: (head: Uint8Array) => void = () => {};
 
 interface UnreadRecord extends RevisionKey {
   /** Throws `StoreCorrupt`. */
@@ -80,12 +80,15 @@ export class LmdbRecordStore implements RecordStore {
     this.#durableArea = 0;
   }
 
-  /** Opens or makes the store in a directory of its own. Throws `StoreCorrupt`, or what lmdb says. */
-  static async open(directory: string, watch = UNWATCHED): Promise<LmdbRecordStore> {
+  /**
+   * Opens or makes the store in a directory of its own. Throws `StoreCorrupt`, or what lmdb says, or what `look` does,
+   * which is shown the head, if there is one, before left-overs are removed: another format may mean something by them.
+   */
+  static async open(directory: string, watch = UNWATCHED, look = PASS): Promise<LmdbRecordStore> {
     await assertIsLmdb(directory);
     const store = new LmdbRecordStore(directory, watch);
     try {
-      await store.#takeUp();
+      await store.#takeUp(look);
     } catch (error) {
       await store.close();
       throw error;
@@ -141,10 +144,11 @@ export class LmdbRecordStore implements RecordStore {
   }
 
   /** Reads the head, and removes what a crash left of commits and replacements that never were. */
-  async #takeUp(): Promise<void> {
+  async #takeUp(look: (head: Uint8Array) => void): Promise<void> {
     const facts = this.#readHead();
     let revision = 0;
     if (facts !== undefined) {
+      look(facts.subarray(HEAD_FACTS));
       const view = Buffer.from(facts.buffer, facts.byteOffset, facts.length);
       this.#area = view.readUInt16BE(0);
       this.#durableArea = this.#area;
