@@ -70,8 +70,8 @@ export const SNAPSHOT_MUTANTS: readonly Mutant[] = [
     name: "M47",
     what: "a compaction takes tombstones with it that a restart still needs",
     file: "src/kv/compactor.ts",
-    find: "if (isTombstone && main > this.#checkpointBase)",
-    replace: "if (false)",
+    find: "const isNeeded = isTombstone && main > this.#checkpointBase;",
+    replace: "const isNeeded = false;",
   },
   {
     name: "F2 snapshot",
