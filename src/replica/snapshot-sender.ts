@@ -67,6 +67,8 @@ export class SnapshotSender {
   /** Peers for whom a piece is read, and what they asked for last meanwhile: what came before it may be of no use. */
   readonly #serving: Map<ReplicaId, SnapshotRequestMessage | null>;
   readonly #paces: Map<ReplicaId, PiecePace>;
+  /** Slot of the one that is being installed here; 0: none is. */
+  #installing: Slot;
   #isStopped: boolean;
   /** Pieces sent in this life. */
   pieces: number;
@@ -91,6 +93,7 @@ export class SnapshotSender {
     });
     this.#serving = new Map();
     this.#paces = new Map();
+    this.#installing = 0;
     this.#isStopped = false;
     this.pieces = 0;
     // An earlier life may have offered it; of the machine's it has kept an older one only for somebody.
@@ -230,8 +233,14 @@ export class SnapshotSender {
     if (left > 0) throw new Unavailable("the snapshot has become shorter: ask for another one");
   }
 
-  /** The one after `slot` came from a peer, and has done what it can here: others may take it for a while. */
+  /** The one after `slot` came from a peer, and its file is read here until `received`: it stays so long. */
+  installs(slot: Slot): void {
+    this.#installing = slot;
+  }
+
+  /** It has done what it can here, well or not: others may take it for a while. */
   received(slot: Slot): void {
+    this.#installing = 0;
     if (!this.#ports.areMachines) this.#usedAt.set(slot, this.#ports.now());
   }
 
@@ -339,8 +348,8 @@ export class SnapshotSender {
     for (const [slot, at] of this.#usedAt) {
       if (now < at + KEPT_MS || this.#making !== null) continue;
       const info = files.all.find((held) => held.slot === slot);
-      // Whoever is to have it waits.
-      if (info !== undefined && this.#check.isOf(info)) {
+      // Whoever is to have it waits; or it is what becomes the state here.
+      if (slot === this.#installing || (info !== undefined && this.#check.isOf(info))) {
         this.#usedAt.set(slot, now);
         continue;
       }

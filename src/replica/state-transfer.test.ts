@@ -17,9 +17,10 @@ const settled = async () => {
 };
 
 /** A replica that has executed up to slot 10, and a peer, 2, with a snapshot of slot 20. */
-async function fixture(compactedUpTo = 0) {
-  const peer = await SnapshotFiles.open(await diskWith({ ...sample(20, 500), meta: META }));
-  const disk = await diskWith();
+async function fixture(compactedUpTo = 0, isReceived = false) {
+  const theirs = { ...sample(20, 500), meta: META };
+  const peer = await SnapshotFiles.open(await diskWith(theirs));
+  const disk = await (isReceived ? diskWith(theirs) : diskWith());
   const files = await SnapshotFiles.open(disk);
   const trace: string[] = [];
   const executor = {
@@ -45,6 +46,7 @@ async function fixture(compactedUpTo = 0) {
     damagedReads: 0,
     size: 0,
     compactable: () => 0,
+    restate: () => {},
     check: async () => ({ bytes: 0, next: 1 }),
     compact: (upTo: number) =>
       new Promise<void>((resolve, reject) => {
@@ -87,6 +89,7 @@ async function fixture(compactedUpTo = 0) {
     wal,
     identity: { replica: 1, incarnation: 1 },
     room,
+    repairFiles: async () => [],
   } as unknown as Opened<unknown, unknown, unknown, unknown>;
   const broken: Error[] = [];
   const faults: string[] = [];
@@ -163,6 +166,49 @@ test("the file of an installed snapshot is let go of after a minute, also of one
     await settled();
     assert.equal(files.newest, null);
   }
+});
+
+test("a snapshot of an earlier life that is installed for longer than a minute is not let go of meanwhile", async () => {
+  const { during, compactions, transfer, trace, broken, fetch, files, time } = await fixture(0, true);
+  const wait = async () => {
+    time.now += 60_000;
+    transfer.elapse(time.now);
+    await settled();
+  };
+  during.suspend = wait;
+  const verify = files.verify.bind(files);
+  files.verify = async (info) => {
+    await verify(info);
+    await wait();
+  };
+  during.restore = wait;
+  await fetch();
+  await settled();
+  await settled();
+  compactions[0]?.done();
+  await settled();
+  assert.deepEqual(broken, []);
+  assert.deepEqual(trace.slice(-3), ["installed", "told", "executes after 20"]);
+  // A minute after the end it is.
+  time.now += 59_000;
+  transfer.elapse(time.now);
+  await settled();
+  assert.equal(files.newest?.slot, 20);
+  time.now += 1000;
+  transfer.elapse(time.now);
+  await settled();
+  assert.equal(files.newest, null);
+});
+
+test("the file of a snapshot that had no room to be installed is let go of, too", async () => {
+  const { during, transfer, broken, fetch, files, time } = await fixture();
+  during.restore = () => Promise.reject(noSpace("full"));
+  await fetch();
+  assert.equal(files.newest?.slot, 20);
+  time.now = 60_000;
+  transfer.elapse(time.now);
+  await settled();
+  assert.deepEqual([files.newest, broken], [null, []]);
 });
 
 test("whose log begins after its state asks for one, but who is fenced asks nobody outside the majority", async () => {

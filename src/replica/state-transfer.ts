@@ -269,10 +269,12 @@ export class StateTransfer<C, R, Q, A> {
     const idle = () => this.#sender.idle();
     const { isFenced } = executor;
     const ports = { files, machine, durable, executor, committer, log: wal, room, idle };
+    this.#sender.installs(info.slot);
     try {
-      const isInstalled = await install(info, ports);
-      this.#sender.received(info.slot);
-      this.#ports.onDeadline();
+      const isInstalled = await install(info, ports).finally(() => {
+        this.#sender.received(info.slot);
+        this.#ports.onDeadline();
+      });
       if (!isInstalled) return;
       const { sessions } = executor;
       const { replica, incarnation } = identity;
