@@ -8,13 +8,15 @@ import { SnapshotFiles } from "./snapshot-files.js";
 import { type Captured, SnapshotSender } from "./snapshot-sender.js";
 import type { StateSnapshot } from "./status.js";
 
-async function make() {
+/** `machines`: slots of the files of a machine that has its state in them. */
+async function make(machines: readonly number[] = []) {
   const disk = new MemoryDisk();
   const files = await SnapshotFiles.open(disk);
+  for (const slot of machines) await files.write(slot, new Uint8Array(1), (async function* () {})());
   const world = { now: 0, appliedUpTo: 3, isReplacing: false, captures: 0, failures: [] as Error[] };
   const sender = new SnapshotSender({
     files,
-    areMachines: false,
+    areMachines: machines.length > 0,
     appliedUpTo: () => world.appliedUpTo,
     compactedUpTo: () => 0,
     capture(): Captured | null {
@@ -141,4 +143,53 @@ test("nothing is due while one is made, however long that takes, and it is kept 
     files.all.map(({ slot }) => slot),
     [3],
   );
+});
+
+/** Files are opened and removed only when they may be. */
+function held(disk: MemoryDisk) {
+  const hold = { goOn: (): void => assert.fail("nothing was begun") };
+  const wait = () =>
+    new Promise<void>((resolve) => {
+      hold.goOn = resolve;
+    });
+  const remove = disk.remove.bind(disk);
+  disk.remove = (name) => wait().then(() => remove(name));
+  const open = disk.open.bind(disk);
+  disk.open = (name, create) => wait().then(() => open(name, create));
+  return hold;
+}
+
+for (const machines of [[], [3, 4, 5]]) {
+  test(`it is closed when none of ${machines.length || "its"} files is removed or read any more`, async () => {
+    const { disk, files, world, sender } = await make(machines);
+    if (machines.length === 0) await sender.fresh();
+    const hold = held(disk);
+    const names = disk.names();
+    const request = { kind: "snapshotRequest", ...files.all[0]!, offset: 0 } as const;
+    const removal = () => {
+      world.now += 60_000;
+      sender.tidy(world.now);
+    };
+    for (const step of [() => sender.asked(2, request), removal]) {
+      step();
+      let isClosed = false;
+      const closed = sender.close().then(() => {
+        isClosed = true;
+      });
+      await new Promise(setImmediate);
+      assert.equal(isClosed, false);
+      hold.goOn();
+      await closed;
+    }
+    assert.deepEqual([sender.pieces, disk.names(), world.failures], [1, names.slice(1), []]);
+  });
+}
+
+test("after it was stopped nobody is served", async () => {
+  const { files, world, sender } = await make();
+  await sender.fresh();
+  sender.stop();
+  sender.asked(2, { kind: "snapshotRequest", ...files.newest!, offset: 0 });
+  await sender.close();
+  assert.deepEqual([sender.pieces, world.failures], [0, []]);
 });

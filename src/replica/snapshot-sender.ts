@@ -69,6 +69,8 @@ export class SnapshotSender {
   readonly #paces: Map<ReplicaId, PiecePace>;
   /** Slot of the one that is being installed here; 0: none is. */
   #installing: Slot;
+  /** Removals of files, and pieces that are read: whoever has the directory next must find them ended. */
+  readonly #underWay: Set<Promise<void>>;
   #isStopped: boolean;
   /** Pieces sent in this life. */
   pieces: number;
@@ -94,6 +96,7 @@ export class SnapshotSender {
     this.#serving = new Map();
     this.#paces = new Map();
     this.#installing = 0;
+    this.#underWay = new Set();
     this.#isStopped = false;
     this.pieces = 0;
     // An earlier life may have offered it; of the machine's it has kept an older one only for somebody.
@@ -268,12 +271,19 @@ export class SnapshotSender {
   async close(): Promise<void> {
     await this.#check.idle();
     await this.#making;
+    await Promise.all(this.#underWay);
+  }
+
+  /** `step` tells its failures itself. */
+  #begun(step: Promise<void>): void {
+    const done = step.finally(() => this.#underWay.delete(done));
+    this.#underWay.add(done);
   }
 
   asked(from: ReplicaId, message: SnapshotRequestMessage): void {
     const { files, now, isTrusted } = this.#ports;
     const { slot, bytes, sum, offset } = message;
-    if (!isTrusted()) return;
+    if (this.#isStopped || !isTrusted()) return;
     const info = { slot, bytes, sum };
     const isHeld = files.all.some((held) => isSame(held, info));
     if (!isHeld && !files.broken.has(info)) {
@@ -295,7 +305,7 @@ export class SnapshotSender {
     this.#paces.set(from, pace);
     const length = pace.next(info, offset, now());
     const read = isHeld ? files.read(info, offset, length) : files.broken.read(info, offset, length);
-    read.then(
+    const served = read.then(
       (data) => {
         this.pieces += 1;
         this.#ports.send([from], { kind: "snapshotChunk", ...info, offset, data });
@@ -307,6 +317,7 @@ export class SnapshotSender {
         this.#ports.onFault(`the snapshot of slot ${slot} cannot be read: ${error.message}`);
       },
     );
+    this.#begun(served);
   }
 
   #served(from: ReplicaId, message: SnapshotRequestMessage): void {
@@ -338,7 +349,7 @@ export class SnapshotSender {
     }
     this.#lookAt = this.#fetched.size === 0 ? NEVER : now + LOOK_MS;
     files.fetched = new Set([...this.#fetched.values()].map(({ slot }) => slot));
-    files.removeOld().catch((error: Error) => onFailed(error));
+    this.#begun(files.removeOld().catch((error: Error) => onFailed(error)));
   }
 
   /** Lets go of what nobody has asked for for long. */
@@ -355,7 +366,7 @@ export class SnapshotSender {
       }
       this.#usedAt.delete(slot);
       if (areMachines || info === undefined) continue;
-      files.remove(info).catch((error: Error) => this.#ports.onFailed(error));
+      this.#begun(files.remove(info).catch((error: Error) => this.#ports.onFailed(error)));
     }
   }
 }
