@@ -5,7 +5,7 @@ import type { ReplicaId } from "../paxos/ballot.js";
 import { membershipsOf } from "../paxos/genesis.js";
 import type { Notice } from "../paxos/outbox.js";
 import { SEGMENT_BYTES } from "../wal/wal.js";
-import { closeAll } from "./closing.js";
+import { type ClosingStep, closeAll } from "./closing.js";
 import type { DriverEvents, DriverOptions } from "./driver-options.js";
 import { DueTimer } from "./due-timer.js";
 import { Unavailable } from "./errors.js";
@@ -29,17 +29,17 @@ export class Driver<C, R, Q, A> {
   readonly #proposals: Proposals<R>;
   readonly #reads: Reads<Q, A>;
   readonly #events: DriverEvents;
+  readonly #toClose: ClosingStep[];
   #storage: Storage<C, R, Q, A> | null;
   /** Null until the data directory is opened. */
   space: Space<C> | null;
   /** Null until the disk is read. */
   #opened: Opened<C, R, Q, A> | null;
+  soundness: Soundness<C, R, Q, A> | null;
   #peers: Peers | null;
   #core: Core | null;
   #turns: Turns | null;
   #transfer: StateTransfer<C, R, Q, A> | null;
-  /** Null until the disk is read. */
-  soundness: Soundness<C, R, Q, A> | null;
   #logServer: LogServer | null;
   readonly #timer: DueTimer;
   #isSliceScheduled: boolean;
@@ -56,6 +56,7 @@ export class Driver<C, R, Q, A> {
     this.#proposals = proposals;
     this.#reads = reads;
     this.#events = events;
+    this.#toClose = [];
     this.#storage = null;
     this.space = null;
     this.#opened = null;
@@ -139,6 +140,7 @@ export class Driver<C, R, Q, A> {
       ...this.#options,
       room: this.space.room,
       replies: this.#proposals,
+      toClose: this.#toClose,
       onSynced: (proof) => {
         this.#turns?.onSynced(proof);
         if (!this.#isStopped) this.#opened?.committer.poke(clock.now());
@@ -231,7 +233,7 @@ export class Driver<C, R, Q, A> {
       () => this.#options.network.close(),
       () => this.soundness?.divergence.close(),
       () => this.#transfer?.close(),
-      () => this.#opened?.wal.close(),
+      ...this.#toClose,
       () => this.#peers?.close(),
       () => this.#opened?.committer.finish(failure === null),
       () => this.space?.room.close(),

@@ -27,6 +27,7 @@ import { compactedUpToOf, IDENTITY_NAME, lookAtLog, type RecoveredLog } from "..
 import type { Room } from "../wal/room.js";
 import { Wal } from "../wal/wal.js";
 import { Bootstrap } from "./bootstrap.js";
+import type { ClosingStep } from "./closing.js";
 import { type CommitPace, Committer, STORE_PACE } from "./committer.js";
 import { Executor, type Replies } from "./executor.js";
 import { FenceFile } from "./fence-file.js";
@@ -77,6 +78,8 @@ export interface OpeningOptions<R> {
   readonly heartbeatMs: number;
   readonly replies: Replies<R>;
   readonly room: Room;
+  /** Gets what is to be closed, also when the rest of the start fails. */
+  readonly toClose: ClosingStep[];
   onSynced(proof: Synced): void;
   /** The log cannot show the value of a slot that is known chosen. */
   onLogDamaged(slot: Slot): void;
@@ -191,6 +194,7 @@ export async function open<C, R, Q, A>(
     },
     recoveredLog,
   );
+  options.toClose.push(() => wal.close());
   const { executor, committer } = machineSide(heldMachine, wal, held, incarnation, options);
   await replay(executor, recovered.chosenUpTo, () => {
     committer.poke(clock.now());

@@ -110,6 +110,7 @@ export class ReplicaLife implements Life {
           life.#compacted();
           life.#commit();
         },
+        toClose: [],
         onLogDamaged: (slot) => life?.transfer.lost(slot),
         onCommitted: () => {
           if (life === null) return;
