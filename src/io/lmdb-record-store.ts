@@ -20,7 +20,7 @@ import {
 } from "../kv/record-store.js";
 import { answered } from "./lmdb-answer.js";
 import { type LmdbStats, openDatabase, threadsOf } from "./lmdb-database.js";
-import { damaged, excuseAbandonedWrites, isOfDamage, reasonOf } from "./lmdb-errors.js";
+import { damaged, isOfDamage } from "./lmdb-errors.js";
 import { leaveOpenAtExit } from "./lmdb-exit.js";
 import { assertIsLmdb } from "./lmdb-file.js";
 import {
@@ -38,6 +38,7 @@ import { inRoom } from "./lmdb-no-space.js";
 import { LmdbReplacement } from "./lmdb-replacement.js";
 import type { WriteThreads } from "./lmdb-threads.js";
 import { ValueCopies } from "./lmdb-values.js";
+import { LmdbWrites } from "./lmdb-writes.js";
 import { type StoreWatch, UNWATCHED } from "./store-watch.js";
 
 /** Writes handed to lmdb between two pauses: about 2 ms. */
@@ -64,8 +65,6 @@ export class LmdbRecordStore implements RecordStore {
   #hasFailed: boolean;
   /** The last write had no room: lmdb says that it is flushed only after one that has. */
   #hadNoRoom: boolean;
-  /** The promise of the last write: lmdb gives one to many. */
-  #lastWrite: Promise<unknown> | null;
 
   private constructor(directory: string, watch: StoreWatch) {
     this.#values = new ValueCopies();
@@ -75,7 +74,6 @@ export class LmdbRecordStore implements RecordStore {
     this.#watch = watch;
     this.#hasFailed = false;
     this.#hadNoRoom = false;
-    this.#lastWrite = null;
     this.#area = 0;
     this.#durableArea = 0;
   }
@@ -129,8 +127,8 @@ export class LmdbRecordStore implements RecordStore {
   }
 
   /** A write that fails at the disk is no damage of what is stored, though lmdb takes nothing after it. */
-  #answered(answer: Promise<unknown> | undefined): Promise<void> {
-    return answered(Promise.resolve(answer), () => {
+  #answered(answer: Promise<unknown>): Promise<void> {
+    return answered(answer, () => {
       try {
         // Only a new transaction is told that lmdb has given up.
         this.#db.resetReadTxn();
@@ -167,17 +165,17 @@ export class LmdbRecordStore implements RecordStore {
 
   async #removeKeys(start: Buffer, end: Buffer): Promise<void> {
     for (let from = start; ; ) {
-      let last: Promise<unknown> | undefined;
+      const writes = new LmdbWrites();
       let key: Uint8Array = from;
       this.#db.resetReadTxn();
       for (key of this.#db.getKeys({ start, end, limit: SLICE_WRITES })) {
         // In a damaged tree lmdb may show what is removed again and again.
         if (Buffer.compare(key, from) < 0) throw damaged(new Error("it shows keys that were removed"));
-        last = this.#watched(this.#db.remove(key as Buffer));
+        writes.add(this.#db.remove(key as Buffer));
       }
-      if (last === undefined) return;
+      if (writes.isEmpty) return;
       from = Buffer.concat([key, Buffer.of(0)]);
-      await this.#answered(last);
+      await this.#answered(writes.done());
       this.#watch.goesOn?.();
     }
   }
@@ -265,19 +263,22 @@ export class LmdbRecordStore implements RecordStore {
 
   async #commit(batch: RecordBatch): Promise<void> {
     await this.#write(this.#area, batch.append);
-    const written: Promise<unknown>[] = [];
+    const chunks = new LmdbWrites();
     for (const { generation, number, sealed } of batch.chunks) {
-      written.push(this.#put(chunkKey(generation, number), sealed));
+      chunks.add(this.#put(chunkKey(generation, number), sealed));
       await this.turn();
     }
+    // A transaction that has no room is no hindrance to a smaller one after it: that of the head.
+    await this.#answered(chunks.done());
     const facts = Buffer.alloc(HEAD_FACTS + batch.head.length);
     facts.writeUInt16BE(this.#area, 0);
     facts.writeUInt32BE(Math.floor(batch.revision / 2 ** 32), 2);
     facts.writeUInt32BE(batch.revision % 2 ** 32, 6);
     facts.set(batch.head, HEAD_FACTS);
-    written.push(this.#put(Buffer.of(TAG_HEAD), sealedCopy(facts, 0, 0)));
+    const head = new LmdbWrites();
+    head.add(this.#put(Buffer.of(TAG_HEAD), sealedCopy(facts, 0, 0)));
     // Asked for in the turn of the write, `flushed` stands for exactly this one's flush.
-    await this.#answered(Promise.all([...written, this.#db.flushed]));
+    await this.#answered(Promise.all([head.done(), this.#db.flushed]));
     // The transaction for reading is renewed now and not a turn later: what was appended must be there.
     this.#db.resetReadTxn();
     await this.#remove(batch.remove);
@@ -289,29 +290,17 @@ export class LmdbRecordStore implements RecordStore {
   }
 
   async #write(area: number, records: readonly StoredRecord[]): Promise<void> {
-    let last: Promise<unknown> | undefined;
+    const writes = new LmdbWrites();
     for (let i = 0; i < records.length; i += 1) {
       const { main, sub, sealed } = records[i]!;
-      last = this.#put(recordKey(area, main, sub), sealed);
+      writes.add(this.#put(recordKey(area, main, sub), sealed));
       if ((i + 1) % SLICE_WRITES === 0) await this.turn();
     }
-    await this.#answered(last);
+    await this.#answered(writes.done());
   }
 
   #put(key: Buffer, sealed: Uint8Array): Promise<unknown> {
-    return this.#watched(this.#db.put(key, Buffer.from(sealed.buffer, sealed.byteOffset, sealed.length)));
-  }
-
-  /** Of the writes of a batch the last one is awaited: the others, which fail with it, must not end the process. */
-  #watched(written: Promise<unknown>): Promise<unknown> {
-    if (written !== this.#lastWrite) {
-      this.#lastWrite = written;
-      written.catch((error: unknown) => {
-        excuseAbandonedWrites();
-        return reasonOf(error);
-      });
-    }
-    return written;
+    return this.#db.put(key, Buffer.from(sealed.buffer, sealed.byteOffset, sealed.length));
   }
 
   remove(revisions: readonly RevisionKey[]): Promise<void> {
@@ -319,12 +308,12 @@ export class LmdbRecordStore implements RecordStore {
   }
 
   async #remove(revisions: readonly RevisionKey[]): Promise<void> {
-    let last: Promise<unknown> | undefined;
+    const writes = new LmdbWrites();
     for (let i = 0; i < revisions.length; i += 1) {
-      last = this.#watched(this.#db.remove(recordKey(this.#area, revisions[i]!.main, revisions[i]!.sub)));
+      writes.add(this.#db.remove(recordKey(this.#area, revisions[i]!.main, revisions[i]!.sub)));
       if ((i + 1) % SLICE_WRITES === 0) await this.turn();
     }
-    await this.#answered(last);
+    await this.#answered(writes.done());
   }
 
   async #removeOtherGenerations(kept: readonly number[]): Promise<void> {
@@ -375,7 +364,9 @@ export class LmdbRecordStore implements RecordStore {
   async close(): Promise<void> {
     if (!this.#hasFailed) {
       // This one changes nothing, and so it needs no room.
-      if (this.#hadNoRoom) await this.#answered(this.#watched(this.#db.remove(Buffer.of(TAG_END))));
+      const writes = new LmdbWrites();
+      if (this.#hadNoRoom) writes.add(this.#db.remove(Buffer.of(TAG_END)));
+      await this.#answered(writes.done());
       await this.#answered(this.#db.flushed);
       await this.#answered(this.#threads.allEnded());
       await this.#db.close();

@@ -1,0 +1,106 @@
+// What a commit says when the disk fills up under it: a transaction of lmdb that is large has no room then, and a small
+// one after it has.
+import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { isNoSpace } from "../base/no-space.js";
+import { type CheckpointChunk, type RecordBatch, SEAL_BYTES, seal } from "../kv/record-store.js";
+import { KEY_BYTES, mainOf, TAG_CHUNK } from "./lmdb-keys.js";
+import { LmdbRecordStore } from "./lmdb-record-store.js";
+
+type Put = (key: Uint8Array, ...more: unknown[]) => Promise<unknown>;
+
+async function inScratch(task: (directory: string) => Promise<void>): Promise<void> {
+  const root = await mkdtemp(join(tmpdir(), "synod-lmdb-full-"));
+  try {
+    await task(join(root, "store"));
+  } finally {
+    await rm(root, { recursive: true });
+  }
+}
+
+/** The store, and where its database has its methods: lmdb gives them to a class that it makes for each. */
+async function open(directory: string): Promise<{ store: LmdbRecordStore; methods: { put: Put } }> {
+  const { assign } = Object;
+  let methods: { put: Put } | undefined;
+  Object.assign = (target: object, ...sources: object[]) => {
+    if (sources.some((source) => "put" in source && "remove" in source)) methods = target as { put: Put };
+    return assign(target, ...sources);
+  };
+  try {
+    const store = await LmdbRecordStore.open(directory);
+    assert.ok(methods);
+    return { store, methods };
+  } finally {
+    Object.assign = assign;
+  }
+}
+
+/** Runs `task` while puts of such keys fail, as they do in a transaction that finds the disk full. */
+async function withoutRoom(
+  methods: { put: Put },
+  isFor: (key: Uint8Array) => boolean,
+  task: () => Promise<void>,
+): Promise<void> {
+  const { put } = methods;
+  methods.put = function (this: unknown, key, ...more) {
+    if (!isFor(key)) return put.call(this, key, ...more);
+    const commitError = Promise.reject(Object.assign(new Error("no space left on device"), { code: 28 }));
+    commitError.catch(() => {});
+    return Promise.reject(Object.assign(new Error("Commit failed"), { commitError }));
+  };
+  try {
+    await task();
+  } finally {
+    methods.put = put;
+  }
+}
+
+const record = (main: number) => ({ main, sub: 0, sealed: seal(new Uint8Array(SEAL_BYTES + 1), main, 0) });
+const chunk = (generation: number): CheckpointChunk => {
+  return { generation, number: 0, sealed: seal(new Uint8Array(SEAL_BYTES + 1), generation, 0) };
+};
+const batch = (head: string, revision: number, more: Partial<RecordBatch>): RecordBatch => ({
+  head: Buffer.from(head),
+  revision,
+  append: [],
+  remove: [],
+  chunks: [],
+  keepGenerations: [],
+  ...more,
+});
+const headOf = (store: LmdbRecordStore): string => Buffer.from(store.head() ?? []).toString();
+
+test("records of which only the first ones have no room are not committed, nor loaded", () =>
+  inScratch(async (directory) => {
+    const { store, methods } = await open(directory);
+    const append = Array.from({ length: 1_001 }, (_, i) => record(i + 2));
+    const isFor = (key: Uint8Array) => key.length === KEY_BYTES && mainOf(key) < 1_002;
+    await withoutRoom(methods, isFor, async () => {
+      await assert.rejects(store.commit(batch("first", 1_002, { append })), isNoSpace);
+      const replacement = await store.replacement();
+      await assert.rejects(replacement.load(append), isNoSpace);
+      await replacement.abandon();
+    });
+    assert.equal(store.head(), undefined);
+    await store.commit(batch("second", 1_002, { append }));
+    assert.deepEqual([headOf(store), store.scan(2, 0, 2_000).length], ["second", 1_001]);
+    await store.close();
+  }));
+
+test("a head is not written when a chunk that it names has no room", () =>
+  inScratch(async (directory) => {
+    const { store, methods } = await open(directory);
+    await store.commit(batch("first", 1, { chunks: [chunk(1)], keepGenerations: [1] }));
+    const second = batch("second", 1, { chunks: [chunk(2)], keepGenerations: [2] });
+    const isFor = (key: Uint8Array) => key[0] === TAG_CHUNK;
+    await withoutRoom(methods, isFor, () => assert.rejects(store.commit(second), isNoSpace));
+    await store.close();
+    const { store: next } = await open(directory);
+    assert.deepEqual([headOf(next), next.chunk(1, 0)?.length], ["first", 1]);
+    await next.commit(second);
+    assert.deepEqual([headOf(next), next.chunk(2, 0)?.length], ["second", 1]);
+    await next.close();
+  }));
