@@ -10,7 +10,8 @@ import { type CheckpointChunk, type RecordBatch, SEAL_BYTES, seal } from "../kv/
 import { KEY_BYTES, mainOf, TAG_CHUNK } from "./lmdb-keys.js";
 import { LmdbRecordStore } from "./lmdb-record-store.js";
 
-type Put = (key: Uint8Array, ...more: unknown[]) => Promise<unknown>;
+type Write = (key: Uint8Array, ...more: unknown[]) => Promise<unknown>;
+type Methods = Record<"put" | "remove", Write>;
 
 async function inScratch(task: (directory: string) => Promise<void>): Promise<void> {
   const root = await mkdtemp(join(tmpdir(), "synod-lmdb-full-"));
@@ -22,11 +23,11 @@ async function inScratch(task: (directory: string) => Promise<void>): Promise<vo
 }
 
 /** The store, and where its database has its methods: lmdb gives them to a class that it makes for each. */
-async function open(directory: string): Promise<{ store: LmdbRecordStore; methods: { put: Put } }> {
+async function open(directory: string): Promise<{ store: LmdbRecordStore; methods: Methods }> {
   const { assign } = Object;
-  let methods: { put: Put } | undefined;
+  let methods: Methods | undefined;
   Object.assign = (target: object, ...sources: object[]) => {
-    if (sources.some((source) => "put" in source && "remove" in source)) methods = target as { put: Put };
+    if (sources.some((source) => "put" in source && "remove" in source)) methods = target as Methods;
     return assign(target, ...sources);
   };
   try {
@@ -38,15 +39,16 @@ async function open(directory: string): Promise<{ store: LmdbRecordStore; method
   }
 }
 
-/** Runs `task` while puts of such keys fail, as they do in a transaction that finds the disk full. */
+/** Runs `task` while writes of such keys fail, as they do in a transaction that finds the disk full. */
 async function withoutRoom(
-  methods: { put: Put },
+  methods: Methods,
+  name: keyof Methods,
   isFor: (key: Uint8Array) => boolean,
   task: () => Promise<void>,
 ): Promise<void> {
-  const { put } = methods;
-  methods.put = function (this: unknown, key, ...more) {
-    if (!isFor(key)) return put.call(this, key, ...more);
+  const write = methods[name];
+  methods[name] = function (this: unknown, key, ...more) {
+    if (!isFor(key)) return write.call(this, key, ...more);
     const commitError = Promise.reject(Object.assign(new Error("no space left on device"), { code: 28 }));
     commitError.catch(() => {});
     return Promise.reject(Object.assign(new Error("Commit failed"), { commitError }));
@@ -54,7 +56,7 @@ async function withoutRoom(
   try {
     await task();
   } finally {
-    methods.put = put;
+    methods[name] = write;
   }
 }
 
@@ -78,7 +80,7 @@ test("records of which only the first ones have no room are not committed, nor l
     const { store, methods } = await open(directory);
     const append = Array.from({ length: 1_001 }, (_, i) => record(i + 2));
     const isFor = (key: Uint8Array) => key.length === KEY_BYTES && mainOf(key) < 1_002;
-    await withoutRoom(methods, isFor, async () => {
+    await withoutRoom(methods, "put", isFor, async () => {
       await assert.rejects(store.commit(batch("first", 1_002, { append })), isNoSpace);
       const replacement = await store.replacement();
       await assert.rejects(replacement.load(append), isNoSpace);
@@ -96,11 +98,56 @@ test("a head is not written when a chunk that it names has no room", () =>
     await store.commit(batch("first", 1, { chunks: [chunk(1)], keepGenerations: [1] }));
     const second = batch("second", 1, { chunks: [chunk(2)], keepGenerations: [2] });
     const isFor = (key: Uint8Array) => key[0] === TAG_CHUNK;
-    await withoutRoom(methods, isFor, () => assert.rejects(store.commit(second), isNoSpace));
+    await withoutRoom(methods, "put", isFor, () => assert.rejects(store.commit(second), isNoSpace));
     await store.close();
     const { store: next } = await open(directory);
     assert.deepEqual([headOf(next), next.chunk(1, 0)?.length], ["first", 1]);
     await next.commit(second);
     assert.deepEqual([headOf(next), next.chunk(2, 0)?.length], ["second", 1]);
     await next.close();
+  }));
+
+test("a commit that is durable is one, though what it makes needless has no room to go: that goes with the next", () =>
+  inScratch(async (directory) => {
+    const { store, methods } = await open(directory);
+    const append = Array.from({ length: 1_001 }, (_, i) => record(i + 2));
+    await store.commit(batch("first", 1_002, { append, chunks: [chunk(1)], keepGenerations: [1] }));
+    const second = batch("second", 1_002, { remove: append, chunks: [chunk(2)], keepGenerations: [2] });
+    const found = () => [headOf(store), store.scan(2, 0, 2_000).length, store.chunk(1, 0)?.length];
+    await withoutRoom(
+      methods,
+      "remove",
+      (key) => key[0] === TAG_CHUNK,
+      () => store.commit(second),
+    );
+    assert.deepEqual(found(), ["second", 0, 1]);
+    await store.commit(batch("third", 2_000, { append: [record(2_000)], keepGenerations: [2] }));
+    assert.deepEqual(found(), ["third", 1, undefined]);
+    const fourth = batch("fourth", 2_000, { remove: [record(2_000)], keepGenerations: [2] });
+    await withoutRoom(
+      methods,
+      "remove",
+      (key) => key.length === KEY_BYTES,
+      () => store.commit(fourth),
+    );
+    assert.deepEqual(found(), ["fourth", 1, undefined]);
+    await store.commit(batch("fifth", 2_001, { append: [record(2_001)], keepGenerations: [2] }));
+    assert.deepEqual(found(), ["fifth", 1, undefined]);
+    assert.equal(store.read(2_000, 0), undefined);
+    await store.close();
+  }));
+
+test("what a state had no room to remove is not removed from the one that replaces it", () =>
+  inScratch(async (directory) => {
+    const { store, methods } = await open(directory);
+    await store.commit(batch("first", 2, { append: [record(2)] }));
+    const isRecord = (key: Uint8Array) => key.length === KEY_BYTES;
+    const second = batch("second", 2, { remove: [record(2)] });
+    await withoutRoom(methods, "remove", isRecord, () => store.commit(second));
+    const replacement = await store.replacement();
+    await replacement.load([record(2)]);
+    store.adopt(replacement);
+    await store.commit(batch("third", 2, {}));
+    assert.deepEqual([headOf(store), store.read(2, 0)?.length], ["third", 1]);
+    await store.close();
   }));

@@ -1,4 +1,5 @@
 // Keys of the store in lmdb. Rule: their order in lmdb is that of revisions, within an area.
+import { StoreCorrupt } from "../kv/record-store.js";
 
 export const TAG_HEAD = 0;
 const TAG_RECORD = 1;
@@ -17,6 +18,11 @@ export function recordKey(area: number, main: number, sub: number): Buffer {
   key.writeUIntBE(main % 2 ** 48, 4, 6);
   key.writeUInt32BE(sub, 10);
   return key;
+}
+
+/** Throws `StoreCorrupt`. */
+export function checkRecordKey(key: Uint8Array): void {
+  if (key.length !== KEY_BYTES) throw new StoreCorrupt("a record has a key that no record has");
 }
 
 /** Of a key of `KEY_BYTES`; arithmetic, for a view of the bytes costs more than reading the record. */

@@ -25,8 +25,8 @@ import { leaveOpenAtExit } from "./lmdb-exit.js";
 import { assertIsLmdb } from "./lmdb-file.js";
 import {
   AREAS,
+  checkRecordKey,
   chunkKey,
-  KEY_BYTES,
   mainOf,
   recordKey,
   subOf,
@@ -65,6 +65,8 @@ export class LmdbRecordStore implements RecordStore {
   #hasFailed: boolean;
   /** The last write had no room: lmdb says that it is flushed only after one that has. */
   #hadNoRoom: boolean;
+  /** Records of this area that a commit had to remove, and had no room to. */
+  #needless: readonly RevisionKey[];
 
   private constructor(directory: string, watch: StoreWatch) {
     this.#values = new ValueCopies();
@@ -74,6 +76,7 @@ export class LmdbRecordStore implements RecordStore {
     this.#watch = watch;
     this.#hasFailed = false;
     this.#hadNoRoom = false;
+    this.#needless = [];
     this.#area = 0;
     this.#durableArea = 0;
   }
@@ -206,7 +209,7 @@ export class LmdbRecordStore implements RecordStore {
       let goesOn = false;
       try {
         const { key, value } = step.value;
-        checkKey(key);
+        checkRecordKey(key);
         const main = mainOf(key);
         const sub = subOf(key);
         // Not within `#reading`: what it throws is no damage of the store.
@@ -233,7 +236,7 @@ export class LmdbRecordStore implements RecordStore {
   *everything(): Generator<UnreadRecord> {
     try {
       for (const { key, value } of this.#range(0, 0, Number.POSITIVE_INFINITY)) {
-        checkKey(key);
+        checkRecordKey(key);
         const main = mainOf(key);
         const sub = subOf(key);
         yield { main, sub, read: () => unseal(value, main, sub, recordName) };
@@ -256,9 +259,16 @@ export class LmdbRecordStore implements RecordStore {
   }
 
   /** Records come before the head in as many transactions of lmdb as it takes: without the head they do not count. */
-  commit(batch: RecordBatch): Promise<void> {
+  async commit(batch: RecordBatch): Promise<void> {
     const bytes = sizeOf(batch.append) + sizeOf(batch.chunks);
-    return this.#writing(bytes, () => this.#commit(batch));
+    await this.#writing(bytes, () => this.#commit(batch));
+    this.#needless = this.#needless.concat(batch.remove);
+    try {
+      await this.#writing(0, () => this.#tidy(batch.keepGenerations));
+    } catch (error) {
+      // The commit is durable, and says so: what is left goes with a later one.
+      if (!isNoSpace(error)) throw error;
+    }
   }
 
   async #commit(batch: RecordBatch): Promise<void> {
@@ -281,8 +291,13 @@ export class LmdbRecordStore implements RecordStore {
     await this.#answered(Promise.all([head.done(), this.#db.flushed]));
     // The transaction for reading is renewed now and not a turn later: what was appended must be there.
     this.#db.resetReadTxn();
-    await this.#remove(batch.remove);
-    await this.#removeOtherGenerations(batch.keepGenerations);
+  }
+
+  /** What the head that is durable does not need. */
+  async #tidy(keepGenerations: readonly number[]): Promise<void> {
+    await this.#remove(this.#needless);
+    this.#needless = [];
+    await this.#removeOtherGenerations(keepGenerations);
     if (this.#durableArea !== this.#area) {
       await this.#forget(this.#durableArea);
       this.#durableArea = this.#area;
@@ -343,6 +358,7 @@ export class LmdbRecordStore implements RecordStore {
   adopt(replacement: Replacement): void {
     assert(replacement instanceof LmdbReplacement, "a replacement comes from the store that adopts it");
     this.#area = replacement.area;
+    this.#needless = [];
     this.#db.resetReadTxn();
   }
 
@@ -373,11 +389,6 @@ export class LmdbRecordStore implements RecordStore {
     }
     await this.#watch.closed();
   }
-}
-
-/** Throws `StoreCorrupt`. */
-function checkKey(key: Uint8Array): void {
-  if (key.length !== KEY_BYTES) throw new StoreCorrupt("a record has a key that no record has");
 }
 
 function sizeOf(written: readonly { readonly sealed: Uint8Array }[]): number {
