@@ -36,6 +36,7 @@ import {
 } from "./lmdb-keys.js";
 import { inRoom } from "./lmdb-no-space.js";
 import { LmdbReplacement } from "./lmdb-replacement.js";
+import { makeRoomForFiles } from "./lmdb-room.js";
 import type { WriteThreads } from "./lmdb-threads.js";
 import { ValueCopies } from "./lmdb-values.js";
 import { LmdbWrites } from "./lmdb-writes.js";
@@ -87,6 +88,7 @@ export class LmdbRecordStore implements RecordStore {
    */
   static async open(directory: string, watch = UNWATCHED, look = PASS): Promise<LmdbRecordStore> {
     await assertIsLmdb(directory);
+    await makeRoomForFiles(directory);
     const store = new LmdbRecordStore(directory, watch);
     try {
       await store.#takeUp(look);
