@@ -9,6 +9,8 @@ import { isNoSpace } from "../base/no-space.js";
 import { DataDirectoryError, LOCK_NAME } from "../wal/identity.js";
 import { makeDirectory } from "./make-directory.js";
 
+export { LOCK_NAME };
+
 export interface DirectoryLock {
   release(): Promise<void>;
 }

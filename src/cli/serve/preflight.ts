@@ -2,6 +2,7 @@
 import { accessSync, constants, existsSync, readdirSync, statSync } from "node:fs";
 import { createServer } from "node:net";
 import { dirname, resolve } from "node:path";
+import { LOCK_NAME } from "../../io/directory-lock.js";
 import { ListenError } from "../../io/listen-error.js";
 import { CommandFailed } from "../failures.js";
 import type { ServePlan } from "./serve-plan.js";
@@ -27,16 +28,16 @@ export async function checkPort(url: HostUrl, what: string): Promise<void> {
 }
 
 function checkDataDir({ dataDir, isExisting, name }: ServePlan): void {
-  if (isExisting && (!existsSync(dataDir) || readdirSync(dataDir).length === 0)) {
-    throw new CommandFailed(
-      `--data-dir ${dataDir} has no data of ${name}, and joining a cluster that runs is not built yet; ` +
-        "start all its members together with --initial-cluster-state new",
-    );
-  }
   let place = resolve(dataDir);
   while (!existsSync(place)) place = dirname(place);
   if (!statSync(place).isDirectory()) {
     throw new CommandFailed(`--data-dir ${dataDir}: ${place} is a file; give a directory`);
+  }
+  if (isExisting && !hasData(dataDir)) {
+    throw new CommandFailed(
+      `--data-dir ${dataDir} has no data of ${name}, and joining a cluster that runs is not built yet; ` +
+        "start all its members together with --initial-cluster-state new",
+    );
   }
   try {
     accessSync(place, constants.R_OK | constants.W_OK | constants.X_OK);
@@ -46,4 +47,10 @@ function checkDataDir({ dataDir, isExisting, name }: ServePlan): void {
       `--data-dir ${dataDir}: ${place} is not writable (${code}); let this user write there or give another directory`,
     );
   }
+}
+
+/** A lock that a killed process left is none, nor is what a file system has in an empty one that it was mounted at. */
+function hasData(dataDir: string): boolean {
+  const others: readonly string[] = [LOCK_NAME, "lost+found"];
+  return existsSync(dataDir) && readdirSync(dataDir).some((name) => !others.includes(name));
 }
