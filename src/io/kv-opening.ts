@@ -38,6 +38,7 @@ export interface KvOpening {
 export async function openKv(dataDir: string, options: KvOpening): Promise<KvMachine> {
   const directory = join(dataDir, STORE_NAME);
   await assertIsDirectory(directory);
+  if (options.isAlone) await assertReachesBack(dataDir);
   const mark = await StoreMark.read(directory);
   const damage = await damageKnown(directory, mark);
   if (damage === null) {
@@ -61,6 +62,21 @@ async function assertIsDirectory(path: string): Promise<void> {
   if (found === null || found.isDirectory()) return;
   throw new DataDirectoryError(
     `${path} is no directory: move it away, and start again; the store is made anew`,
+  );
+}
+
+/** An empty store made where the log has let slots go could only be refused later, and would be in the way then. */
+async function assertReachesBack(dataDir: string): Promise<void> {
+  const { size } = await stat(join(dataDir, STORE_NAME, "data.mdb")).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return { size: 0 };
+    throw error;
+  });
+  if (size > 0) return;
+  const compactedUpTo = await compactedUpToOf(NodeDisk.forReading(dataDir));
+  if (compactedUpTo === 0) return;
+  throw new DataDirectoryError(
+    `there is no store in ${dataDir}, slots 1 to ${compactedUpTo} are in no log any more, and this member has no peers to ` +
+      "take them from; nothing was changed: restore the whole data directory from a backup",
   );
 }
 

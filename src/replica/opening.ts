@@ -170,6 +170,9 @@ export async function open<C, R, Q, A>(
   const { id, clock, randomHex, segmentBytes, room } = options;
   await assertOwned(disk, machine.durable?.held().slot ?? 0);
   const cluster = await clusterIn(disk, options.cluster);
+  const isAlone = cluster.members.length === 1;
+  // A state that needs no file of this directory to be known is looked at before this start is counted.
+  if (isAlone && machine.durable !== undefined) await assertReachesBack(disk, machine.durable.held().slot);
   const directory = await openDirectory(disk, room, ownedBy(options, cluster));
   const { clusterId, diskId, incarnation, restored } = directory.identity;
   const fence = await FenceFile.open(disk);
@@ -179,7 +182,7 @@ export async function open<C, R, Q, A>(
     options.snapshotBytes ?? SNAPSHOT_BYTES,
   );
   const held = heldMachine.durable.held();
-  if (cluster.members.length === 1) await assertReachesBack(disk, held.slot);
+  if (isAlone) await assertReachesBack(disk, held.slot);
   const { wal, recovered } = await Wal.open(
     disk,
     {

@@ -193,7 +193,7 @@ function checkIdentity(found: IdentityFile, { clusterId, replica }: DataDirector
 }
 
 /** A directory without an identity may hold nothing but what a first start leaves that died at once. */
-async function checkNew(disk: Disk, files: readonly string[]): Promise<void> {
+export async function checkNew(disk: Disk, files: readonly string[]): Promise<void> {
   const leftovers: readonly string[] = [
     ...PROMISE_NAMES,
     ...RESERVE_NAMES,

@@ -13,6 +13,7 @@ import { NodeDisk } from "../../src/io/node-disk.js";
 import { KvMachine } from "../../src/kv/machine.js";
 import { put } from "../../src/kv/requests-for-tests.js";
 import { makeRestored } from "../../src/wal/identity.js";
+import { decodePromise, encodePromise } from "../../src/wal/promise-file.js";
 import { freePorts } from "../free-port.js";
 import { NEWER } from "./newer-format.js";
 import { inScratch } from "./store.js";
@@ -197,6 +198,60 @@ test("a state that a machine of one's own keeps is refused without an identity, 
     assert.deepEqual(readdirSync(dataDir).sort(), ["promise-a", "promise-b", "state"]);
   }));
 
+/** An offline look says that nothing is lost. */
+async function assertBegun(dataDir: string): Promise<void> {
+  const { findings, notes } = await inspectDirectory(dataDir, true);
+  assert.deepEqual(findings, []);
+  assert.match(
+    notes.map(({ file, text }) => `${file}: ${text}`).join(),
+    /^identity: .* first start was stopped/,
+  );
+}
+
+test("a first start that died as it made its promise is begun, for who looks at it too", () =>
+  inScratch(async (scratch) => {
+    const dataDir = join(scratch, "data");
+    mkdirSync(dataDir);
+    writeFileSync(join(dataDir, "promise-a"), "");
+    await assertBegun(dataDir);
+    await makeMember(dataDir);
+  }));
+
+test("a member that is alone, its log cut and its store gone or older: refused, and nothing is changed", () =>
+  inScratch(async (scratch) => {
+    const dataDir = join(scratch, "data");
+    await makeMember(dataDir);
+    // As a log whose first slots the state had.
+    for (const name of ["promise-a", "promise-b"]) {
+      const known = decodePromise(readFileSync(join(dataDir, name)), name)!;
+      writeFileSync(join(dataDir, name), encodePromise({ ...known, compactedUpTo: 1 }));
+    }
+    renameSync(join(dataDir, "store"), join(scratch, "store"));
+    for (const how of ["no store", "an empty file", "an older store"]) {
+      if (how === "an empty file") {
+        mkdirSync(join(dataDir, "store"));
+        writeFileSync(join(dataDir, "store", "data.mdb"), "");
+      } else if (how === "an older store") {
+        rmSync(join(dataDir, "store"), { recursive: true });
+        await (await openKv(dataDir.replace("data", "older"), { isAlone: false, tell: () => {} })).close();
+        renameSync(join(scratch, "older", "store"), join(dataDir, "store"));
+      }
+      // That a store that is there was opened, its second file says.
+      const found = () => fingerprint(dataDir).filter((line) => !line.includes("scrub"));
+      const before = found();
+      assert.match(
+        await refusal(dataDir),
+        /slots? 1 to 1 .* restore the whole data directory from a backup$/,
+      );
+      assert.deepEqual(found(), before, how);
+    }
+    rmSync(join(dataDir, "store"), { recursive: true });
+    renameSync(join(scratch, "store"), join(dataDir, "store"));
+    const again = replicaOn(dataDir);
+    await again.ready();
+    await again.close();
+  }));
+
 test("a first start that dies before it has an identity is begun again, with other flags if need be", () =>
   inScratch(async (scratch) => {
     for (const flags of [{}, { token: "other" }]) {
@@ -215,6 +270,7 @@ test("a first start that dies before it has an identity is begun again, with oth
       await assert.rejects(first.started(), /dies right here/);
       await first.close();
       assert.deepEqual(readdirSync(dataDir).sort(), ["promise-a", "promise-b", "store"]);
+      await assertBegun(dataDir);
       const again = replicaOn(dataDir, flags);
       await again.ready();
       await again.close();

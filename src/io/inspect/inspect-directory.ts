@@ -8,6 +8,7 @@ import { FENCE_NAME, readFence } from "../../replica/fence-file.js";
 import { checkGenesis } from "../../replica/opening.js";
 import type { Disk } from "../../wal/disk.js";
 import {
+  checkNew,
   DataDirectoryError,
   GENESIS_NAME,
   type IdentityFile,
@@ -20,11 +21,11 @@ import { PROMISE_NAMES } from "../../wal/promise-file.js";
 import { segmentsAmong } from "../../wal/segment-files.js";
 import { lockForReading } from "../directory-lock.js";
 import { NodeDisk } from "../node-disk.js";
-import { hasState, isHalfRestored, UNFINISHED, WORKSHOP } from "../whole-directory.js";
+import { assertWhole, hasState, isHalfRestored, UNFINISHED, WORKSHOP } from "../whole-directory.js";
 import { inspectLog } from "./inspect-log.js";
 import { inspectSnapshots } from "./inspect-snapshots.js";
 import { hasStore, inspectStore } from "./inspect-store.js";
-import { Inspection } from "./inspection.js";
+import { Inspection, type LogFacts } from "./inspection.js";
 import { NotingDisk } from "./noting-disk.js";
 
 export type { Finding, Inspection } from "./inspection.js";
@@ -50,6 +51,13 @@ async function inspect(path: string, disk: NotingDisk, isDeep: boolean): Promise
     return found;
   }
   await refuseOther(path, files);
+  if (await isBegun(path, disk, files)) {
+    const text = "is not there yet: a first start was stopped before it made it; the next start begins anew";
+    found.note(IDENTITY_NAME, null, text);
+    found.log = NOTHING_LOGGED;
+    found.state = { kind: "snapshots", slot: 0 };
+    return found;
+  }
   await inspectWorkshop(path, found);
   found.identity = await told(found, IDENTITY_NAME, () => readIdentity(disk));
   if (!files.includes(IDENTITY_NAME)) {
@@ -73,6 +81,28 @@ async function inspect(path: string, disk: NotingDisk, isDeep: boolean): Promise
   disk.tell(found);
   listForeign(files, found);
   return found;
+}
+
+const NOTHING_LOGGED: LogFacts = {
+  promised: 0,
+  segments: [],
+  compactedUpTo: 0,
+  chosenUpTo: 0,
+  lastSlot: 0,
+  closedInOrder: false,
+};
+
+/** Whether a start takes it for what a first start left that died at once. */
+async function isBegun(path: string, disk: Disk, files: readonly string[]): Promise<boolean> {
+  if (files.includes(IDENTITY_NAME)) return false;
+  try {
+    await assertWhole(path, disk);
+    await checkNew(disk, files);
+    return true;
+  } catch (error) {
+    if (!(error instanceof DataDirectoryError)) throw error;
+    return false;
+  }
 }
 
 /** Null: it cannot be told, for the store cannot be read. */
