@@ -1,6 +1,6 @@
 // A data directory that cannot be opened is let go of; where room is missing the next try has the reserve.
 import assert from "node:assert/strict";
-import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -38,6 +38,14 @@ test("without room one that is known is to be tried again, and then has the rese
     for (const name of ["identity", "reserve"]) await writeFile(join(directory, name), "");
     await assert.rejects(openStorage(directory, full, whole), isNoSpace);
     assert.deepEqual(await readdir(directory), ["identity"]);
+    await (await openStorage(directory, counter, whole)).release();
+  }));
+
+test("one whose reserve cannot be given up either is let go of", () =>
+  withDirectory(async (directory) => {
+    await writeFile(join(directory, "identity"), "");
+    await mkdir(join(directory, "reserve"));
+    await assert.rejects(openStorage(directory, full, whole), { code: "ERR_FS_EISDIR" });
     await (await openStorage(directory, counter, whole)).release();
   }));
 

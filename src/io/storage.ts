@@ -36,9 +36,11 @@ export async function openStorage<C, R, Q, A>(
     const machine = await openMachine(path, (fault) => faults.push(fault));
     return { disk, machine, faults, release: () => lock.release() };
   } catch (error) {
-    const refusal = isNoSpace(error) ? await withoutRoom(path, error) : error;
-    await lock.release();
-    throw refusal;
+    try {
+      throw isNoSpace(error) ? await withoutRoom(path, error) : error;
+    } finally {
+      await lock.release();
+    }
   }
 }
 

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { checkNewest, diskWith, load, name, sample } from "../../test/support/snapshot-samples.js";
 import { endings, StoppingDisk, stopEverywhere } from "../../test/support/stopping-disk.js";
+import { isNoSpace, noSpace } from "../base/no-space.js";
 import type { Disk } from "../wal/disk.js";
 import { MemoryDisk } from "../wal/memory-disk.js";
 import type { Incoming } from "./incoming-snapshot.js";
@@ -305,4 +306,33 @@ test("one that arrives while one of the same slot is made: what is held is what 
   await Promise.all([made, incoming.finish()]);
   assert.equal(files.all.length, 1);
   await files.verify(files.newest!);
+});
+
+test("a part that cannot be gone on with, for there is no room, is closed: there are many tries", async () => {
+  let isFull = false;
+  const fault = (operation: string) => (isFull && operation === "write" ? noSpace("full") : null);
+  const disk = new MemoryDisk({ fault });
+  const source = await sourceOf(large);
+  const files = await SnapshotFiles.open(disk);
+  const incoming = await files.receive(source.info);
+  await feed(incoming, source.bytes, PIECE, 2 * PIECE);
+  await incoming.close();
+  let open = 0;
+  const { open: original } = disk;
+  disk.open = async (...args) => {
+    const file = await original.apply(disk, args);
+    open += 1;
+    const close = file.close.bind(file);
+    return Object.assign(file, {
+      close: () => {
+        open -= 1;
+        return close();
+      },
+    });
+  };
+  isFull = true;
+  await assert.rejects(files.receive(source.info), isNoSpace);
+  assert.equal(open, 0);
+  isFull = false;
+  await feed(await files.receive(source.info), source.bytes, PIECE);
 });

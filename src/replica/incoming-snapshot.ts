@@ -85,27 +85,23 @@ export class Incoming {
     );
     const { disk } = ports;
     const wanted = partName(info.slot);
-    let left: DiskFile | null = null;
-    for (const name of (await disk.list()).filter((name) => NAME.test(name))) {
-      if (name === wanted) left = await openPart(disk, name, info);
-      else await disk.remove(name);
-    }
+    const names = (await disk.list()).filter((name) => NAME.test(name));
+    for (const name of names) if (name !== wanted) await disk.remove(name);
+    const left = names.includes(wanted) ? await openPart(disk, wanted, info) : null;
     if (left !== null) {
-      const row = await rewritten(left, info);
+      const row = await orClose(left, rewritten(left, info));
       if (row !== null) return new Incoming(info, ports, left, row);
       await left.close();
       await disk.remove(wanted);
     }
     const file = await disk.open(wanted, true);
-    try {
-      const stepped = new SteppedFile(file);
+    const stepped = new SteppedFile(file);
+    const headed = async () => {
       await stepped.write(0, encodeFirstSector(partSector(info)));
       await stepped.sync();
       await disk.syncDirectory();
-    } catch (error) {
-      await file.close();
-      throw error;
-    }
+    };
+    await orClose(file, headed());
     return new Incoming(info, ports, file, new FrameRow());
   }
 
@@ -245,9 +241,19 @@ export class Incoming {
 }
 
 /** Null: it was of something else, and is removed. */
+/** Nobody else has the file when `step` fails. */
+async function orClose<T>(file: DiskFile, step: Promise<T>): Promise<T> {
+  try {
+    return await step;
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+}
+
 async function openPart(disk: Disk, name: string, info: SnapshotInfo): Promise<DiskFile | null> {
   const file = await disk.open(name, false);
-  const first = decodeFirstSector(await readPart(file, 0, SECTOR));
+  const first = decodeFirstSector(await orClose(file, readPart(file, 0, SECTOR)));
   // One that was checked before it could get its name has the first sector of a whole file already.
   if (first !== null && isKnownFormat(first.format) && isSame(first, info)) return file;
   await file.close();
