@@ -14,9 +14,11 @@ function fixture(found: Fence | null = null, appliedUpTo = 70) {
   const world = { now: 0, linked: [1, 2, 3, 4], isFetching: false };
   const note = (what: string) => async () => void trace.push(what);
   const executor = { appliedUpTo, isFenced: found !== null, meta: () => new Uint8Array(0) };
+  const wal = { compactedUpTo: 0 };
   const opened = {
     identity: { replica: 5 },
     executor,
+    wal,
     committer: { suspend: note("suspend") },
     room: { allocate: (_what: string, make: () => Promise<unknown>) => make() },
     fence: { found, write: note("fence"), remove: note("remove fence") },
@@ -49,7 +51,7 @@ function fixture(found: Fence | null = null, appliedUpTo = 70) {
   });
   const taken = () => trace.splice(0);
   const settled = () => new Promise(setImmediate);
-  return { divergence, executor, world, taken, settled };
+  return { divergence, executor, wal, world, taken, settled };
 }
 
 const DIVERGED = { kind: "diverged", slot: 64, members: [1, 2, 3] } as const;
@@ -104,6 +106,19 @@ test("it asks one after the other of those it can reach, and believes the majori
     [true, true, true, false, false],
   );
   assert.deepEqual([divergence.isWanted(1, 69), divergence.isWanted(1, 71)], [false, true]);
+});
+
+test("it takes no state that ends before its own log begins: what is between was in the state that is aside", async () => {
+  const { divergence, wal, world, taken, settled } = fixture({ slot: 64, members: [1, 2, 3] }, 0);
+  wal.compactedUpTo = 289;
+  divergence.start();
+  await settled();
+  taken();
+  world.linked = [2];
+  divergence.elapse(0);
+  assert.deepEqual(taken(), ["snapshotRequest 289 to 2"]);
+  const wanted = [216, 288, 289, 352].filter((slot) => divergence.isWanted(2, slot));
+  assert.deepEqual(wanted, [289, 352]);
 });
 
 test("healed, the core is told, and the file goes", async () => {

@@ -166,9 +166,14 @@ export class Divergence<C, R, Q, A> {
 
   /** Whether a snapshot of the state after `slot` is to be fetched from `from`. */
   isWanted(from: ReplicaId, slot: Slot): boolean {
-    const { appliedUpTo } = this.#opened.executor;
-    if (this.#fence === null) return slot > appliedUpTo;
-    return this.#askAt !== NEVER && slot >= appliedUpTo && this.#sources.includes(from);
+    if (this.#fence === null) return slot > this.#opened.executor.appliedUpTo;
+    return this.#askAt !== NEVER && slot >= this.#leastSlot && this.#sources.includes(from);
+  }
+
+  /** What the log has let go was in the state that is put aside: the one that takes its place must hold it (L5). */
+  get #leastSlot(): Slot {
+    const { executor, wal } = this.#opened;
+    return Math.max(1, executor.appliedUpTo, wal.compactedUpTo);
   }
 
   get #sources(): readonly ReplicaId[] {
@@ -186,7 +191,7 @@ export class Divergence<C, R, Q, A> {
     if (sources.length === 0) return;
     const source = sources[this.#next % sources.length]!;
     this.#next += 1;
-    const slot = Math.max(1, this.#opened.executor.appliedUpTo);
+    const slot = this.#leastSlot;
     this.#ports.network.send([source], { kind: "snapshotRequest", slot, bytes: 0, sum: 0, offset: 0 });
   }
 
