@@ -23,6 +23,7 @@ async function fixture(compactedUpTo = 0, isReceived = false) {
   const disk = await (isReceived ? diskWith(theirs) : diskWith());
   const files = await SnapshotFiles.open(disk);
   const trace: string[] = [];
+  const tails: number[] = [];
   const executor = {
     appliedUpTo: 10,
     isReplacing: false,
@@ -45,7 +46,7 @@ async function fixture(compactedUpTo = 0, isReceived = false) {
     compactedUpTo,
     damagedReads: 0,
     size: 0,
-    compactable: () => 0,
+    compactable: (_heldUpTo: number, tailBytes: number) => tails.push(tailBytes) * 0,
     restate: () => {},
     check: async () => ({ bytes: 0, next: 1 }),
     compact: (upTo: number) =>
@@ -98,7 +99,7 @@ async function fixture(compactedUpTo = 0, isReceived = false) {
   const transfer = new StateTransfer(opened, {
     clock: { now: () => time.now } as never,
     network: { send: (_to, message) => void sent.push(message as SnapshotMessage) },
-    tailBytes: 0,
+    tailBytes: 64,
     linked: () => [2],
     post: (event) => {
       if (event.kind === "compact") transfer.compactLog(event.upTo);
@@ -121,7 +122,7 @@ async function fixture(compactedUpTo = 0, isReceived = false) {
     transfer.onMessage(2, { kind: "snapshotChunk", ...info, offset: 0, data });
     await settled();
   };
-  const around = { disk, room, made, faults };
+  const around = { disk, room, made, faults, tails };
   return { executor, during, wal, compactions, transfer, trace, broken, fetch, files, time, sent, ...around };
 }
 
@@ -366,4 +367,17 @@ test("a snapshot that comes is given up when the log or the state has no room", 
   time.now = 1000;
   await fetch();
   assert.equal(other(), 1);
+});
+
+test("while the disk is full the log keeps a quarter of its tail, and is compacted without a commit", async () => {
+  const { room, transfer, tails } = await fixture();
+  transfer.committed();
+  transfer.elapse(1);
+  room.isLacking = true;
+  transfer.elapse(2);
+  transfer.committed();
+  room.isLacking = false;
+  transfer.elapse(3);
+  transfer.committed();
+  assert.deepEqual(tails, [64, 16, 16, 64]);
 });

@@ -18,6 +18,8 @@ import type { StateSnapshot } from "./status.js";
 
 /** Between two frames of a snapshot that are read for nobody, 256 KiB each. */
 const PAUSE_MS = 20;
+/** Of the log's tail so much stays while the disk is full. */
+const TAIL_OF_FULL = 1 / 4;
 
 export interface StateTransferPorts {
   readonly clock: Clock;
@@ -198,6 +200,7 @@ export class StateTransfer<C, R, Q, A> {
     this.#restoring.elapse(now);
     this.#sender.tidy(now);
     this.#scrubber.elapse(now);
+    if (this.#opened.room.isLacking) this.#compact();
   }
 
   /** The log cannot show the value of a slot: who asks for it is sent the state, as if it were compacted (L5). */
@@ -232,11 +235,16 @@ export class StateTransfer<C, R, Q, A> {
     this.#compact();
   }
 
+  /** What the log keeps for others is the only room that can be made here: the reserve and the next file come first. */
+  get #tailBytes(): number {
+    return this.#ports.tailBytes * (this.#opened.room.isLacking ? TAIL_OF_FULL : 1);
+  }
+
   #compact(): void {
     const { held, committer, wal } = this.#opened;
     if (this.#isCompacting || this.#isStopped) return;
     const safe = held.safeUpTo(committer.heldUpTo);
-    const compactable = wal.compactable(Math.min(safe, this.#sender.keepFrom), this.#ports.tailBytes);
+    const compactable = wal.compactable(Math.min(safe, this.#sender.keepFrom), this.#tailBytes);
     const upTo = Math.max(compactable, this.#lostUpTo <= safe ? this.#lostUpTo : 0);
     if (upTo <= wal.compactedUpTo) return;
     this.#isCompacting = true;
