@@ -151,3 +151,28 @@ test("what a state had no room to remove is not removed from the one that replac
     assert.deepEqual([headOf(store), store.read(2, 0)?.length], ["third", 1]);
     await store.close();
   }));
+
+test("of two states that were replaced one after the other, without room to remove the first, none is left", () =>
+  inScratch(async (directory) => {
+    const { store, methods } = await open(directory);
+    const large = Array.from({ length: 1_000 }, (_, i) => {
+      return { main: i + 2, sub: 0, sealed: seal(new Uint8Array(SEAL_BYTES + 1_000), i + 2, 0) };
+    });
+    await store.commit(batch("first", 1_001, { append: large }));
+    // Three records to a page, where pages are full.
+    const states = () => store.size().inUse / 1_365_000;
+    const replace = async () => {
+      const replacement = await store.replacement();
+      await replacement.load(large);
+      store.adopt(replacement);
+    };
+    await replace();
+    const isRecord = (key: Uint8Array) => key.length === KEY_BYTES;
+    await withoutRoom(methods, "remove", isRecord, () => store.commit(batch("second", 1_001, {})));
+    assert.ok(states() > 2, `${states()} states: the first is still there`);
+    await replace();
+    await store.commit(batch("third", 1_001, {}));
+    assert.deepEqual([headOf(store), store.scan(2, 0, 2_000).length], ["third", 1_000]);
+    assert.ok(states() < 2, `${states()} states are in use`);
+    await store.close();
+  }));

@@ -61,7 +61,8 @@ export class LmdbRecordStore implements RecordStore {
   readonly #watch: StoreWatch;
   /** Records of a replacement lie in another area until a commit makes it this one. */
   #area: number;
-  #durableArea: number;
+  /** Those that a replacement took the place of, until a commit has been durable and tidied. */
+  #leftAreas: number[];
   /** What was handed to lmdb has failed: it never says then that it is flushed, or closed. */
   #hasFailed: boolean;
   /** The last write had no room: lmdb says that it is flushed only after one that has. */
@@ -79,7 +80,7 @@ export class LmdbRecordStore implements RecordStore {
     this.#hadNoRoom = false;
     this.#needless = [];
     this.#area = 0;
-    this.#durableArea = 0;
+    this.#leftAreas = [];
   }
 
   /**
@@ -154,7 +155,6 @@ export class LmdbRecordStore implements RecordStore {
       look(facts.subarray(HEAD_FACTS));
       const view = Buffer.from(facts.buffer, facts.byteOffset, facts.length);
       this.#area = view.readUInt16BE(0);
-      this.#durableArea = this.#area;
       revision = view.readUInt32BE(2) * 2 ** 32 + view.readUInt32BE(6);
     }
     await this.#writing(0, async () => {
@@ -300,10 +300,8 @@ export class LmdbRecordStore implements RecordStore {
     await this.#remove(this.#needless);
     this.#needless = [];
     await this.#removeOtherGenerations(keepGenerations);
-    if (this.#durableArea !== this.#area) {
-      await this.#forget(this.#durableArea);
-      this.#durableArea = this.#area;
-    }
+    for (const area of this.#leftAreas) await this.#forget(area);
+    this.#leftAreas = [];
   }
 
   async #write(area: number, records: readonly StoredRecord[]): Promise<void> {
@@ -359,6 +357,7 @@ export class LmdbRecordStore implements RecordStore {
 
   adopt(replacement: Replacement): void {
     assert(replacement instanceof LmdbReplacement, "a replacement comes from the store that adopts it");
+    this.#leftAreas.push(this.#area);
     this.#area = replacement.area;
     this.#needless = [];
     this.#db.resetReadTxn();

@@ -370,10 +370,15 @@ test("a snapshot that comes is given up when the log or the state has no room", 
 });
 
 test("while the disk is full the log keeps a quarter of its tail, and is compacted without a commit", async () => {
-  const { room, transfer, tails } = await fixture();
+  const { room, transfer, tails, executor } = await fixture();
   transfer.committed();
   transfer.elapse(1);
   room.isLacking = true;
+  // One that is fenced has nothing but its log to show.
+  executor.isFenced = true;
+  transfer.elapse(1);
+  transfer.committed();
+  executor.isFenced = false;
   transfer.elapse(2);
   transfer.committed();
   room.isLacking = false;

@@ -241,8 +241,9 @@ export class StateTransfer<C, R, Q, A> {
   }
 
   #compact(): void {
-    const { held, committer, wal } = this.#opened;
-    if (this.#isCompacting || this.#isStopped) return;
+    const { held, committer, wal, executor } = this.#opened;
+    // What a state holds that is not the majority's nobody is shown: the log is all that there is of it here.
+    if (this.#isCompacting || this.#isStopped || executor.isFenced) return;
     const safe = held.safeUpTo(committer.heldUpTo);
     const compactable = wal.compactable(Math.min(safe, this.#sender.keepFrom), this.#tailBytes);
     const upTo = Math.max(compactable, this.#lostUpTo <= safe ? this.#lostUpTo : 0);
