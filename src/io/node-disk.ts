@@ -1,7 +1,7 @@
 // A data directory as a `Disk`: files of mode 0600 in one directory of mode 0700. A failed write or sync is reported
 // once and never tried again here (Rebello et al., "Can Applications Recover from fsync Failures?").
 import { close, fdatasync, fstat, open, read, write } from "node:fs";
-import { readdir, readFile, rename, unlink } from "node:fs/promises";
+import { readdir, rename, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { assert } from "../base/assert.js";
 import type { Disk, DiskCallback, DiskFile } from "../wal/disk.js";
@@ -54,10 +54,15 @@ export class NodeDisk implements Disk {
       .sort();
   }
 
+  /** Not by `readFile`: where a sector cannot be read that takes what is before it for the whole of a small file. */
   async read(name: string): Promise<Uint8Array> {
-    // Not as a Buffer: its `slice` shares memory, that of what the port promises copies.
-    const { buffer, byteOffset, length } = await readFile(join(this.path, name));
-    return new Uint8Array(buffer, byteOffset, length);
+    const descriptor = await settle<number>((done) => open(join(this.path, name), "r", done));
+    const file = new NodeFile(name, descriptor);
+    try {
+      return await file.read(0, await file.size());
+    } finally {
+      await file.close();
+    }
   }
 
   async open(name: string, create: boolean): Promise<DiskFile> {

@@ -1,9 +1,10 @@
 // The contract of the port Disk over memory and node:fs, and what the disk in memory keeps through a crash.
 import assert from "node:assert/strict";
-import { mkdtemp, rm, stat } from "node:fs/promises";
+import { mkdtemp, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { withBadSector } from "../../test/support/bad-sector.js";
 import { Random } from "../base/random.js";
 import { NodeDisk } from "../io/node-disk.js";
 import { DISK_CONTRACT } from "./disk-contract.js";
@@ -29,6 +30,18 @@ test("node: the directory is private, and so is every file", async () => {
   await (await disk.open("f", true)).close();
   assert.equal((await stat(path)).mode & 0o777, 0o700);
   assert.equal((await stat(join(path, "f"))).mode & 0o777, 0o600);
+});
+
+test("node: a file of which a sector cannot be read is not taken for one that ends before it", async () => {
+  const path = join(root, "sector");
+  const disk = await NodeDisk.open(path);
+  await writeFile(join(path, "f"), new Uint8Array(65_536).fill(1));
+  for (const sector of [0, 98, 127]) {
+    const bad = [sector * 512, sector * 512 + 512] as const;
+    const read = withBadSector(join(path, "f"), bad, () => disk.read("f"));
+    await assert.rejects(read, { code: "EIO" }, `sector ${sector}`);
+  }
+  assert.equal((await disk.read("f")).length, 65_536);
 });
 
 test("memory: a crash keeps what was synced and, of the rest, only whole sectors", async () => {
