@@ -1,7 +1,9 @@
 // What a commit says when the disk fills up under it: a transaction of lmdb that is large has no room then, and a small
 // one after it has.
 import assert from "node:assert/strict";
+import fs from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
+import { syncBuiltinESMExports } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -9,6 +11,9 @@ import { isNoSpace } from "../base/no-space.js";
 import { type CheckpointChunk, type RecordBatch, SEAL_BYTES, seal } from "../kv/record-store.js";
 import { KEY_BYTES, mainOf, TAG_CHUNK } from "./lmdb-keys.js";
 import { LmdbRecordStore } from "./lmdb-record-store.js";
+
+/** What lmdb says of a write that was cut short. */
+const EIO = 5;
 
 type Write = (key: Uint8Array, ...more: unknown[]) => Promise<unknown>;
 type Methods = Record<"put" | "remove", Write>;
@@ -45,11 +50,12 @@ async function withoutRoom(
   name: keyof Methods,
   isFor: (key: Uint8Array) => boolean,
   task: () => Promise<void>,
+  code = 28,
 ): Promise<void> {
   const write = methods[name];
   methods[name] = function (this: unknown, key, ...more) {
     if (!isFor(key)) return write.call(this, key, ...more);
-    const commitError = Promise.reject(Object.assign(new Error("no space left on device"), { code: 28 }));
+    const commitError = Promise.reject(Object.assign(new Error("no space left on device"), { code }));
     commitError.catch(() => {});
     return Promise.reject(Object.assign(new Error("Commit failed"), { commitError }));
   };
@@ -174,5 +180,26 @@ test("of two states that were replaced one after the other, without room to remo
     await store.commit(batch("third", 1_001, {}));
     assert.deepEqual([headOf(store), store.scan(2, 0, 2_000).length], ["third", 1_000]);
     assert.ok(states() < 2, `${states()} states are in use`);
+    await store.close();
+  }));
+
+test("a short write of what goes after a commit is a full disk by the bytes of the commit, as in the commit", () =>
+  inScratch(async (directory) => {
+    const { store, methods } = await open(directory);
+    await store.commit(batch("first", 1, { chunks: [chunk(1)], keepGenerations: [1] }));
+    const { statfs } = fs.promises;
+    // 1.2 MB: room for next to nothing, and not for 1 MB.
+    Object.assign(fs.promises, { statfs: async () => ({ bavail: 300, bsize: 4096 }) });
+    syncBuiltinESMExports();
+    try {
+      const large = { main: 2, sub: 0, sealed: seal(new Uint8Array(1_000_000), 2, 0) };
+      const second = batch("second", 2, { append: [large], keepGenerations: [] });
+      const isChunk = (key: Uint8Array) => key[0] === TAG_CHUNK;
+      await withoutRoom(methods, "remove", isChunk, () => store.commit(second), EIO);
+      assert.equal(headOf(store), "second");
+    } finally {
+      Object.assign(fs.promises, { statfs });
+      syncBuiltinESMExports();
+    }
     await store.close();
   }));

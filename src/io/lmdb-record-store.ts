@@ -266,7 +266,7 @@ export class LmdbRecordStore implements RecordStore {
     await this.#writing(bytes, () => this.#commit(batch));
     this.#needless = this.#needless.concat(batch.remove);
     try {
-      await this.#writing(0, () => this.#tidy(batch.keepGenerations));
+      await this.#writing(bytes, () => this.#tidy(batch.keepGenerations));
     } catch (error) {
       // The commit is durable, and says so: what is left goes with a later one.
       if (!isNoSpace(error)) throw error;

@@ -58,6 +58,7 @@ export interface RecordBatch {
   readonly revision: number;
   /** Ascending, above everything committed before. */
   readonly append: readonly StoredRecord[];
+  /** Gone with the commit, or with a later one where there is no room for that. */
   readonly remove: readonly RevisionKey[];
   readonly chunks: readonly CheckpointChunk[];
   /** Chunks of every other generation than these go. */

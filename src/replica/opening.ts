@@ -182,7 +182,7 @@ export async function open<C, R, Q, A>(
     options.snapshotBytes ?? SNAPSHOT_BYTES,
   );
   const held = heldMachine.durable.held();
-  if (isAlone) await assertReachesBack(disk, held.slot);
+  if (isAlone && machine.durable === undefined) await assertReachesBack(disk, held.slot);
   const { wal, recovered } = await Wal.open(
     disk,
     {
