@@ -3,13 +3,16 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { freePorts } from "../free-port.js";
 
 const PROGRAM = join(dirname(fileURLToPath(import.meta.url)), "../../../bin/synod.js");
 const READY_WITHIN_MS = 30_000;
+const START_TRIES = 3;
+/** What a member says that finds its port taken. */
+const PORT_TAKEN = /EADDRINUSE/;
 
 export interface ProcessesOptions {
   /** The folder is made in it. */
@@ -39,15 +42,26 @@ export class Processes {
 
   /** Starts `count` replicas on free ports and waits until each serves. */
   static async start(count: number, options: ProcessesOptions = {}): Promise<Processes> {
+    for (let left = START_TRIES; ; left -= 1) {
+      try {
+        return await Processes.#start(count, options);
+      } catch (error) {
+        // Nobody can keep a port for a process to come: another test may have taken it meanwhile.
+        if (left <= 1 || !(error instanceof Error && PORT_TAKEN.test(error.message))) throw error;
+      }
+    }
+  }
+
+  static async #start(count: number, options: ProcessesOptions): Promise<Processes> {
     const { parent = tmpdir(), command = [process.execPath, PROGRAM, "serve"] } = options;
     const folder = await mkdtemp(join(parent, "synod-real-"));
-    const ports = await freePorts(2 * count);
+    const first = await freePorts(Array.from({ length: 2 * count }, (_, i) => i));
     const members: Member[] = [];
     for (let i = 0; i < count; i += 1) {
       members.push({
         name: `r${i + 1}`,
-        clientPort: ports[2 * i]!,
-        peerPort: ports[2 * i + 1]!,
+        clientPort: first + 2 * i,
+        peerPort: first + 2 * i + 1,
         process: null,
         output: "",
       });
@@ -101,8 +115,10 @@ export class Processes {
     const end = Date.now() + READY_WITHIN_MS;
     for (const [i, member] of this.members.entries()) {
       while (member.process !== null && !(await isHealthy(this.endpoint(i)))) {
-        if (member.process.exitCode !== null || Date.now() > end) {
-          throw new Error(`${member.name} does not serve:\n${member.output}`);
+        const ended = this.members.find((each) => each.process !== null && each.process.exitCode !== null);
+        if (ended !== undefined || Date.now() > end) {
+          const outputs = this.members.map(({ name, output }) => `${name}:\n${output}`).join("\n");
+          throw new Error(`${(ended ?? member).name} does not serve:\n${outputs}`);
         }
         await sleep(20);
       }
@@ -183,19 +199,3 @@ async function isHealthy(endpoint: string): Promise<boolean> {
 }
 
 /** Ports below those that the system hands out, so that no outgoing connection takes one while a replica is down. */
-async function freePorts(count: number): Promise<number[]> {
-  const ports: number[] = [];
-  while (ports.length < count) {
-    const port = 20_000 + Math.floor(Math.random() * 12_000);
-    if (!ports.includes(port) && (await isFree(port))) ports.push(port);
-  }
-  return ports;
-}
-
-function isFree(port: number): Promise<boolean> {
-  const server = createServer();
-  return new Promise((resolve) => {
-    server.once("error", () => resolve(false));
-    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
-  });
-}
